@@ -1,0 +1,1 @@
+"""Audits two bills; knows nothing of the network."""

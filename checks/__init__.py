@@ -1,0 +1,1 @@
+"""Judges: observations in, findings and diagnoses out; pure."""

@@ -1,0 +1,27 @@
+"""Which file judges which prober's observations; a module is imported when it is first used.
+
+A module here offers `Limits` (a Struct of Levels with defaults), `CHECKS` (its questions, for listings) and
+`judge(seen, before, limits) -> Iterable[Finding]`.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+JUDGES = {
+    "dns": "checks.dns",
+    "host": "checks.host",
+    "http": "checks.http",
+    "icmp": "checks.icmp",
+    "interfaces": "checks.interfaces",
+    "mysql": "checks.database",
+    "ntp": "checks.ntp",
+    "postgresql": "checks.database",
+    "sockets": "checks.sockets",
+    "tcp": "checks.tcp",
+    "tls": "checks.tls",
+}
+
+
+def load(prober: str) -> ModuleType:
+    """Return the module that judges `prober`; KeyError when there is none."""
+    return import_module(JUDGES[prober])

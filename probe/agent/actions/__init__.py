@@ -1,0 +1,1 @@
+"""What firstline can be asked to do: functions that yield progress and results."""

@@ -1,0 +1,32 @@
+"""What to measure: one prober's question to one node, and how often."""
+
+from typing import Any
+
+import msgspec
+
+from probe.inventory import Node
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every prober's options: fields are `Annotated[type, Meta(description=…, ge=…)]`, all with defaults where one is sensible."""
+
+    @property
+    def item(self) -> str:
+        """Tell several checks of one prober on one node apart (a port, a URL); empty where one is enough."""
+        return ""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One question, asked every `every_s` seconds and given up after `timeout_s`."""
+
+    agent: str
+    node: Node
+    prober: str
+    options: Any
+    every_s: float = 60.0
+    timeout_s: float = 5.0
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells one job from every other: node, prober, item."""
+        return (self.node.name, self.prober, self.options.item)

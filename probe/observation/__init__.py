@@ -1,0 +1,1 @@
+"""What a measurement saw: one Observation, one file a Sample."""

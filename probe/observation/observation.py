@@ -1,0 +1,46 @@
+"""One measurement as it happened: the value that everything later is derived from."""
+
+from datetime import datetime
+
+import msgspec
+
+from probe.observation.database import DatabaseSample
+from probe.observation.dns import DnsSample
+from probe.observation.failure import Failure
+from probe.observation.host import HostSample
+from probe.observation.http import HttpSample
+from probe.observation.icmp import EchoSample
+from probe.observation.interfaces import InterfacesSample
+from probe.observation.ntp import NtpSample
+from probe.observation.sockets import SocketsSample
+from probe.observation.tcp import ConnectSample
+from probe.observation.tls import TlsSample
+
+Sample = (
+    EchoSample
+    | ConnectSample
+    | TlsSample
+    | HttpSample
+    | DnsSample
+    | NtpSample
+    | DatabaseSample
+    | HostSample
+    | InterfacesSample
+    | SocketsSample
+)
+Outcome = Sample | Failure
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """What `agent` saw of `node` with `prober` at `at` (aware UTC, the start of the measurement).
+
+    `item` tells several checks of one prober on one node apart (a port, a URL, a queried name); empty where one is enough.
+    """
+
+    agent: str
+    node: str
+    prober: str
+    at: datetime
+    took_ms: float
+    outcome: Outcome
+    item: str = ""

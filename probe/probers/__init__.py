@@ -1,0 +1,1 @@
+"""One protocol a file: its Options, its `open()`, what it asks."""

@@ -1,0 +1,27 @@
+"""Every prober by name; a module is imported when it is first used.
+
+A prober module offers `Options`, `open() -> AbstractAsyncContextManager[Prober]` and, where a target is more than an address,
+`read_target(text) -> (address, {option: value})`.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+PROBERS = {
+    "dns": "probe.probers.dns",
+    "host": "probe.probers.host",
+    "http": "probe.probers.http",
+    "icmp": "probe.probers.icmp",
+    "interfaces": "probe.probers.interfaces",
+    "mysql": "probe.probers.mysql",
+    "ntp": "probe.probers.ntp",
+    "postgresql": "probe.probers.postgresql",
+    "sockets": "probe.probers.sockets",
+    "tcp": "probe.probers.tcp",
+    "tls": "probe.probers.tls",
+}
+
+
+def load(name: str) -> ModuleType:
+    """Return the module of the prober `name`; KeyError when there is none."""
+    return import_module(PROBERS[name])

@@ -1,0 +1,1 @@
+"""Where case events go: one system a file, all through the outbox."""

@@ -1,0 +1,1 @@
+"""Turns findings and cases into text, JSON and Nagios lines."""

@@ -1,0 +1,1 @@
+"""Where cases, tracks and baselines live."""

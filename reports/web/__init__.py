@@ -1,0 +1,1 @@
+"""The HTTP side: metrics, probe, health, reload."""
