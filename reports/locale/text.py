@@ -86,8 +86,8 @@ def printable(text: str) -> str:
 
 
 def _bare(message: Message) -> str:
-    values = ", ".join(f"{key}={printable(str(value))}" for key, value in message.values.items())
-    return f"{message.id} ({values})" if values else message.id
+    values = ", ".join(f"{key}={value}" for key, value in message.values.items())
+    return printable(f"{message.id} ({values})" if values else message.id)
 
 
 @cache

@@ -1,0 +1,95 @@
+"""Shows what one check found, for a person at a terminal."""
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+from checks.finding import Finding, Levels, State, worst
+from probe.observation.observation import Observation
+from reports.locale.numbers import reading, span
+from reports.locale.text import Texts, printable
+from reports.render.columns import clip, join, pad, paint, width, wrap
+
+_BEATS = (State.CRITICAL, State.WARNING, State.UNKNOWN)
+
+
+def check_text(
+    target: str,
+    prober: str,
+    observation: Observation,
+    findings: Sequence[Finding],
+    texts: Texts,
+    colour: bool = False,
+    columns: int = 100,
+    zone: tzinfo | None = None,
+) -> str:
+    """Return the screen of one check, ending in a newline: the answer, then a row per finding, then when it was measured.
+
+    `columns` is the terminal's width, `zone` the reader's (None: this machine's).
+    """
+    state = worst({finding.state for finding in findings})
+    lines = [answer(target, prober, findings, texts, colour, columns)]
+    if findings and (len(findings) > 1 or state is not State.OK):
+        lines += _rows(findings, texts, colour, columns)
+    at = observation.at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    lines.append(clip("  " + texts.text("check.measured", at=at, took=span(observation.took_ms / 1000)), columns))
+    return "\n".join(lines) + "\n"
+
+
+def answer(target: str, prober: str, findings: Sequence[Finding], texts: Texts, colour: bool = False, columns: int = 100) -> str:
+    """Return the first line: what was asked, the one state, and the readings that make it."""
+    state = worst({finding.state for finding in findings})
+    head = f"{printable(target)}  {prober}  "
+    word = texts.word("state", state)
+    room = max(20, columns - width(head) - width(word) - 2)
+    return f"{head}{paint(word, state, colour)}  {headline(findings, texts, room)}"
+
+
+def headline(findings: Sequence[Finding], texts: Texts, room: int = 100) -> str:
+    """Return the texts of the findings in the state that counts, as many as fit and the number of the others."""
+    state = worst({finding.state for finding in findings})
+    counting = [finding for finding in findings if finding.state is state]
+    if not counting:
+        return texts.text("check.nothing")
+    if state is State.OK and len(counting) > 4:
+        return texts.text("check.good", n=len(counting))
+    said = [texts.say(finding.message) for finding in counting]
+    shown = said[:1]
+    for text in said[1:]:
+        if width(join([*shown, text])) > room - 10:
+            break
+        shown.append(text)
+    left = len(said) - len(shown)
+    return clip(join([*shown, texts.text("check.more", n=left)] if left else shown), room)
+
+
+def limit_text(levels: Levels, texts: Texts) -> str:
+    """Return the limits of a finding in their unit: "limits: warning ≥ 20 %, critical ≥ 60 %"."""
+    sign = "≤" if levels.low else "≥"
+    warning = None if levels.warning is None else f"{sign} {reading(levels.warning, levels.unit)}"
+    critical = None if levels.critical is None else f"{sign} {reading(levels.critical, levels.unit)}"
+    if warning and critical:
+        return texts.text("limit.both", warning=warning, critical=critical)
+    return texts.text("limit.at", limit=warning or critical) if warning or critical else ""
+
+
+def _rows(findings: Sequence[Finding], texts: Texts, colour: bool, columns: int) -> list[str]:
+    order = [*(f for state in _BEATS for f in findings if f.state is state), *(f for f in findings if f.state is State.OK)]
+    names = [printable(" ".join(filter(None, (finding.check, finding.item)))) for finding in order]
+    first = min(max(map(width, names)), columns // 2)
+    words = [texts.word("state", finding.state) for finding in order]
+    second = max(map(width, words))
+    indent = 2 + first + 2 + second + 2
+    if columns - indent < 24:
+        indent = 4
+    lines = []
+    for finding, name, word in zip(order, names, words, strict=True):
+        head = f"  {pad(clip(name, first), first)}  {paint(pad(word, second), finding.state, colour)}"
+        body = wrap(texts.say(finding.message), columns - indent)
+        if finding.levels and finding.state in (State.WARNING, State.CRITICAL):
+            body += wrap(limit_text(finding.levels, texts), columns - indent)
+            body += wrap(texts.text("limit.source", source=finding.levels.source), columns - indent)
+        if indent == 4:
+            lines += [head.rstrip(), *(" " * indent + line for line in body if line)]
+        else:
+            lines += [f"{head}  {body[0]}", *(" " * indent + line for line in body[1:] if line)]
+    return lines

@@ -1,0 +1,53 @@
+"""Shows findings and cases to programs: JSON whose keys stay (the handbook names them)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from checks.finding import Finding, Levels, worst
+from probe.observation.observation import Observation
+from reports.locale.text import Texts
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def check_json(target: str, prober: str, observation: Observation, findings: Sequence[Finding], texts: Texts) -> str:
+    """Return one check as one JSON object, ending in a newline.
+
+    Keys: target, prober, state (the one word for all findings), at (RFC 3339, UTC), took_ms, findings, and outcome: the sample or
+    failure as measured, told apart by its key `type`.
+    """
+    document = {
+        "target": target,
+        "prober": prober,
+        "state": worst({finding.state for finding in findings}),
+        "at": observation.at,
+        "took_ms": observation.took_ms,
+        "findings": [finding_data(finding, texts) for finding in findings],
+        "outcome": observation.outcome,
+    }
+    return pretty(document)
+
+
+def finding_data(finding: Finding, texts: Texts) -> dict[str, Any]:
+    """Return a finding's keys: check, item, state, value, unit, levels (null where nothing is judged), message."""
+    return {
+        "check": finding.check,
+        "item": finding.item or finding.seen.item,
+        "state": finding.state,
+        "value": finding.value,
+        "unit": finding.levels.unit if finding.levels else None,
+        "levels": levels_data(finding.levels) if finding.levels else None,
+        "message": texts.say(finding.message),
+    }
+
+
+def levels_data(levels: Levels) -> dict[str, Any]:
+    """Return the limits' keys: warning, critical (null: not judged), low (small values are bad), source."""
+    return {"warning": levels.warning, "critical": levels.critical, "low": levels.low, "source": levels.source}
+
+
+def pretty(document: Any) -> str:
+    """Return the document as indented JSON, ending in a newline; times in RFC 3339, numbers that are not finite as null."""
+    return msgspec.json.format(_ENCODER.encode(document), indent=2).decode() + "\n"

@@ -1,0 +1,116 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from checks.failure import judge_failure
+from checks.finding import Finding, Levels, Message, State
+from probe.observation.failure import Failure, Kind
+from probe.observation.icmp import EchoSample
+from probe.observation.observation import Observation
+from reports.locale.text import texts
+from reports.render.columns import width
+from reports.render.findings import check_text, headline, limit_text
+
+AT = datetime(2026, 10, 20, 14, 2, 31, tzinfo=UTC)
+LOSS = Levels(0.2, 0.6, "ratio", "ITU-T Y.1541 class 0 allows 0.1 %; five echoes can't show less than 20 %")
+SEEN = Observation("pop-a", "core", "icmp", AT, 81.0, EchoSample("192.0.2.1", 5, 5, 0.03, 0.041, 0.06))
+DEAD = Observation("pop-a", "核心交换机", "icmp", AT, 2000.0, Failure(Kind.TIMEOUT))
+
+
+def say(text):
+    """A message whose text is its id, so that this file does not depend on any check's wording."""
+    return Message(text)
+
+
+OK = [
+    Finding("icmp/loss", SEEN, State.OK, say("5 of 5 echoes"), LOSS, value=0.0),
+    Finding("icmp/latency", SEEN, State.OK, say("0.04 ms"), Levels(100.0, 300.0, "ms", "x"), value=0.041),
+]
+BAD = [
+    Finding("host/load", SEEN, State.OK, say("load 0.4"), value=0.4),
+    Finding("host/space", SEEN, State.WARNING, say("4.1 GiB free of 40"), Levels(0.15, 0.05, "ratio", "ours", low=True), "/var", 0.1),
+    Finding("host/clock", SEEN, State.UNKNOWN, say("not readable")),
+    Finding("icmp/loss", SEEN, State.CRITICAL, say("1 of 5 echoes 丢包率过高"), LOSS, value=0.8),
+]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("name", "target", "observation", "findings"),
+    [
+        ("ok", "127.0.0.1", SEEN, OK),
+        ("bad", "core", SEEN, BAD),
+        ("silent", "核心交换机", DEAD, [judge_failure("icmp/loss", DEAD, Failure(Kind.TIMEOUT))]),
+    ],
+)
+def test_screen_is_the_golden_one(golden, language, name, target, observation, findings):
+    golden(f"check-{name}.{language}", check_text(target, "icmp", observation, findings, texts(language), zone=UTC))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_narrow_screen_is_the_golden_one(golden, language):
+    golden(f"check-narrow.{language}", check_text("core", "icmp", SEEN, BAD, texts(language), columns=44, zone=UTC))
+
+
+def test_first_line_answers():
+    first = check_text("127.0.0.1", "icmp", SEEN, OK, texts("en"), zone=UTC).splitlines()[0]
+    assert first == "127.0.0.1  icmp  ok  5 of 5 echoes, 0.04 ms"
+
+
+def test_critical_makes_the_headline_and_comes_first():
+    lines = check_text("core", "host", SEEN, BAD, texts("en"), zone=UTC).splitlines()
+    assert lines[0] == "core  host  critical  1 of 5 echoes 丢包率过高"
+    assert [line.split()[0] for line in lines[1:] if line.startswith("  ") and "/" in line.split()[0]] == [
+        "icmp/loss",
+        "host/space",
+        "host/clock",
+        "host/load",
+    ]
+
+
+def test_our_own_blindness_is_unknown_in_the_first_line():
+    finding = judge_failure("tcp/port", DEAD, Failure(Kind.UPLINK))
+    assert "unknown  can't see, our own uplink is down" in check_text("core", "tcp", DEAD, [finding], texts("en"), zone=UTC)
+
+
+def test_limits_and_source_stand_with_what_is_bad_only():
+    shown = check_text("core", "host", SEEN, BAD, texts("en"), zone=UTC)
+    assert "limits: warning ≥ 20 %, critical ≥ 60 %" in shown
+    assert "limits: warning ≤ 15 %, critical ≤ 5 %" in shown
+    assert "ITU-T Y.1541" in shown
+    assert "Y.1541" not in check_text("core", "host", SEEN, OK, texts("en"), zone=UTC)
+
+
+def test_one_sided_levels_show_one_limit():
+    assert limit_text(Levels(None, 4.0, "ms", "x"), texts("en")) == "limit ≥ 4 ms"
+    assert limit_text(Levels(None, None, "ms", "x"), texts("en")) == ""
+
+
+def test_colour_only_on_demand():
+    assert "\x1b" not in check_text("core", "host", SEEN, BAD, texts("en"), zone=UTC)
+    assert "\x1b[1;31mcritical\x1b[0m" in check_text("core", "host", SEEN, BAD, texts("en"), colour=True, zone=UTC)
+
+
+@pytest.mark.parametrize("columns", [44, 60, 80, 120])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_line_fits_the_terminal(columns, language):
+    for line in check_text("core", "icmp", SEEN, BAD, texts(language), colour=True, columns=columns, zone=UTC).splitlines():
+        assert width(line) <= columns
+
+
+def test_many_good_readings_are_counted_not_listed():
+    many = [Finding("host/x", SEEN, State.OK, say(f"r{n}"), item=str(n)) for n in range(14)]
+    assert headline(many, texts("en")) == "14 readings good"
+
+
+def test_many_bad_readings_end_in_a_count():
+    many = [Finding("host/x", SEEN, State.WARNING, say(f"disk {n} is nearly full"), item=str(n)) for n in range(14)]
+    assert headline(many, texts("en"), 60) == "disk 0 is nearly full, disk 1 is nearly full, 12 more"
+
+
+def test_nothing_judged_is_unknown():
+    assert "unknown  nothing was judged" in check_text("core", "host", SEEN, [], texts("en"), zone=UTC)
+
+
+def test_targets_control_characters_are_written_out():
+    assert "\x1b" not in check_text("a\x1b[2Jb", "icmp", SEEN, OK, texts("en"), zone=UTC)
