@@ -1,0 +1,120 @@
+"""One TOML file as read: its data, its problems so far, and the line of everything in it."""
+
+import os
+import re
+import stat
+import tomllib
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from probe.agent.settings.problem import Problem, show_path
+from probe.agent.settings.toml_lines import Path, find_lines, line_of
+
+MOST_BYTES = 16 * 1024 * 1024
+
+
+class Document:
+    """A file of the configuration. Problems are collected with their path; lines are looked for only when there are problems."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.text = ""
+        self.data: dict[str, Any] = {}
+        self._whole: list[Problem] = []
+        self._found: list[tuple[Path, str]] = []
+
+    @cached_property
+    def lines(self) -> dict[Path, int]:
+        """The line of every path of the file."""
+        return find_lines(self.text)
+
+    def refuse(self, path: Path, text: str) -> None:
+        """Note a problem at a path of this file."""
+        self._found.append((path, text))
+
+    def refuse_file(self, text: str, line: int = 0) -> None:
+        """Note a problem of the file as a whole."""
+        self._whole.append(Problem(self.file, line, "", text))
+
+    def line(self, path: Path) -> int:
+        """Return the line on which `path`, or the nearest part of it, stands."""
+        return line_of(self.lines, path)
+
+    def where(self, path: Path) -> str:
+        """Return file:line of a path."""
+        return f"{self.file}:{self.line(path)}"
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All that was refused so far."""
+        return self._whole + [Problem(self.file, self.line(path), show_path(path), text) for path, text in self._found]
+
+
+def read_document(file: str) -> Document:
+    """Read a TOML file; what is wrong with it is in the document's problems, its data are then empty."""
+    document = Document(file)
+    content = _read_bytes(document)
+    if content is None:
+        return document
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as why:
+        document.refuse_file("not UTF-8 text; save it as UTF-8", content.count(b"\n", 0, why.start) + 1)
+        return document
+    parse(document, text)
+    return document
+
+
+def parse(document: Document, text: str) -> None:
+    """Parse a text into the document; a mistake of syntax becomes a problem with its line."""
+    document.text = text.replace("\r\n", "\n")
+    try:
+        document.data = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as why:
+        line, words = _locate(str(why), document.text)
+        document.refuse_file(f"not TOML: {words}", line)
+    except RecursionError:
+        document.refuse_file("not TOML: nested too deeply")
+    except ValueError:
+        # int() refuses numbers of more than 4,300 digits; tomllib lets that through.
+        document.refuse_file("not TOML: a number is too long")
+
+
+def _locate(words: str, text: str) -> tuple[int, str]:
+    found = re.fullmatch(r"(.*) \((?:at line (\d+), column (\d+)|at end of document)\)", words, re.DOTALL)
+    if not found:
+        return 0, words
+    what = found[1][:1].lower() + found[1][1:]
+    if found[2]:
+        return int(found[2]), f"{what} (column {found[3]})"
+    return text.rstrip().count("\n") + 1, f"{what} at the end of the file"
+
+
+def _read_bytes(document: Document) -> bytes | None:
+    try:
+        # O_NONBLOCK: a pipe given by mistake must not hang the reader.
+        handle = os.open(document.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        document.refuse_file("there is no such file")
+        return None
+    except (OSError, ValueError) as why:
+        words = why.strerror if isinstance(why, OSError) and why.strerror else str(why)
+        document.refuse_file(f"can't be read: {words.lower()}")
+        return None
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            document.refuse_file("is a folder, not a file" if stat.S_ISDIR(mode) else "is not a regular file")
+            return None
+        with os.fdopen(os.dup(handle), "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as why:
+        document.refuse_file(f"can't be read: {(why.strerror or str(why)).lower()}")
+        return None
+    finally:
+        os.close(handle)
+    if len(content) > MOST_BYTES:
+        document.refuse_file(f"is larger than {MOST_BYTES // 1024**2} MiB; split it with `inventory`")
+        return None
+    return content

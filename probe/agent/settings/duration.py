@@ -1,0 +1,20 @@
+"""Times as people write them: "30s", "5m", "1h", "1d"."""
+
+import re
+
+_FORM = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def read_duration(text: str) -> float | None:
+    """Return the seconds of a number with its unit (ms, s, m, h, d); None when it is not that."""
+    found = _FORM.fullmatch(text.strip())
+    return float(found[1]) * _SECONDS[found[2]] if found else None
+
+
+def show_duration(seconds: float) -> str:
+    """Return the shortest exact form: 90.0 is "90s", 3600.0 is "1h", 0.5 is "500ms"."""
+    for unit in ("d", "h", "m", "s"):
+        if seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:.0f}{unit}"
+    return f"{seconds * 1000:g}ms"

@@ -1,0 +1,156 @@
+"""The tables of the file, field by field: what may stand in it, in which form, and what it is when it is left out.
+
+`config schema` and the reader are both made from these; a field that is not here can't be written.
+"""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from probe.agent.settings.secret import Secret
+from probe.inventory import Owner
+
+DAY_S = 86_400.0
+LISTEN = "127.0.0.1:8470"
+
+Name = Annotated[str, Meta(pattern=r"^\S(.{0,118}\S)?$", extra={"is": "a name (1 … 120 characters, none of them a blank at an end)"})]
+Period = Annotated[float, Meta(description="a period with its unit: 30s, 5m, 1h, 1d", extra={"duration": ("a period", 5.0, DAY_S)})]
+Timeout = Annotated[float, Meta(description="a time with its unit: 500ms, 2s", extra={"duration": ("a time-out", 0.05, 300.0)})]
+
+SiteKind = Literal["datacentre", "pop", "carrier", "customer"]
+NodeKind = Literal["server", "switch", "router", "firewall", "gateway", "ups", "carrier"]
+LinkKind = Literal["fibre", "ethernet", "radio", "tunnel"]
+
+
+class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every table."""
+
+
+class AgentForm(Form, frozen=True):
+    """[agent]: the service itself."""
+
+    name: Annotated[Name | None, Meta(description="what this agent calls itself; this host's name when left out")] = None
+    node: Annotated[Name | None, Meta(description="the node on which it stands; the node called like the agent when left out")] = None
+    state_dir: Annotated[str | None, Meta(description="folder of the store; $STATE_DIRECTORY of systemd or a folder of the user")] = None
+    listen: Annotated[str, Meta(description="address and port of page and metrics; off loopback it needs `token`")] = LISTEN
+    socket: Annotated[str | None, Meta(description="path of the unix socket for commands; beside the store when left out")] = None
+    language: Annotated[Literal["en", "zh"] | None, Meta(description="language of page and reports; the reader's when left out")] = None
+    per_target_metrics: Annotated[bool, Meta(description="one metric series per target besides the sums")] = False
+    token: Annotated[Secret | None, Meta(description="who shows it may read page and metrics")] = None
+
+
+class StoreForm(Form, frozen=True):
+    """[store]: where cases and tracks are kept."""
+
+    url: Annotated[str | None, Meta(description="postgresql://user@host/database; the embedded store when left out")] = None
+    password: Annotated[Secret | None, Meta(description="the password that belongs to `url`")] = None
+
+
+class CredentialForm(Form, frozen=True):
+    """[[credential]]: how to log in somewhere; nodes name it."""
+
+    name: Name
+    snmp: Annotated[Literal["v1", "v2c", "v3"], Meta(description="the version of SNMP")]
+    community: Annotated[Secret | None, Meta(description="v1 and v2c")] = None
+    user: Annotated[str | None, Meta(description="v3: the user (RFC 3414)")] = None
+    auth: Annotated[Literal["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] | None, Meta(description="v3: protocol")] = None
+    auth_password: Secret | None = None
+    privacy: Annotated[Literal["des", "aes128", "aes192", "aes256"] | None, Meta(description="v3: protocol")] = None
+    privacy_password: Secret | None = None
+
+
+class SiteForm(Form, frozen=True):
+    """[[site]]: a place."""
+
+    name: Name
+    kind: SiteKind = "datacentre"
+    region: str | None = None
+    customer: Annotated[Name | None, Meta(description="whose premises these are")] = None
+
+
+class LimitForm(Form, frozen=True):
+    """Where one value becomes a warning and critical."""
+
+    warning: float | None = None
+    critical: float | None = None
+
+
+class CheckForm(Form, frozen=True):
+    """[[node.check]]: one question to the node above; the prober's own options stand beside these."""
+
+    prober: Annotated[str, Meta(description="what to measure with; `firstline checks` lists them")]
+    every: Period = 60.0
+    timeout: Annotated[Timeout | None, Meta(description="5s, or half of `every` when that is less")] = None
+    levels: Annotated[dict[str, Any], Meta(description="own levels instead of the standard ones")] = {}
+
+
+class NodeForm(Form, frozen=True):
+    """[[node]]: a thing that can be measured or blamed."""
+
+    name: Name
+    address: Annotated[str | None, Meta(description="an IP address or a name; without one it is not measured itself")] = None
+    site: Annotated[Name | None, Meta(description="where it stands")] = None
+    kind: NodeKind = "server"
+    role: Annotated[str | None, Meta(description="softswitch, sbc, database, …")] = None
+    owner: Annotated[Owner, Meta(description="whose it is: who has to act")] = Owner.COMPANY
+    supplied_by: Annotated[Owner | None, Meta(description="who supplied the device")] = None
+    warranty_until: date | None = None
+    snmp: Annotated[Name | None, Meta(description="name of a [[credential]]")] = None
+    check: tuple[dict[str, Any], ...] = ()
+
+
+class LinkForm(Form, frozen=True):
+    """[[link]]: a connection of two nodes."""
+
+    name: Name
+    a: Name
+    b: Name
+    ports: Annotated[tuple[str, str] | None, Meta(description="the interface at a and at b")] = None
+    kind: LinkKind = "ethernet"
+    carrier: Annotated[Name | None, Meta(description="name of a [[carrier]]")] = None
+    circuit: Annotated[str | None, Meta(description="the carrier's number of the circuit")] = None
+
+
+class CarrierForm(Form, frozen=True):
+    """[[carrier]]: a network carrier."""
+
+    name: Name
+    contacts: tuple[str, ...] = ()
+    promised_repair: Annotated[
+        float | None,
+        Meta(description="the repair time that the contract promises: 4h", extra={"duration": ("a repair time", 60.0, 90 * DAY_S)}),
+    ] = None
+
+
+class CustomerForm(Form, frozen=True):
+    """[[customer]]: a customer."""
+
+    name: Name
+    grade: str = "normal"
+    contacts: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    contract: Annotated[str | None, Meta(description="contract file")] = None
+
+
+class InventoryForm(Form, frozen=True):
+    """A file named by `inventory`."""
+
+    site: tuple[SiteForm, ...] = ()
+    node: tuple[NodeForm, ...] = ()
+    link: tuple[LinkForm, ...] = ()
+    carrier: tuple[CarrierForm, ...] = ()
+    customer: tuple[CustomerForm, ...] = ()
+    maintenance: tuple[dict[str, Any], ...] = ()
+
+
+class MainForm(InventoryForm, frozen=True):
+    """The main file."""
+
+    agent: AgentForm = AgentForm()
+    store: StoreForm = StoreForm()
+    inventory: Annotated[tuple[str, ...], Meta(description="files with more of site, node, link, carrier, customer, maintenance")] = ()
+    credential: tuple[CredentialForm, ...] = ()
+    feed: tuple[dict[str, Any], ...] = ()
+    rules: dict[str, Any] = {}

@@ -1,0 +1,31 @@
+"""Where page and metrics listen, and that nobody listens off loopback without a token."""
+
+import ipaddress
+import re
+
+from probe.agent.settings.document import Document
+from probe.agent.settings.forms import AgentForm
+from probe.agent.settings.reader import show
+
+_FORM = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]\s]*)):(\d{1,5})")
+
+
+def read_listen(form: AgentForm, main: Document) -> tuple[str, int]:
+    """Return host and port of `listen`; refuse what is no address, and any but loopback without a token."""
+    found = _FORM.fullmatch(form.listen)
+    if not found or not 0 <= int(found[3]) <= 65_535:
+        main.refuse(("agent", "listen"), f'{show(form.listen)} is not address:port ("127.0.0.1:8470", "[::1]:8470")')
+        return "127.0.0.1", 8470
+    host = found[1] or found[2]
+    if not is_loopback(host) and form.token is None and "token" not in main.data.get("agent", {}):
+        cure = 'add token = { file = "…" }, or listen on 127.0.0.1'
+        main.refuse(("agent", "listen"), f"{show(form.listen)} can be reached by others, and there is no token; {cure}")
+    return host, int(found[3])
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this host can reach a listener there; "" listens on every address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

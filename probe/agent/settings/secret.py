@@ -1,0 +1,62 @@
+"""A secret by reference: where it lies, never what it is."""
+
+import os
+import stat
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+MOST_BYTES = 65_536
+
+
+class SecretError(Exception):
+    """A secret can't be read; the text says why and names the place, never the secret."""
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """A reference: a file, an environment variable, or a systemd credential (systemd.exec(5), LoadCredential=).
+
+    It holds no secret; `reveal` reads it anew each time, so that a changed file is a changed secret without a restart.
+    """
+
+    kind: Literal["file", "env", "credential"]
+    name: str
+
+    def reveal(self, environ: Mapping[str, str] = os.environ) -> str:
+        """Return the secret without the newline at its end; SecretError when it is missing, empty, unreadable or open to everyone."""
+        if self.kind == "env":
+            secret = environ.get(self.name, "")
+            if not secret:
+                raise SecretError(f"the environment has no {self.name}")
+            return secret
+        if self.kind == "file":
+            return _read(self.name)
+        folder = environ.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise SecretError(f'no systemd credentials here; add "LoadCredential={self.name}:FILE" to the unit')
+        return _read(os.path.join(folder, self.name))
+
+
+def _read(path: str) -> str:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as why:
+        raise SecretError(f"{path}: {(why.strerror or str(why)).lower()}") from None
+    with os.fdopen(handle, "rb") as file:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            raise SecretError(f"{path} is not a file")
+        if mode & (stat.S_IRWXO | stat.S_IWGRP):
+            # The group may read: a service's secret is commonly root:firstline 0640.
+            raise SecretError(f"{path} is open to others (mode {stat.S_IMODE(mode):04o}); chmod 0640 or 0600")
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise SecretError(f"{path} is larger than {MOST_BYTES:,} bytes; that is no secret")
+    try:
+        secret = content.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise SecretError(f"{path} is not UTF-8 text") from None
+    if not secret:
+        raise SecretError(f"{path} is empty")
+    return secret
