@@ -1,0 +1,89 @@
+"""One check now: measure, judge, and say what was seen; no service and no configuration needed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from checks import catalogue as judges
+from checks.finding import Finding
+from probe.inventory import Node
+from probe.job import Job
+from probe.observation.failure import Failure
+from probe.observation.observation import Observation
+from probe.probers import catalogue as probers
+from probe.run import Runner, observe
+
+SECOND_LOOK_S = 1.0  # rates need two looks; a single check waits this long for the second
+HERE = "here"
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What one check found: the observation and its findings."""
+
+    seen: Observation
+    findings: tuple[Finding, ...]
+
+
+class CheckProblem(Exception):
+    """The check cannot be asked as it was; the text says what, where and the cure."""
+
+
+def read_job(prober: str, target: str, given: dict[str, Any], timeout_s: float | None = None) -> Job:
+    """Return the job for an address as typed ("192.0.2.1", "db:5432", a URL) with options by name; CheckProblem says what is wrong."""
+    module = probers.load(prober)
+    try:
+        address, options = module.read_target(target) if hasattr(module, "read_target") else (target, {})
+    except ValueError as why:
+        raise CheckProblem(str(why)) from why
+    try:
+        settings = msgspec.convert({**options, **given}, module.Options, strict=False)
+    except msgspec.ValidationError as why:
+        raise CheckProblem(f"{prober}: {why}; `firstline check {prober} --help` lists the options") from why
+    return Job(HERE, Node(target, address), prober, settings, timeout_s=timeout_s or default_timeout_s(settings))
+
+
+def default_timeout_s(options: Any) -> float:
+    """Return how long one measurement may take: its own statement where its options make one, else 5 s."""
+    return float(getattr(options, "longest_s", 5.0))
+
+
+async def check(job: Job, now: Callable[[], datetime], limits: Any = None, every_s: float | None = None) -> AsyncIterator[Reading]:
+    """Yield one reading, or with `every_s` one after another until the caller stops."""
+    module = judges.load(job.prober)
+    limits = limits if limits is not None else module.Limits()
+    before: Observation | None = None
+    loop = asyncio.get_running_loop()
+    async with Runner(now) as runner:
+        while True:
+            started = loop.time()
+            seen = await _look(runner, job, now)
+            if not isinstance(seen.outcome, Failure) and getattr(seen.outcome, "over_s", 0.0) is None:
+                before = seen
+                await asyncio.sleep(SECOND_LOOK_S)
+                seen = await _look(runner, job, now)
+            yield Reading(seen, tuple(module.judge(seen, before, limits)))
+            if every_s is None:
+                return
+            before = seen if not isinstance(seen.outcome, Failure) else before
+            await asyncio.sleep(max(0.0, started + every_s - loop.time()))
+
+
+async def _look(runner: Runner, job: Job, now: Callable[[], datetime]) -> Observation:
+    try:
+        prober = await runner.prober(job.prober)
+    except OSError as why:
+        return await observe(job, _Closed(why), now)
+    return await observe(job, prober, now)
+
+
+class _Closed:
+    """A prober that could not be opened: every question meets the same refusal."""
+
+    def __init__(self, why: OSError) -> None:
+        self._why = why
+
+    async def ask(self, node: Node, options: Any) -> Any:  # noqa: ARG002
+        raise self._why

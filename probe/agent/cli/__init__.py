@@ -1,0 +1,84 @@
+"""The command line: one command a file, imported when it is used."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "case": "probe.agent.cli.case:case",
+    "check": "probe.agent.cli.check:check",
+    "checks": "probe.agent.cli.checks:checks",
+    "config": "probe.agent.cli.config:config",
+    "doctor": "probe.agent.cli.doctor:doctor",
+    "maintenance": "probe.agent.cli.maintenance:maintenance",
+    "run": "probe.agent.cli.run:run",
+    "status": "probe.agent.cli.status:status",
+}
+SHORT_HELP = {
+    "case": "What is or was wrong: list, show, explain.",
+    "check": "Measure one thing now and judge it.",
+    "checks": "List every check: what it asks, levels, units, sources.",
+    "config": "Check, show or draft the configuration.",
+    "doctor": "Examine this installation and say what to mend.",
+    "maintenance": "Announce work on a node, so that nobody is woken.",
+    "run": "Start the service.",
+    "status": "One screen: what is wrong now.",
+}
+USAGE_ERROR = 3
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they are called, so that a check starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order shown."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, SHORT_HELP[name]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="firstline", message="%(prog)s %(version)s")
+def firstline() -> None:
+    """Measure servers, network and devices; find the cause and whose side it is on.
+
+    \b
+    firstline check icmp 192.0.2.1        is it there?
+    firstline run                         the service, no configuration needed
+    firstline status                      what is wrong now
+    """
+
+
+def main() -> None:
+    """Run the command line; every failure is one message on stderr (what, where, cure), never a traceback."""
+    try:
+        code = firstline.main(prog_name="firstline", standalone_mode=False)
+    except click.ClickException as why:
+        why.show()
+        code = USAGE_ERROR
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nothing more to say
+        code = 0
+    except Exception as why:  # noqa: BLE001
+        if os.environ.get("FIRSTLINE_DEBUG"):
+            raise
+        click.echo(f"firstline: internal error: {type(why).__name__}: {why}\nFIRSTLINE_DEBUG=1 shows where; please report it.", err=True)
+        code = USAGE_ERROR
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,157 @@
+"""`firstline check PROBER TARGET`: one measurement now, judged; no service and no configuration needed."""
+
+import asyncio
+import shutil
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from probe.agent.cli.options import parameters
+from probe.probers import catalogue
+
+EXAMPLES = {
+    "dns": ["dns 192.0.2.53 --name example.org", "dns 192.0.2.53 --name example.org --rrtype MX"],
+    "host": ["host localhost", "host localhost --format json"],
+    "http": ["http https://portal.example.org/health", "http http://192.0.2.7:8080/ --body-pattern ready"],
+    "icmp": ["icmp 192.0.2.1", "icmp 2001:db8::1 --count 20", "icmp 192.0.2.1 --watch"],
+    "interfaces": ["interfaces localhost --watch"],
+    "mysql": ["mysql 192.0.2.9"],
+    "ntp": ["ntp 192.0.2.123"],
+    "postgresql": ["postgresql 192.0.2.8:5432"],
+    "sockets": ["sockets localhost"],
+    "tcp": ["tcp 192.0.2.5:5060"],
+    "tls": ["tls portal.example.org", "tls 192.0.2.5:5061 --server-name sip.example.org"],
+}
+FORMATS = ("text", "json", "nagios")
+CLEAR_BELOW = "\x1b[J"
+
+
+class _Probers(click.Group):
+    """One command for each prober, made of the prober's own options."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(catalogue.PROBERS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _command(cmd_name) if cmd_name in catalogue.PROBERS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Probers"):
+            formatter.write_dl([(name, f"firstline check {EXAMPLES[name][0]}") for name in sorted(catalogue.PROBERS)])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in catalogue.PROBERS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], catalogue.PROBERS, 1)
+            cure = f'; did you mean "{near[0]}"?' if near else f"; there are: {', '.join(sorted(catalogue.PROBERS))}"
+            raise click.UsageError(f'no prober named "{args[0]}"{cure}', ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Probers, subcommand_metavar="PROBER TARGET [OPTIONS]")
+def check() -> None:
+    """Measure TARGET with PROBER now and judge it.
+
+    TARGET is a name of the inventory or an address (host:port for tcp and tls, a URL for http).
+    Exit code: 0 ok, 1 warning, 2 critical, 3 unknown.
+    """
+
+
+def _command(prober: str) -> click.Command:
+    own = parameters(catalogue.load(prober).Options, frozenset({"port", "server_name", "tls", "path", "url"}))
+    taken = {param.name for param in own}
+    shared = [
+        click.Argument(["target"]),
+        click.Option(["--format", "form"], type=click.Choice(FORMATS), default="text", show_default=True, help="for people, programs or Nagios"),
+        click.Option(["--watch"], is_flag=True, help="go on and redraw until Ctrl-C"),
+        click.Option(["--every"], type=click.FloatRange(0.2, 3600), default=1.0, show_default=True, help="seconds between two readings of --watch"),
+        click.Option(["--timeout"], type=click.FloatRange(0.05, 300), help="seconds until one measurement is given up"),
+        click.Option(["--config", "config_file"], help="configuration whose inventory names TARGET"),
+        click.Option(["--language"], type=click.Choice(["en", "zh"]), help="language of the answer"),
+    ]
+    params: list[click.Parameter] = [param for param in shared if param.name not in taken]
+    epilog = "Examples:\n\n\b\n" + "\n".join(f"firstline check {line}" for line in EXAMPLES[prober])
+    return click.Command(prober, params=params + own, callback=_callback(prober), help=f"Measure TARGET with {prober}.", epilog=epilog)
+
+
+def _callback(prober: str) -> Any:
+    def run(target: str, form: str, watch: bool, every: float, **given: Any) -> None:
+        from probe.agent.actions.check import CheckProblem
+
+        timeout, config, language = (given.pop(name, None) for name in ("timeout", "config_file", "language"))
+        options = {name: value for name, value in given.items() if value not in (None, ())}
+        try:
+            job, limits = _job(prober, target, options, timeout, config)
+            code = asyncio.run(_show(job, limits, target, form, every if watch else None, language))
+        except CheckProblem as why:
+            raise click.ClickException(str(why)) from why
+        click.get_current_context().exit(code)
+
+    return run
+
+
+def _job(prober: str, target: str, options: dict[str, Any], timeout: float | None, config: str | None) -> tuple[Any, Any]:
+    """Return the job and its limits: by the inventory when it knows the target, else by the address as typed."""
+    from probe.agent.actions.check import read_job
+    from probe.agent.cli.known import find
+
+    known = find(target, config)
+    if known is None:
+        return read_job(prober, target, options, timeout), None
+    return known.job(prober, options, timeout)
+
+
+async def _show(job: Any, limits: Any, target: str, form: str, every_s: float | None, language: str | None) -> int:
+    from probe.agent.actions.check import check as readings
+    from reports.locale.text import texts
+    from reports.render.nagios import exit_code
+
+    said, code, number = texts(language), 3, 0
+    live = _Live() if every_s is not None and form == "text" and sys.stdout.isatty() else None
+    async for reading in readings(job, lambda: datetime.now(UTC), limits, every_s):
+        number += 1
+        code = exit_code(reading.findings)
+        text = _text(job, reading, target, form, said)
+        if live:
+            live.draw(job, reading, target, said)
+        else:
+            click.echo(text, nl=False)
+    return code
+
+
+def _text(job: Any, reading: Any, target: str, form: str, said: Any) -> str:
+    if form == "json":
+        from reports.render.json import check_json
+
+        return check_json(target, job.prober, reading.seen, reading.findings, said)
+    if form == "nagios":
+        from reports.render.nagios import check_nagios
+
+        return check_nagios(job.prober, reading.findings, said)
+    from reports.render.findings import check_text
+
+    columns = shutil.get_terminal_size().columns
+    return check_text(target, job.prober, reading.seen, reading.findings, said, sys.stdout.isatty(), columns)
+
+
+class _Live:
+    """Redraws one block in place: the cursor goes up, each line is written over, nothing flickers."""
+
+    def __init__(self) -> None:
+        self._readings: list[Any] = []
+        self._height = 0
+
+    def draw(self, job: Any, reading: Any, target: str, said: Any) -> None:
+        from reports.render.watch import KEPT, watch_text
+
+        self._readings = [*self._readings[1 - KEPT :], reading]
+        columns = shutil.get_terminal_size().columns
+        block = watch_text(target, job.prober, [(one.seen, one.findings) for one in self._readings], said, True, columns)
+        up = f"\x1b[{self._height}A" if self._height else ""
+        lines = block.splitlines()
+        sys.stdout.write(up + "".join(f"\r{line}\x1b[K\n" for line in lines) + CLEAR_BELOW)
+        sys.stdout.flush()
+        self._height = len(lines)

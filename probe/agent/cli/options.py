@@ -1,0 +1,61 @@
+"""Turns a prober's Options into command line options, so that the two can't differ."""
+
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+import msgspec
+
+
+def describe(options: type[msgspec.Struct]) -> list[tuple[str, Any, str, Any]]:
+    """Return (field, plain type, description, default) of each field; the default is msgspec.NODEFAULT where it is required."""
+    hints = get_type_hints(options, include_extras=True)
+    found = []
+    for field in msgspec.structs.fields(options):
+        kind, text = _plain(hints[field.name])
+        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        found.append((field.name, kind, text, default))
+    return found
+
+
+def _plain(hint: Any) -> tuple[Any, str]:
+    text = ""
+    if get_origin(hint) is Annotated:
+        hint, *metas = get_args(hint)
+        text = next((meta.description for meta in metas if getattr(meta, "description", None)), "")
+    if get_origin(hint) in (Union, UnionType):
+        rest = [arm for arm in get_args(hint) if arm is not NoneType]
+        inner, more = _plain(rest[0])
+        return inner, text or more
+    return hint, text
+
+
+def parameters(options: type[msgspec.Struct], given: frozenset[str] = frozenset()) -> list[click.Parameter]:
+    """Return a click option for every field; those that the target itself may give (`given`) are not required."""
+    made: list[click.Parameter] = []
+    for name, kind, text, default in describe(options):
+        required = default is msgspec.NODEFAULT and name not in given
+        flags = [f"--{name.replace('_', '-')}"]
+        settings: dict[str, Any] = {"help": text, "required": required, "default": None}
+        if default not in (msgspec.NODEFAULT, None, "", ()):
+            shown = default.value if isinstance(default, Enum) else default
+            settings["help"] = f"{text}  [default: {shown}]" if kind is not bool else text
+        if kind is bool:
+            flags = [f"--{name.replace('_', '-')}/--no-{name.replace('_', '-')}"]
+        else:
+            settings |= _click_type(kind)
+        made.append(click.Option(flags, **settings))
+    return made
+
+
+def _click_type(kind: Any) -> dict[str, Any]:
+    if get_origin(kind) is Literal:
+        return {"type": click.Choice([str(word) for word in get_args(kind)])}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return {"type": click.Choice([str(word.value) for word in kind])}
+    if get_origin(kind) in (tuple, list):
+        return {"multiple": True, "type": str}
+    if kind in (int, float):
+        return {"type": kind}
+    return {"type": str}

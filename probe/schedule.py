@@ -1,0 +1,74 @@
+"""Which job is due when: spread by a stable hash, on a clock that is handed in; no clock of its own."""
+
+import heapq
+from collections.abc import Iterable
+from zlib import crc32
+
+from probe.job import Job
+
+JobKey = tuple[str, str, str]
+
+
+def phase(job: Job) -> float:
+    """Return where in its period a job stands, in seconds: the same after every restart, even over many jobs."""
+    return crc32("\0".join(job.key).encode()) / 2**32 * job.every_s
+
+
+def next_due(job: Job, after: float) -> float:
+    """Return the first moment later than `after` at which the job is due; moments are phase + k · period."""
+    start = phase(job)
+    return start + ((after - start) // job.every_s + 1) * job.every_s
+
+
+class Timetable:
+    """All jobs and when each is due next. A job that was taken is not due again before it is given back with `done`.
+
+    `overruns` counts the rounds that were left out because the job before was still running.
+    """
+
+    def __init__(self, jobs: Iterable[Job], now: float, first_within_s: float | None = None) -> None:
+        """Plan all jobs; with `first_within_s` each one's first round comes within that time, in the same order."""
+        self.jobs: dict[JobKey, Job] = {}
+        self.overruns = 0
+        self._heap: list[tuple[float, JobKey]] = []
+        self._due: dict[JobKey, float] = {}
+        for job in jobs:
+            if job.key in self.jobs:
+                raise ValueError(f"two jobs with the key {job.key}")
+            self.jobs[job.key] = job
+            share = phase(job) / job.every_s
+            soon = now + share * first_within_s if first_within_s is not None else next_due(job, now)
+            self._push(job.key, min(soon, next_due(job, now)))
+
+    def _push(self, key: JobKey, at: float) -> None:
+        self._due[key] = at
+        heapq.heappush(self._heap, (at, key))
+
+    def next_at(self) -> float | None:
+        """Return when the next job is due; None when all are running or there are none."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def take(self, now: float) -> list[Job]:
+        """Return the jobs due by `now` and take them off the table."""
+        taken = []
+        while (at := self.next_at()) is not None and at <= now:
+            key = heapq.heappop(self._heap)[1]
+            del self._due[key]
+            taken.append(self.jobs[key])
+        return taken
+
+    def done(self, job: Job, started: float, now: float, again_in_s: float | None = None) -> None:
+        """Put a job that ended at `now` back: at its next regular moment, or sooner when it is to be repeated."""
+        if self.jobs.get(job.key) is not job:
+            return  # the configuration changed while it ran
+        regular = next_due(job, now)
+        self.overruns += max(0, round((regular - next_due(job, started)) / job.every_s))
+        soon = now + again_in_s if again_in_s is not None else regular
+        self._push(job.key, min(soon, regular))
+
+    def hasten(self, key: JobKey, at: float) -> None:
+        """Make a job due at `at` if that is sooner than planned; a running or unknown one is left alone."""
+        if key in self._due and at < self._due[key]:
+            self._push(key, at)

@@ -1,0 +1,183 @@
+"""A real service for tests: started as a process, stopped by its own pid, with a real SMTP sink and a JSON lines feed."""
+
+import contextlib
+import email
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PATIENCE_S = 30.0
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: Callable[[], Any], within_s: float = PATIENCE_S, every_s: float = 0.05, why: str = "") -> Any:
+    """Return the first true result of `what`; fail with its last one when the time is up."""
+    end = time.monotonic() + within_s
+    while not (result := what()):
+        assert time.monotonic() < end, f"{why or what} did not come true within {within_s} s: {result!r}"
+        time.sleep(every_s)
+    return result
+
+
+class Service:
+    """One `firstline run` with its own folder; `journal` is what it printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "firstline.toml"
+        self.state = folder / "state"
+        self.socket = folder / "firstline.sock"
+        self.feed = folder / "cases.jsonl"
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, text: str) -> None:
+        """Write the configuration; `text` follows the service's own part."""
+        own = f"""
+[agent]
+name = "test"
+node = "here"
+state_dir = "{self.state}"
+listen = "127.0.0.1:{self.port}"
+socket = "{self.socket}"
+
+[[feed]]
+name = "lines"
+kind = "jsonl"
+path = "{self.feed}"
+"""
+        self.config.write_text(own + text)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "FIRSTLINE_SOCKET": str(self.socket), "FIRSTLINE_LANG": "en", "FIRSTLINE_CONFIG": str(self.config)}
+
+    def start(self, wait: bool = True) -> None:
+        with (self.folder / "journal").open("ab") as journal:
+            command = [str(Path(sys.executable).with_name("firstline")), "run", "--config", str(self.config)]
+            self.process = subprocess.Popen(command, stdout=journal, stderr=journal, stdin=subprocess.DEVNULL, env=self.environment)
+        if wait:
+            wait_for(self.ready, why=f"readiness; its journal:\n{self.journal}")
+
+    @property
+    def journal(self) -> str:
+        path = self.folder / "journal"
+        return path.read_text() if path.exists() else ""
+
+    def ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"the service ended with {self.process.returncode}:\n{self.journal}"
+        with contextlib.suppress(OSError):
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            try:
+                connection.request("GET", "/-/ready")
+                return connection.getresponse().status == 200
+            finally:
+                connection.close()
+        return False
+
+    def get(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def run(self, *words: str, expect: int | None = 0) -> str:
+        """Run a command of the program beside the service and return what it printed."""
+        command = [str(Path(sys.executable).with_name("firstline")), *words]
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=60, check=False)
+        if expect is not None:
+            assert done.returncode == expect, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.journal}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.stdout
+
+    def cases(self) -> list[dict[str, Any]]:
+        return list(json.loads(self.run("case", "list", "--all", "--format", "json")))
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the whole lines of the JSON lines feed."""
+        if not self.feed.exists():
+            return []
+        return [json.loads(line) for line in self.feed.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self, within_s: float = 10.0) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(within_s)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+                pytest.fail(f"SIGTERM was not obeyed within {within_s} s:\n{self.journal}")
+        return int(self.process.returncode)
+
+
+class MailSink:
+    """A real SMTP server (aiosmtpd) that keeps what it was sent."""
+
+    def __init__(self) -> None:
+        from aiosmtpd.controller import Controller
+
+        self.messages: list[EmailMessage] = []
+        self.port = free_port()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller.start()
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        from email.policy import default
+
+        self.messages.append(email.message_from_bytes(envelope.content, policy=default))
+        return "250 OK"
+
+    def close(self) -> None:
+        self._controller.stop()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    one = Service(tmp_path)
+    yield one
+    if one.process is not None:
+        one.stop()
+
+
+@pytest.fixture
+def mail() -> Iterator[MailSink]:
+    sink = MailSink()
+    yield sink
+    sink.close()
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    return wait_for
+
+
+@pytest.fixture
+def port() -> Callable[..., int]:
+    return free_port
