@@ -1,0 +1,41 @@
+"""Is the store whole? The database's own check, and the laws that its rows must obey."""
+
+import sqlalchemy as sa
+
+from reports.store import tables
+
+
+def problems(connection: sa.Connection) -> list[str]:
+    """Return what is wrong, one sentence each; empty when the store is whole."""
+    return [*_pages(connection), *_events(connection), *_episodes(connection)]
+
+
+def _pages(connection: sa.Connection) -> list[str]:
+    if connection.dialect.name != "sqlite":
+        return []
+    found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    loose = [f"a row of {row[0]} points nowhere" for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]
+    return [f"damaged: {line}" for line in found if line != "ok"] + loose
+
+
+def _events(connection: sa.Connection) -> list[str]:
+    case, event = tables.cases.c, tables.case_event.c
+    count, last = sa.func.count(event.number), sa.func.coalesce(sa.func.max(event.number), 0)
+    query = (
+        sa.select(case.id, case.events, count)
+        .select_from(tables.cases.outerjoin(tables.case_event, event.case_id == case.id))
+        .group_by(case.id, case.events)
+        .having((count != case.events) | (last != case.events))
+    )
+    return [f"case {number} says {said} events and has {there}" for number, said, there in connection.execute(query)]
+
+
+def _episodes(connection: sa.Connection) -> list[str]:
+    case = tables.cases.c
+    query = (
+        sa.select(case.kind, case.cause, case.element)
+        .where(case.cleared_at.is_(None))
+        .group_by(case.kind, case.cause, case.element)
+        .having(sa.func.count() > 1)
+    )
+    return [f"{kind}/{cause} of {element} is open more than once" for kind, cause, element in connection.execute(query)]

@@ -1,0 +1,261 @@
+"""The store: cases and their events, the outbox, tracks, baselines, maintenance. Synchronous: a service calls it in a worker thread.
+
+Every method is one transaction. What a method that writes has returned from is on disk (`durable`: cases, events, outbox, maintenance;
+tracks and baselines survive the end of the program, not always a power cut). When the store cannot be used, StoreAway says what, where and
+the cure, and nothing of that call was accepted. No secret is ever given to the store.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import sqlalchemy as sa
+
+from checks.finding import Key
+from checks.history import Track
+from reports.case import DONE, Case, CaseEvent, Step, case_from_row, event_from_row
+from reports.store import accept, baselines, connect, deliveries, lock, migrate, tables
+from reports.store.errors import LimitReached, said_plainly
+from reports.store.integrity import problems
+from reports.store.values import Backlog, Dead, Due, Hour, Maintenance
+
+log = logging.getLogger(__name__)
+
+DELIVERED_KEPT = timedelta(days=90)
+
+
+def open_store(
+    where: str | Path,
+    *,
+    agent: str = "",
+    feeds: Sequence[str] = (),
+    service: bool = False,
+    state_dir: Path | None = None,
+    group: bool = False,
+) -> "Store":
+    """Return the open store of a folder (SQLite in it) or of a postgresql:// address; a context manager.
+
+    A `service` holds the lock of the folder (of `state_dir` for PostgreSQL; without one, no lock), makes the store and migrates it; anyone
+    else only uses what is there. `agent` and `feeds`: whose outbox this is, and which feeds get every event. `group`: see connect.
+    Errors: StoreAway, StoreInUse, StoreNewer (all StoreError), ValueError for an address that is none.
+    """
+    url = connect.address(where)
+    path = connect.sqlite_path(url)
+    name = str(path) if path else url.render_as_string(hide_password=True)
+    folder = path.parent if path else state_dir
+    with said_plainly(name):
+        if service and path:
+            connect.prepare_folder(path, group)
+        held = lock.take(folder) if service and folder else None
+        try:
+            return Store(url, name, agent, tuple(feeds), held, service)
+        except BaseException:
+            if held:
+                held.release()
+            raise
+
+
+class Store:
+    """An open store; made by `open_store`. Safe to use from several threads. `feeds` may be replaced when the configuration changes."""
+
+    def __init__(self, url: sa.URL, name: str, agent: str, feeds: tuple[str, ...], held: lock.Lock | None, service: bool) -> None:
+        self.name = name
+        self.agent = agent
+        self.feeds = feeds
+        self._lock = held
+        path = connect.sqlite_path(url)
+        self._durable = connect.connect(url, durable=True)
+        self._quick = connect.connect(url, durable=False)
+        try:
+            if service:
+                if path:
+                    connect.use_wal(path)
+                migrate.migrate(connect.writer(self._durable), path, name)
+            elif path and not path.exists():
+                migrate.check(None, name)
+            else:
+                with self._durable.connect() as connection:
+                    migrate.check(migrate.revision(connection), name)
+        except BaseException:
+            self._dispose()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection and let go of the lock; may be called again."""
+        self._dispose()
+        if self._lock:
+            self._lock.release()
+
+    def accept(self, steps: Sequence[Step], now: datetime) -> list[CaseEvent]:
+        """Take planned steps in one transaction: cases, events, evidence, and a line in the outbox for every feed; returns what happened.
+
+        May be repeated after any error: a step that was accepted before, or that was planned on an older case, is left out.
+        """
+        if not steps:
+            return []
+        with self._write(self._durable) as connection:
+            tried = (accept.record(connection, step, now, self.agent, self.feeds) for step in steps)
+            return [event for event in tried if event is not None]
+
+    def cases(self, open_only: bool = False, limit: int | None = None) -> list[Case]:
+        """Return the cases, newest first; with `open_only` those that are uncleared or that a person still has to finish."""
+        known = tables.cases.c
+        query = sa.select(tables.cases).order_by(known.id.desc()).limit(limit)
+        if open_only:
+            query = query.where(known.cleared_at.is_(None) | known.state.not_in([str(state) for state in DONE]))
+        with self._read() as connection:
+            return [case_from_row(row) for row in connection.execute(query).mappings()]
+
+    def case(self, number: int) -> Case | None:
+        """Return one case, None when there is none of that number."""
+        with self._read() as connection:
+            row = connection.execute(sa.select(tables.cases).where(tables.cases.c.id == number)).mappings().one_or_none()
+        return None if row is None else case_from_row(row)
+
+    def events(self, number: int) -> list[CaseEvent]:
+        """Return what happened to one case, in order."""
+        query = sa.select(tables.case_event).where(tables.case_event.c.case_id == number).order_by(tables.case_event.c.number)
+        with self._read() as connection:
+            return [event_from_row(row) for row in connection.execute(query).mappings()]
+
+    def evidence(self, number: int) -> bytes | None:
+        """Return the JSON of checks.verdict.Evidence that one case stands on, None when it has none."""
+        query = sa.select(tables.evidence.c.body).where(tables.evidence.c.case_id == number)
+        with self._read() as connection:
+            body = connection.execute(query).scalar_one_or_none()
+        return None if body is None else bytes(body)
+
+    def save_tracks(self, tracks: Iterable[Track]) -> None:
+        """Write or replace these tracks, all in one go."""
+        with self._write(self._quick) as connection:
+            baselines.save_tracks(connection, tracks)
+
+    def tracks(self, agent: str | None = None) -> dict[Key, Track]:
+        """Return the kept tracks of `agent` (None: of all) by key."""
+        with self._read() as connection:
+            return baselines.read_tracks(connection, agent)
+
+    def drop_tracks(self, keys: Iterable[Key]) -> None:
+        """Forget tracks that nothing feeds any more."""
+        with self._write(self._quick) as connection:
+            baselines.drop_tracks(connection, keys)
+
+    def save_hours(self, hours: Iterable[Hour]) -> None:
+        """Write or replace these hours; 14 days before the newest are kept. LimitReached when there are more than MAX_SERIES series.
+
+        With LimitReached the hours of the other series are kept all the same.
+        """
+        with self._write(self._quick) as connection:
+            beyond = baselines.save_hours(connection, list(hours))
+        if beyond:
+            what = f"{len(beyond)} series beyond the {baselines.MAX_SERIES} that are kept ({'/'.join(beyond[0])} and others)"
+            raise LimitReached(what, self.name, "measure fewer things here, or let a second agent measure some of them")
+
+    def hours(self, hour_of_day: int, agent: str | None = None) -> list[Hour]:
+        """Return the kept hours of the last 14 days that begin at this hour of the day (UTC, 0 … 23), oldest first."""
+        with self._read() as connection:
+            return baselines.read_hours(connection, hour_of_day, agent)
+
+    def add_maintenance(self, work: Maintenance) -> Maintenance:
+        """Keep announced work; returns it with its number."""
+        row = msgspec.structs.asdict(work)
+        del row["id"]
+        with self._write(self._durable) as connection:
+            number = connection.execute(sa.insert(tables.maintenance).values(row).returning(tables.maintenance.c.id)).scalar_one()
+        return msgspec.structs.replace(work, id=number)
+
+    def maintenance(self, now: datetime | None = None) -> list[Maintenance]:
+        """Return all announced work, or with `now` what has not ended yet, in the order it begins."""
+        row = tables.maintenance.c
+        query = sa.select(row.node, row.starts_at, row.ends_at, row.who, row.reason, row.id).order_by(row.starts_at, row.id)
+        if now is not None:
+            query = query.where(row.ends_at > now)
+        with self._read() as connection:
+            return [Maintenance(*found) for found in connection.execute(query)]
+
+    def remove_maintenance(self, number: int) -> bool:
+        """Take announced work back; False when there is none of that number."""
+        with self._write(self._durable) as connection:
+            return connection.execute(sa.delete(tables.maintenance).where(tables.maintenance.c.id == number)).rowcount == 1
+
+    def due(self, feed: str, now: datetime, limit: int = 50) -> list[Due]:
+        """Return up to `limit` events that this feed should get now, at most one a case: the events of a case go out in their order."""
+        with self._read() as connection:
+            return deliveries.due(connection, self.agent, feed, now, limit)
+
+    def next_due_at(self, feed: str) -> datetime | None:
+        """Return when the next try for this feed is due, None when nothing waits for it."""
+        with self._read() as connection:
+            return deliveries.next_due_at(connection, self.agent, feed)
+
+    def delivered(self, one: Due) -> None:
+        """Note that a feed has got this event."""
+        self._settle(one, accept.DELIVERED)
+
+    def failed(self, one: Due, next_at: datetime, error: str) -> None:
+        """Note a try in vain, its reason and when to try again."""
+        self._settle(one, accept.PENDING, error, next_at)
+
+    def dead(self, one: Due, reason: str) -> None:
+        """Note that a feed will never get this event; later events of the case go on."""
+        self._settle(one, accept.DEAD, reason)
+
+    def backlog(self) -> list[Backlog]:
+        """Return how far each feed of this agent is behind, by name."""
+        with self._read() as connection:
+            return deliveries.backlog(connection, self.agent)
+
+    def given_up(self, limit: int = 100) -> list[Dead]:
+        """Return the events that a feed of this agent will never get, newest first."""
+        with self._read() as connection:
+            return deliveries.dead(connection, self.agent, limit)
+
+    def prune(self, now: datetime) -> int:
+        """Drop outbox lines that were delivered and are older than 90 days, and say how many; cases and their events stay."""
+        with self._write(self._durable) as connection:
+            return deliveries.forget_delivered(connection, self.agent, now - DELIVERED_KEPT)
+
+    def note(self, key: str, value: str) -> None:
+        """Keep a short text under a name, instead of what was there."""
+        with self._write(self._durable) as connection:
+            put = accept.insert(connection, tables.meta).values(key=key, value=value)
+            connection.execute(put.on_conflict_do_update(index_elements=["key"], set_={"value": put.excluded.value}))
+
+    def noted(self, key: str) -> str | None:
+        """Return the text kept under a name, None when there is none."""
+        with self._read() as connection:
+            return connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.key == key)).scalar_one_or_none()
+
+    def integrity(self) -> list[str]:
+        """Return what is wrong with the store, one sentence each; empty when it is whole. Reads all of it."""
+        with self._read() as connection:
+            return problems(connection)
+
+    def _settle(self, one: Due, state: str, error: str = "", due_at: datetime | None = None) -> None:
+        with self._write(self._durable) as connection:
+            deliveries.settle(connection, self.agent, one, state, error, due_at)
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        with said_plainly(self.name), self._durable.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _write(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        with said_plainly(self.name), connect.writer(engine).begin() as connection:
+            yield connection
+
+    def _dispose(self) -> None:
+        self._durable.dispose()
+        self._quick.dispose()
