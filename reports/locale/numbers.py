@@ -57,10 +57,12 @@ def reading(value: float, unit: str) -> str:
             return f"{number(value)} {unit}"
 
 
-def clock(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
-    """Return a time of the reader's zone (None: this machine's): with seconds today, with the date on other days."""
+def clock(at: datetime, now: datetime, zone: tzinfo | None = None, short: bool = False) -> str:
+    """Return a time of the reader's zone (None: this machine's): 14:02:31 today, with the date on other days; `short` without seconds."""
     here, today = at.astimezone(zone), now.astimezone(zone)
-    return here.strftime("%H:%M:%S" if here.date() == today.date() else "%Y-%m-%d %H:%M")
+    if here.date() == today.date():
+        return here.strftime("%H:%M" if short else "%H:%M:%S")
+    return here.strftime("%m-%d %H:%M" if short and here.year == today.year else "%Y-%m-%d %H:%M")
 
 
 def _scaled(value: float, base: int, units: tuple[str, ...]) -> str:

@@ -45,7 +45,7 @@ class Texts:
             text = self._format.vformat(template, (), message.values)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             return _bare(message)
-        return text.rstrip(" :：")  # a detail that is empty leaves no dangling colon
+        return text.rstrip(" :：") if "" in message.values.values() else text  # an empty detail leaves no dangling colon
 
     def text(self, id: str, **values: Value) -> str:
         """Return the text of an id with its values."""

@@ -40,7 +40,7 @@ def answer(target: str, prober: str, findings: Sequence[Finding], texts: Texts, 
     state = worst({finding.state for finding in findings})
     head = f"{printable(target)}  {prober}  "
     word = texts.word("state", state)
-    room = max(20, columns - width(head) - width(word) - 2)
+    room = max(1, columns - width(head) - width(word) - 2)
     return f"{head}{paint(word, state, colour)}  {headline(findings, texts, room)}"
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from checks.finding import Finding, Levels, worst
 from probe.observation.observation import Observation
+from reports.case import Case
 from reports.locale.text import Texts
 
 _ENCODER = msgspec.json.Encoder()
@@ -51,3 +52,34 @@ def levels_data(levels: Levels) -> dict[str, Any]:
 def pretty(document: Any) -> str:
     """Return the document as indented JSON, ending in a newline; times in RFC 3339, numbers that are not finite as null."""
     return msgspec.json.format(_ENCODER.encode(document), indent=2).decode() + "\n"
+
+
+def cases_json(cases: Sequence[Case], texts: Texts) -> str:
+    """Return cases as one JSON list, ending in a newline; see `case_data` for the keys."""
+    return pretty([case_data(case, texts) for case in cases])
+
+
+def case_data(case: Case, texts: Texts) -> dict[str, Any]:
+    """Return a case's keys; times in RFC 3339, cleared_at null as long as it lasts, confidence null where nothing calibrates it."""
+    return {
+        "id": case.id,
+        "kind": case.kind,
+        "state": case.state,
+        "severity": case.severity,
+        "cause": case.cause,
+        "side": case.side,
+        "area": case.area,
+        "element": case.element,
+        "episode": case.episode,
+        "affected": case.affected,
+        "urgency": case.urgency,
+        "confidence": case.confidence,
+        "agent": case.agent,
+        "since": case.since,
+        "opened_at": case.opened_at,
+        "updated_at": case.updated_at,
+        "cleared_at": case.cleared_at,
+        "cleared_by_itself": case.cleared_by_itself,
+        "summary": texts.say(case.summary),
+        "action": texts.say(case.action),
+    }
