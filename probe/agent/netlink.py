@@ -27,20 +27,20 @@ _MOST_BYTES = 1 << 17
 
 
 class RouteAnswer(NamedTuple):
-    """What the kernel would do with a packet: the interface's index, next hop and source as text (None: none), and whether it is us."""
+    """What the kernel would do with a packet: the interface's number, next hop and source as text (None: none), and whether it is us."""
 
-    index: int
+    interface: int
     gateway: str | None
     source: str | None
     local: bool
 
 
 class Neighbour(NamedTuple):
-    """One entry of the neighbour table: address, link-layer address, index of the interface."""
+    """One entry of the neighbour table: address, link-layer address, number of the interface."""
 
     address: str
     mac: str
-    index: int
+    interface: int
 
 
 def open_socket(groups: int = 0) -> socket.socket:

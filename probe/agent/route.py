@@ -55,7 +55,7 @@ class Routes:
             return None
         if len(self._kept) >= _MOST:
             self._kept.clear()
-        interface = socket.if_indextoname(answer.index)
+        interface = socket.if_indextoname(answer.interface)
         return Route(interface, zoned(answer.gateway, interface), answer.source)
 
     def _forget_on_change(self) -> None:
