@@ -1,0 +1,135 @@
+"""Turns what is believed into cases: correlates, plans against what is open, and has the store accept it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from checks.correlate import correlate
+from checks.evidence import gather
+from checks.finding import Key
+from checks.history import Track
+from checks.verdict import Diagnosis
+from probe.agent.planned import Planned
+from probe.agent.watching import Watch
+from reports.case import Case, CaseEvent, EventKind, Step
+from reports.opening import plan
+from reports.store.errors import StoreError
+from reports.store.store import Store
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.3  # changes that come together are looked at together
+LOOK_AGAIN_S = 30.0  # without any change: windows of maintenance end, a store comes back
+RETRY_S = 2.0
+SLICE = 50
+
+
+class Casework:
+    """The deciding half of the service. `on_events` is called with what the store has accepted."""
+
+    def __init__(self, watch: Watch, store: Store, planned: Planned, now: Callable[[], datetime], on_events: Callable[[], None]) -> None:
+        self._watch, self._store, self._planned, self._now, self._on_events = watch, store, planned, now, on_events
+        self._wake = asyncio.Event()
+        self.open: list[Case] = []
+        self.store_problem: str | None = None
+
+    def wake(self) -> None:
+        """Say that something is believed now that was not before."""
+        self._wake.set()
+
+    async def load(self) -> None:
+        """Read what is open from the store; StoreError when it is away."""
+        self.open = await asyncio.to_thread(self._store.cases, True)
+        self.wake()
+
+    async def run(self) -> None:
+        """Keep the cases true until cancelled; a store that is away is tried again, nothing is forgotten meanwhile."""
+        while True:
+            wait_s = RETRY_S if self.store_problem else LOOK_AGAIN_S
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+                await asyncio.sleep(GATHER_S)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self.round()
+            except Exception:  # one bad diagnosis must not end all casework
+                log.exception("casework raised; it goes on with the next change")
+
+    async def round(self) -> None:
+        """Bring the cases in line with what is believed now."""
+        now = self._now()
+        watch = self._watch
+        standing = watch.standing()
+        diagnoses = await asyncio.to_thread(correlate, standing, watch.settings.inventory)
+        known = {case.identity for case in self.open}
+        diagnoses = [one for one in diagnoses if _identity(one) in known or not self._planned.covers(one, now)]
+        keys = {key for case in self.open for key in case.keys}
+        unwatched = watch.unwatched({key for key in keys if key[0] == watch.settings.agent.name})
+        steps = await asyncio.to_thread(plan, diagnoses, watch.tracks_of(keys), self.open, now, unwatched)
+        steps = await self._with_evidence(steps, {_identity(one): one for one in diagnoses})
+        moved, gone = watch.take_moved()
+        try:
+            events = await asyncio.to_thread(self._store.accept, steps, now)
+            if moved or gone:
+                await asyncio.to_thread(self._keep_tracks, moved, gone)
+            if events:
+                self.open = await asyncio.to_thread(self._store.cases, True)
+        except StoreError as why:
+            watch.put_back(moved, gone)
+            if self.store_problem is None:
+                log.error("nothing is accepted while the store is away: %s", why)
+            self.store_problem = str(why)
+            return
+        if self.store_problem is not None:
+            log.warning("the store is back")
+            self.store_problem = None
+        for event in events:
+            _say(event)
+        if events:
+            self._on_events()
+
+    def _keep_tracks(self, moved: list[Track], gone: list[Key]) -> None:
+        self._store.save_tracks(moved)
+        if gone:
+            self._store.drop_tracks(gone)
+
+    async def _with_evidence(self, steps: list[Step], diagnoses: dict[tuple[str, str, str], Diagnosis]) -> list[Step]:
+        done = []
+        for number, step in enumerate(steps):
+            diagnosis = diagnoses.get(step.case.identity)
+            if step.kind in (EventKind.OPENED, EventKind.UPDATED) and diagnosis is not None:
+                step = self._attach(step, diagnosis)  # noqa: PLW2901
+            done.append(step)
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+        return done
+
+    def _attach(self, step: Step, diagnosis: Diagnosis) -> Step:
+        watch = self._watch
+        nodes = {key[1] for key in diagnosis.keys}
+        jobs = [(job.key, watch.memories[job.key], watch.rules[job.key]) for node in nodes for job in watch.jobs_of(node) if job.key in watch.memories]
+        try:
+            evidence = gather(diagnosis, jobs, watch.settings.inventory)
+        except ValueError as why:
+            log.warning("%s at %s goes without new evidence: %s", diagnosis.cause, diagnosis.element, why)
+            return step
+        return msgspec.structs.replace(
+            step,
+            evidence=msgspec.json.encode(evidence, order="deterministic"),
+            case=msgspec.structs.replace(step.case, rules=evidence.rules),
+        )
+
+
+def _identity(one: Diagnosis) -> tuple[str, str, str]:
+    return (one.kind, one.cause, one.element)
+
+
+def _say(event: CaseEvent) -> None:
+    case = event.body.get("case", {})
+    log.info("case %d %s: %s at %s (%s)", event.case, event.kind, case.get("cause"), case.get("element"), case.get("urgency"))

@@ -1,0 +1,88 @@
+"""What the agent knows of its own eyes: its interfaces, gateways, resolver and clock, from its own measurements."""
+
+import socket
+from collections.abc import Mapping
+
+import msgspec
+
+from checks.sight import Look, Route, Sight
+from probe.agent.route import route_to
+from probe.agent.settings.settings import Settings
+from probe.inventory import Node
+from probe.job import Job
+from probe.observation.dns import DnsSample
+from probe.observation.failure import Failure
+from probe.observation.host import HostSample
+from probe.observation.icmp import EchoSample
+from probe.observation.interfaces import InterfacesSample
+from probe.observation.observation import Observation
+
+ANYWHERE = "192.0.2.1"  # RFC 5737: never routed specially, so its route is the default route; nothing is sent
+
+
+class Eyes:
+    """Keeps `sight` up to date from the observations that pass by."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.here = settings.inventory.here
+        self.sight = Sight()
+        self._routes: dict[str, Route | None] = {}
+        nodes = settings.inventory.nodes
+        routes = {name: self.route(node) for name, node in nodes.items() if node.address is not None}
+        self._gateways = {route.gateway for route in routes.values() if route is not None and route.gateway is not None}
+        self._resolvers = frozenset(resolvers())
+
+    def route(self, node: Node) -> Route | None:
+        """Return the way to a node; None for the agent's own host and for loopback."""
+        address = node.address
+        if node.name == self.here or address is None or address == "localhost":
+            return None
+        if address not in self._routes:
+            named = not _is_address(address)
+            route = route_to(ANYWHERE if named else address)
+            self._routes[address] = msgspec.structs.replace(route, named=named) if route is not None else None
+        route = self._routes[address]
+        return None if route is not None and route.interface == "lo" else route
+
+    def look(self, job: Job, seen: Observation) -> None:
+        """Take what an observation says about the agent itself; most say nothing."""
+        outcome, address = seen.outcome, job.node.address
+        match outcome:
+            case InterfacesSample() if job.node.name == self.here:
+                looks = {one.name: Look(one.admin_up and one.oper_up, seen.at) for one in outcome.interfaces}
+                self.sight = msgspec.structs.replace(self.sight, interfaces=looks)
+            case HostSample(clock=clock) if job.node.name == self.here and clock is not None:
+                self.sight = msgspec.structs.replace(self.sight, clock=Look(clock.synchronised, seen.at))
+            case EchoSample() if address in self._gateways:
+                self._gateway(address, Look(outcome.received > 0, seen.at))
+            case DnsSample() if address in self._resolvers:
+                self.sight = msgspec.structs.replace(self.sight, resolver=Look(True, seen.at))
+            case Failure(ours=False) if job.prober == "dns" and address in self._resolvers:
+                self.sight = msgspec.structs.replace(self.sight, resolver=Look(False, seen.at))
+            case Failure(ours=False) if job.prober == "icmp" and address in self._gateways:
+                self._gateway(address, Look(False, seen.at))
+
+    def _gateway(self, address: str | None, look: Look) -> None:
+        if address is not None:
+            gateways: Mapping[str, Look] = {**self.sight.gateways, address: look}
+            self.sight = msgspec.structs.replace(self.sight, gateways=dict(gateways))
+
+
+def resolvers(path: str = "/etc/resolv.conf") -> list[str]:
+    """Return the addresses of this machine's resolvers; none when the file can't be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read(65_536).splitlines()
+    except OSError:
+        return []
+    return [words[1] for line in lines if len(words := line.split()) > 1 and words[0] == "nameserver"]
+
+
+def _is_address(text: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text.partition("%")[0])
+        except OSError:
+            continue
+        return True
+    return False

@@ -1,0 +1,35 @@
+"""Announced work: while it lasts nothing new is alarmed at its nodes; measuring and recovery go on."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from checks.maintenance import covers
+from checks.verdict import Diagnosis
+from probe.agent.settings.settings import Settings
+from reports.store.values import Maintenance
+
+
+class Planned:
+    """The windows of the configuration, and the work that was announced since."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.announced: list[Maintenance] = []
+
+    def covers(self, diagnosis: Diagnosis, at: datetime) -> bool:
+        """Tell whether every finding of a diagnosis is covered by work."""
+        return all(self.reason(key[1], key[2], at) is not None for key in diagnosis.keys)
+
+    def reason(self, node: str, check: str, at: datetime) -> Any | None:
+        """Return the window that covers a check of a node, None when none does."""
+        known = self.settings.inventory.nodes.get(node)
+        site = known.site if known is not None else None
+        for window in self.settings.maintenance:
+            if covers(window, at, node, check, site):
+                return window
+        return _announced(self.announced, node, at)
+
+
+def _announced(announced: Iterable[Maintenance], node: str, at: datetime) -> Maintenance | None:
+    return next((work for work in announced if work.node == node and work.starts_at <= at < work.ends_at), None)
