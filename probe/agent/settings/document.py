@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from probe.agent.settings.problem import Problem, show_path
+from probe.agent.settings.secret import Secret
 from probe.agent.settings.toml_lines import Path, find_lines, line_of
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -17,8 +18,10 @@ MOST_BYTES = 16 * 1024 * 1024
 class Document:
     """A file of the configuration. Problems are collected with their path; lines are looked for only when there are problems."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, reveals: bool = True) -> None:
         self.file = file
+        self.reveals = reveals  # whether options that take a secret get it, or only a mark that it is set
+        self.secrets: list[tuple[Path, Secret]] = []
         self.text = ""
         self.data: dict[str, Any] = {}
         self._whole: list[Problem] = []
@@ -51,9 +54,9 @@ class Document:
         return self._whole + [Problem(self.file, self.line(path), show_path(path), text) for path, text in self._found]
 
 
-def read_document(file: str) -> Document:
+def read_document(file: str, reveals: bool = True) -> Document:
     """Read a TOML file; what is wrong with it is in the document's problems, its data are then empty."""
-    document = Document(file)
+    document = Document(file, reveals)
     content = _read_bytes(document)
     if content is None:
         return document

@@ -15,7 +15,7 @@ from msgspec import NODEFAULT, Meta
 
 from probe.agent.settings.document import Document
 from probe.agent.settings.duration import read_duration, show_duration
-from probe.agent.settings.secret import Secret
+from probe.agent.settings.secret import Secret, SecretError
 from probe.agent.settings.toml_lines import Path, spell
 
 Form = TypeVar("Form", bound=msgspec.Struct)
@@ -27,6 +27,8 @@ class _Bad:
 
 
 BAD = _Bad()
+HIDDEN = "(set)"
+SECRET_FIELDS = frozenset({"password", "token", "secret", "passphrase"})  # a text field of this name takes a reference
 SECRET_KINDS = ("file", "env", "credential")
 REFERENCE = 'put it in a file of its own and write { file = "…" }, { env = "…" } or { credential = "…" }'
 
@@ -91,6 +93,8 @@ def _reader(hint: Any) -> Read:
         return _duration(*extra["duration"])
     if inner is Secret:
         return _secret
+    if extra.get("secret"):
+        return _revealed
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
         return _struct(inner)
     if get_origin(inner) is tuple or get_origin(inner) is list:
@@ -101,7 +105,7 @@ def _reader(hint: Any) -> Read:
 
 
 def _struct(form: type[msgspec.Struct]) -> Read:
-    plan = {field.encode_name: (field.name, _reader(field.type)) for field in msgspec.structs.fields(form)}
+    plan = {field.encode_name: (field.name, _reader(_kept_secret(field.name, field.type))) for field in msgspec.structs.fields(form)}
     required = [
         (field.encode_name, _about(field.type))
         for field in msgspec.structs.fields(form)
@@ -135,6 +139,12 @@ def _struct(form: type[msgspec.Struct]) -> Read:
             return BAD
 
     return read_struct
+
+
+def _kept_secret(name: str, hint: Any) -> Any:
+    if name in SECRET_FIELDS and str in {hint, *get_args(hint), *(part for arg in get_args(hint) for part in get_args(arg))}:
+        return Annotated[str, Meta(extra={"secret": True})]
+    return hint
 
 
 def _about(hint: Any) -> str:
@@ -190,9 +200,21 @@ def _secret(value: Any, document: Document, path: Path) -> Any:
     if not isinstance(name, str) or not name or "\0" in name or (kind == "credential" and "/" in name):
         document.refuse((*path, kind), f"{show(name)} is not the name of {'a file' if kind == 'file' else 'a secret'}")
         return BAD
-    if kind == "file":
-        name = beside(document, name)
-    return Secret(kind, name)
+    secret = Secret(kind, beside(document, name) if kind == "file" else name)
+    document.secrets.append(((*path, kind), secret))
+    return secret
+
+
+def _revealed(value: Any, document: Document, path: Path) -> Any:
+    """Read a reference for a field that takes the secret itself, as the options of probers and feeds do."""
+    secret = _secret(value, document, path)
+    if secret is BAD or not document.reveals:
+        return secret if secret is BAD else HIDDEN
+    try:
+        return secret.reveal()
+    except SecretError as why:
+        document.refuse((*path, secret.kind), str(why))
+        return BAD
 
 
 def beside(document: Document, name: str) -> str:
@@ -218,9 +240,9 @@ def _duration(what: str, low: float, high: float) -> Read:
 
 def _leaf(hint: Any, inner: Any, extra: Mapping[str, Any]) -> Read:
     if get_origin(inner) is Literal:
-        return _choice([str(choice) for choice in get_args(inner)], hint)
+        return _choice(get_args(inner), hint)
     if isinstance(inner, type) and issubclass(inner, Enum):
-        return _choice([str(choice.value) for choice in inner], hint)
+        return _choice(tuple(choice.value for choice in inner), hint)
     what = extra.get("is") or _expected(hint)
 
     def read_leaf(value: Any, document: Document, path: Path) -> Any:
@@ -236,12 +258,14 @@ def _leaf(hint: Any, inner: Any, extra: Mapping[str, Any]) -> Read:
     return read_leaf
 
 
-def _choice(choices: list[str], hint: Any) -> Read:
+def _choice(choices: tuple[Any, ...], hint: Any) -> Read:
+    words = [str(choice) for choice in choices]
+
     def read_choice(value: Any, document: Document, path: Path) -> Any:
-        if isinstance(value, str) and value in choices:
+        if any(value == choice and type(value) is type(choice) for choice in choices):
             return msgspec.convert(value, hint)
-        near = did_you_mean(value, choices) if isinstance(value, str) else ""
-        document.refuse(path, f"{show(value)} is none of {', '.join(choices)}{near}")
+        near = did_you_mean(value, words) if isinstance(value, str) else ""
+        document.refuse(path, f"{show(value)} is none of {', '.join(words)}{near}")
         return BAD
 
     return read_choice
@@ -250,9 +274,12 @@ def _choice(choices: list[str], hint: Any) -> Read:
 def _expected(hint: Any) -> str:
     """Return what a value of this type is, in words, with its limits."""
     try:
-        kind = msgspec.inspect.type_info(hint)
+        return _words(msgspec.inspect.type_info(hint))
     except TypeError:
         return "what belongs here"
+
+
+def _words(kind: msgspec.inspect.Type) -> str:
     while isinstance(kind, msgspec.inspect.Metadata):
         kind = kind.type
     match kind:
@@ -268,6 +295,8 @@ def _expected(hint: Any) -> str:
             return "a date (2027-03-31)"
         case msgspec.inspect.DateTimeType():
             return "a time with its zone (2027-03-31T04:00:00Z)"
+        case msgspec.inspect.UnionType(types=members):
+            return " or ".join(_words(member) for member in members if not isinstance(member, msgspec.inspect.NoneType))
         case _:
             return "what belongs here"
 
