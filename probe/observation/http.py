@@ -8,7 +8,8 @@ class HttpSample(msgspec.Struct, frozen=True, tag="http"):
 
     `resolve_ms` is None for an address, `tls_ms` None for plain HTTP. `first_byte_ms` runs from the request's last byte to
     the answer's first, `transfer_ms` from there to the end. `body_matches` is None when no pattern was asked for.
-    `truncated` says that the body was longer than what is read.
+    `truncated` says that the body was longer than what is read. `status_expected` tells whether the status is among those asked
+    for, which `expected` names ("200-399"); None when nobody asked.
     """
 
     url: str
@@ -26,3 +27,5 @@ class HttpSample(msgspec.Struct, frozen=True, tag="http"):
     body_matches: bool | None = None
     redirects: int = 0
     truncated: bool = False
+    status_expected: bool | None = None
+    expected: str = ""

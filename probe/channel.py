@@ -1,0 +1,74 @@
+"""Bytes to and from a peer over a connected socket, plain or in TLS; no buffers or threads of its own."""
+
+import asyncio
+import socket
+import ssl
+
+_AT_MOST = 65536
+
+
+class Channel:
+    """A connected, non-blocking socket."""
+
+    def __init__(self, sock: socket.socket):
+        self.sock = sock
+        self.loop = asyncio.get_running_loop()
+
+    async def send(self, data: bytes) -> None:
+        """Send all of `data`; OSError."""
+        await self.loop.sock_sendall(self.sock, data)
+
+    async def receive(self) -> bytes:
+        """Return what comes next, b"" when the peer has finished; OSError."""
+        return await self.loop.sock_recv(self.sock, _AT_MOST)
+
+
+class TlsChannel(Channel):
+    """The same inside TLS; `handshake` comes first. ssl.SSLError is an OSError, too."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, server_name: str | None):
+        super().__init__(sock)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=server_name)
+
+    async def handshake(self) -> None:
+        """Shake hands (RFC 8446 2); ssl.SSLError says what the peer or its certificate lacks, ConnectionError that it hung up."""
+        while True:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._fill()
+            except ssl.SSLError:
+                await self._flush()  # the alert that tells the peer why
+                raise
+            else:
+                await self._flush()
+                return
+
+    async def send(self, data: bytes) -> None:
+        """Send all of `data`; OSError."""
+        self.tls.write(data)
+        await self._flush()
+
+    async def receive(self) -> bytes:
+        """Return what comes next, b"" when the peer has finished, with or without close_notify; OSError."""
+        while True:
+            try:
+                return self.tls.read(_AT_MOST)
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._fill()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+
+    async def _flush(self) -> None:
+        if self.outgoing.pending:
+            await self.loop.sock_sendall(self.sock, self.outgoing.read())
+
+    async def _fill(self) -> None:
+        data = await self.loop.sock_recv(self.sock, _AT_MOST)
+        if data:
+            self.incoming.write(data)
+        else:
+            self.incoming.write_eof()
