@@ -74,10 +74,10 @@ class ProcessSample(msgspec.Struct, frozen=True):
 
 
 class ExpectedProcess(msgspec.Struct, frozen=True):
-    """A process that should run: its pattern as configured, how many match now, and the least there should be."""
+    """A process that should run: its pattern as configured, how many match now (None: can't see), and the least there should be."""
 
     pattern: str
-    running: int
+    running: int | None
     expected: int
 
 
@@ -90,7 +90,13 @@ class ClockSample(msgspec.Struct, frozen=True):
 
 
 class HostSample(msgspec.Struct, frozen=True, tag="host"):
-    """One host. A part that could not be read is None (or empty) and named in `missing` with the reason: part → reason."""
+    """One host. A part that could not be read is None (or empty) and named in `missing` with the reason: part → reason.
+
+    A part that this kernel does not offer (PSI, systemd) is None or empty and *not* in `missing`. `zombies` and `uninterruptible` are
+    processes in state Z and D now, `stuck` those that were in D at the look before too without any CPU time in between (None at the
+    first). `unmounted` are the mount points that should be there by configuration and are not. `boot_id` changes with every boot,
+    `uptime_s` runs through suspend and does not follow the wall clock.
+    """
 
     cpu: CpuSample | None
     pressure: tuple[PressureSample, ...]
@@ -111,3 +117,7 @@ class HostSample(msgspec.Struct, frozen=True, tag="host"):
     failed_units: tuple[str, ...] | None
     missing: dict[str, str] = {}
     over_s: float | None = None
+    stuck: int | None = None
+    unmounted: tuple[str, ...] = ()
+    boot_id: str | None = None
+    uptime_s: float | None = None

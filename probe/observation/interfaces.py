@@ -9,6 +9,7 @@ class InterfaceSample(msgspec.Struct, frozen=True):
     `admin_up`/`oper_up` are ifAdminStatus/ifOperStatus; `speed_bps` and `duplex` are None where the driver does not tell.
     Counters are cumulative since boot (or driver reset); rates are per second and None at the first look, after a reboot or a reset.
     `addresses` are the addresses with prefix length; `kind` is "loopback", "ethernet", "virtual", "wireless" or "other".
+    `expected` tells that its being down is a fault: it is named in the options, or it carries traffic of this node.
     """
 
     name: str
@@ -37,10 +38,15 @@ class InterfaceSample(msgspec.Struct, frozen=True):
     in_discard_ratio: float | None = None
     out_discard_ratio: float | None = None
     carrier_changes_since: int | None = None
+    expected: bool = False
 
 
 class InterfacesSample(msgspec.Struct, frozen=True, tag="interfaces"):
-    """All interfaces of one node; `over_s` is the time between the two looks that the rates span, None at the first."""
+    """All interfaces of one node; `over_s` is the time between the two looks that the rates span, None at the first.
+
+    `gone` are the interfaces that should be there by configuration and are not.
+    """
 
     interfaces: tuple[InterfaceSample, ...]
     over_s: float | None = None
+    gone: tuple[str, ...] = ()

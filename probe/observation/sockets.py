@@ -8,6 +8,9 @@ class SocketsSample(msgspec.Struct, frozen=True, tag="sockets"):
 
     Counts are at this moment; `…_since` are differences to the look before (None at the first and after a reboot); what the kernel
     does not offer is None. `states` maps the TCP state ("ESTABLISHED", RFC 9293 3.3.2) to its number of sockets.
+    `ephemeral_in_use` are distinct local ports of connections within the range for outgoing ones; `busiest_ports` of them lead to
+    `busiest_destination`, the one destination with most: a port may be used towards several, so this is what runs out. They are None
+    where it can't be near: below a quarter of the range in use. A part that could not be read is named in `missing`: part → reason.
     """
 
     states: dict[str, int]
@@ -27,6 +30,11 @@ class SocketsSample(msgspec.Struct, frozen=True, tag="sockets"):
     conntrack_max: int | None
     conntrack_drops_since: int | None
     over_s: float | None = None
+    orphans_max: int | None = None
+    memory_pages_max: int | None = None
+    busiest_destination: str | None = None
+    busiest_ports: int | None = None
+    missing: dict[str, str] = {}
 
     @property
     def retransmission_ratio(self) -> float | None:
