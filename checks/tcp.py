@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import msgspec
 
 from checks.failure import judge_failure
-from checks.finding import Check, Finding, Levels, Message
+from checks.finding import Check, Finding, Levels, Message, State
 from probe.observation.failure import Failure
 from probe.observation.observation import Observation
 from probe.observation.tcp import ConnectSample
 
-CONNECT = Levels(1000.0, 3000.0, "ms", "RFC 6298: the first SYN is repeated after 1 s, the second after 3 s")
+CONNECT = Levels(1000.0, 3000.0, "ms", "RFC 6298: the first SYN is repeated after 1 s, the second 2 s later, so after 3 s")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -28,6 +28,6 @@ def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iter
         case Failure() as why:
             yield judge_failure("tcp/port", seen, why)
         case ConnectSample(connect_ms=took):
-            state = limits.connect.judge(took)
-            yield Finding("tcp/port", seen, state.OK, Message("tcp.open"))
-            yield Finding("tcp/connect", seen, state, Message("tcp.connect", {"ms": took}), limits.connect, value=took, seasonal=True)
+            yield Finding("tcp/port", seen, State.OK, Message("tcp.open"))
+            text = Message("tcp.connect", {"ms": took})
+            yield Finding("tcp/connect", seen, limits.connect.judge(took), text, limits.connect, value=took, seasonal=True)
