@@ -49,7 +49,9 @@ class Levels(msgspec.Struct, frozen=True):
     margin: float = 0.05
 
     def judge(self, value: float) -> State:
-        """Return ok, warning or critical for a value in this unit."""
+        """Return ok, warning or critical for a value in this unit; unknown for NaN, which is no value."""
+        if value != value:  # noqa: PLR0124
+            return State.UNKNOWN
         if _beyond(value, self.critical, self.low):
             return State.CRITICAL
         if _beyond(value, self.warning, self.low):

@@ -5,9 +5,12 @@ from enum import StrEnum
 
 import msgspec
 
-from checks.finding import Finding, Key, Message
-from checks.history import Track
-from probe.inventory import Node
+from checks.baseline import Baseline
+from checks.finding import Finding, Key, Message, State
+from checks.history import Rule, Track
+from checks.sight import Route, Sight
+from checks.trend import Trend
+from probe.inventory import Inventory
 from probe.observation.observation import Observation
 
 
@@ -51,26 +54,60 @@ class CaseKind(StrEnum):
     SERVICE = "service"
 
 
+class Step(msgspec.Struct, frozen=True):
+    """One observation of a job and what else its judgement stood on: the agent's own sight, and what was usual at that hour."""
+
+    seen: Observation
+    sight: Sight | None = None
+    usual: tuple[tuple[Key, Baseline], ...] = ()
+
+
+class Start(msgspec.Struct, frozen=True):
+    """A job's memory before its first step: the observation before, tracks, trends, last bad findings, how long what was absent."""
+
+    before: Observation | None = None
+    tracks: tuple[Track, ...] = ()
+    trends: tuple[tuple[Key, Trend], ...] = ()
+    bad: tuple[Finding, ...] = ()
+    absent: tuple[tuple[Key, int], ...] = ()
+
+
+class Strand(msgspec.Struct, frozen=True):
+    """One job's part of the evidence: how it was judged, where it stood, and every step since, in the order measured."""
+
+    node: str
+    prober: str
+    item: str
+    limits: dict[str, object]
+    rule: Rule
+    route: Route | None
+    start: Start
+    steps: tuple[Step, ...]
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """All that a verdict was derived from, so that it can be derived again, offline, to the same bytes.
 
-    `observations` are in the order measured, `tracks` as they stood before the first of them, `before` the observation before the first
-    of each job, `limits` the levels in force by prober (as data), `nodes` the slice of the inventory.
+    `rules` is the version of the judgement, `inventory` the slice of it that the verdict needs.
     """
 
     rules: str
-    observations: tuple[Observation, ...]
-    before: tuple[Observation, ...]
-    tracks: tuple[Track, ...]
-    limits: dict[str, dict[str, object]]
-    nodes: tuple[Node, ...]
+    strands: tuple[Strand, ...]
+    inventory: Inventory
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """Every observation of the evidence, oldest first."""
+        seen = [step.seen for strand in self.strands for step in strand.steps]
+        return tuple(sorted(seen, key=lambda one: (one.at, one.node, one.prober, one.item)))
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
     """One cause behind one or more findings.
 
     `element` is the culprit ("web-1", "web-1:/var"); `since` the first bad reading; `keys` the tracks that it explains;
-    `confidence` is None as long as nothing calibrates it. `summary` answers in one line, `action` what to do next.
+    `confidence` is None as long as nothing calibrates it. `summary` answers in one line, `action` what to do next. `state` is the worst
+    believed state of the tracks; `findings` are the last bad reading of each, in the order of `keys`.
     """
 
     kind: CaseKind
@@ -88,3 +125,4 @@ class Diagnosis(msgspec.Struct, frozen=True):
     affected: tuple[str, ...] = ()
     ruled_out: tuple[Finding, ...] = ()
     evidence: Evidence | None = None
+    state: State = State.UNKNOWN

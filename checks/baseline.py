@@ -1,0 +1,110 @@
+"""What is usual at this hour of the day, and how far a reading is from it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from statistics import median
+
+import msgspec
+
+from checks.finding import Finding, Levels, Message, State, Value
+
+DAYS = 14
+MIN_DAYS = 5  # our choice: below it one odd day would be half of what is usual
+MIN_READINGS = 60  # our choice: at one reading a minute an hour's worth
+K = 3.5  # Iglewicz & Hoaglin, How to Detect and Handle Outliers (1993): a modified z-score above 3.5 is a potential outlier
+SIGMA = 1.4826  # 1 / 0.6745: MAD to standard deviation of a normal distribution
+SHARE = 0.25  # our choice: a departure of less than a quarter of the median is never worth a word
+FLOOR = {"ms": 2.0, "ratio": 0.05}  # our choice: nor is one of less than this in its unit
+
+
+class HourSummary(msgspec.Struct, frozen=True):
+    """What is kept of one series and one UTC hour: number of readings, their median and median absolute deviation."""
+
+    count: int
+    median: float
+    mad: float
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """What is usual in the same UTC hour of the last 14 days: a median and a MAD of `count` readings on `days` days.
+
+    UTC has no summer time: in the fortnight after a change of clocks the people's hour is compared with its neighbour.
+    """
+
+    median: float
+    mad: float
+    count: int
+    days: int
+
+
+def summarise(values: Sequence[float]) -> HourSummary | None:
+    """Return the summary of one hour's readings, None of none."""
+    if not values:
+        return None
+    middle = median(values)
+    return HourSummary(len(values), middle, median(abs(value - middle) for value in values))
+
+
+def combine(hours: Sequence[HourSummary]) -> Baseline | None:
+    """Return the baseline of the same hour on several days, None while there are too few days or readings.
+
+    The median is the median of the days' medians weighted by their readings. The MAD adds the weighted median of the days' own to that
+    of their medians' distances from it: no reading is further from the middle than its day's spread and its day's place together.
+    """
+    count = sum(hour.count for hour in hours)
+    if len(hours) < MIN_DAYS or count < MIN_READINGS:
+        return None
+    middle = _weighted_median([(hour.median, hour.count) for hour in hours])
+    within = _weighted_median([(hour.mad, hour.count) for hour in hours])
+    between = _weighted_median([(abs(hour.median - middle), hour.count) for hour in hours])
+    return Baseline(middle, within + between, count, len(hours))
+
+
+def same_hour(summaries: Mapping[datetime, HourSummary], hour: datetime) -> Baseline | None:
+    """Return the baseline for `hour` (a UTC hour's start) from the summaries by hour start of the 14 days before it."""
+    days = (summaries.get(hour - timedelta(days=day)) for day in range(1, DAYS + 1))
+    return combine([summary for summary in days if summary is not None])
+
+
+def room(baseline: Baseline, unit: str) -> float:
+    """Return how far from the median is still usual, in `unit`; 0 when nothing can be said."""
+    return max(K * SIGMA * baseline.mad, SHARE * abs(baseline.median), FLOOR.get(unit, 0.0))
+
+
+def is_usual(finding: Finding, baseline: Baseline) -> bool:
+    """Tell whether `departure` would find nothing; the cheap question of the common case."""
+    if finding.value is None or finding.levels is None:
+        return False
+    away = baseline.median - finding.value if finding.levels.low else finding.value - baseline.median
+    return away < room(baseline, finding.levels.unit)
+
+
+def departure(finding: Finding, baseline: Baseline) -> Finding | None:
+    """Return `<check>.usual`: warning when the value departs from the same hour's median in the direction that is bad, else ok.
+
+    None when there is no value or nothing can be said. Never critical: unusual is a hint, not a fault.
+    """
+    if finding.value is None or finding.levels is None:
+        return None
+    levels = finding.levels
+    away = room(baseline, levels.unit)
+    if away <= 0:
+        return None
+    limit = baseline.median - away if levels.low else baseline.median + away
+    source = f"median of {baseline.count} readings in {baseline.days} days"
+    usual = Levels(limit, None, levels.unit, source, low=levels.low)
+    state = usual.judge(finding.value)
+    values: dict[str, Value] = {"value": finding.value, "median": baseline.median, "unit": levels.unit, "days": baseline.days}
+    kind = "usual.normal" if state is State.OK else "usual.lower" if levels.low else "usual.higher"
+    return Finding(f"{finding.check}.usual", finding.seen, state, Message(kind, values), usual, finding.item, finding.value)
+
+
+def _weighted_median(pairs: list[tuple[float, int]]) -> float:
+    """Return the lower weighted median: the least value with at least half of the weight at or below it."""
+    half = sum(weight for _, weight in pairs) / 2
+    below = 0
+    for value, weight in sorted(pairs):
+        below += weight
+        if below >= half:
+            return value
+    raise ValueError("no values")

@@ -1,0 +1,129 @@
+"""The catalogue of named causes: what is broken, in which area, how urgent, what to do; and which finding points to which."""
+
+import msgspec
+
+from checks.finding import Finding, State
+from checks.verdict import Area, CaseKind, Side, Urgency
+from probe.inventory import Customer, Node, Owner
+
+NORMAL, URGENT, EMERGENCY = Urgency.NORMAL, Urgency.URGENT, Urgency.EMERGENCY
+_STEPS = (NORMAL, URGENT, EMERGENCY)
+
+MAIN_ROLES = frozenset({"softswitch", "sbc", "gateway", "core"})  # calls pass through it: without it the main service is gone
+KEY_GRADES = frozenset({"key", "vip", "大客户"})  # 用户等级
+DEVICE_KINDS = frozenset({"switch", "router", "firewall", "gateway", "ups"})
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """One named cause. Its texts are the messages `cause.<code>` (one line, of {element}) and `action.<code>` (what to do next).
+
+    `explains` are findings that point to it: "check", "check:message-id" or "*:message-id"; the more exact one wins. `urgency` is that of
+    a critical state; a warning is `normal`. With `whole` the node is the culprit, not the item at which it shows.
+    """
+
+    code: str
+    area: Area
+    urgency: Urgency
+    explains: tuple[str, ...]
+    whole: bool = False
+    kind: CaseKind = CaseKind.NETWORK
+
+    @property
+    def action(self) -> str:
+        """The message that says what to do next."""
+        return f"action.{self.code}"
+
+
+_SERVER, _RESOURCE, _DEVICE, _NETWORK = Area.SERVER, Area.RESOURCE, Area.DEVICE, Area.CARRIER_NETWORK
+
+CAUSES = (
+    # the node as a whole
+    Cause("host_down", _SERVER, EMERGENCY, ("icmp/loss:icmp.silent", "icmp/loss:failure.timeout", "*:failure.unreachable"), whole=True),
+    Cause("loss", _RESOURCE, URGENT, ("icmp/loss",), whole=True),
+    Cause("delay", _RESOURCE, URGENT, ("icmp/latency", "icmp/jitter"), whole=True),
+    Cause("reboot", _SERVER, URGENT, ("host/boot",), whole=True),
+    # a service on it
+    Cause("process_down", _SERVER, EMERGENCY, ("host/process", "*:failure.refused")),
+    Cause("service_silent", _SERVER, EMERGENCY, ("tcp/port", "*:failure.timeout")),  # accepts nothing: hung, or a firewall drops it
+    Cause("service_error", _SERVER, EMERGENCY, ("http/status", "http/body", "tls/handshake", "*:failure.rejected")),
+    Cause("service_slow", _SERVER, URGENT, ("tcp/connect", "http/time")),
+    Cause("certificate", _SERVER, URGENT, ("tls/chain", "tls/days-left", "tls/names")),
+    Cause("dns", _SERVER, URGENT, ("dns/answer", "dns/time", "*:failure.unresolved")),
+    Cause("database", _SERVER, EMERGENCY, ("database/answer", "database/ready-time")),
+    Cause("connections", _RESOURCE, URGENT, ("database/connections",)),
+    Cause("time_server", _SERVER, NORMAL, ("ntp/stratum", "ntp/answer")),
+    Cause("clock", _SERVER, URGENT, ("ntp/offset", "host/clock-sync"), whole=True),
+    # what the host runs on
+    Cause("cpu", _SERVER, URGENT, ("host/cpu", "host/load"), whole=True),
+    Cause("pressure", _SERVER, URGENT, ("host/pressure",)),
+    Cause("memory", _SERVER, URGENT, ("host/memory", "host/swap"), whole=True),
+    Cause("oom", _SERVER, URGENT, ("host/oom",), whole=True),
+    Cause("disk_full", _SERVER, URGENT, ("host/disk",)),
+    Cause("inodes", _SERVER, URGENT, ("host/inodes",)),
+    Cause("read_only", _SERVER, EMERGENCY, ("host/read-only",)),
+    Cause("disk_slow", _SERVER, URGENT, ("host/disk-latency", "host/disk-busy")),
+    Cause("descriptors", _RESOURCE, URGENT, ("host/descriptors",), whole=True),
+    Cause("processes_stuck", _SERVER, NORMAL, ("host/zombies", "host/uninterruptible"), whole=True),
+    Cause("units", _SERVER, URGENT, ("host/units",)),
+    # network resources and interfaces
+    Cause("retransmission", _RESOURCE, URGENT, ("sockets/retransmission",), whole=True),
+    Cause("listen_queue", _RESOURCE, URGENT, ("sockets/listen",), whole=True),
+    Cause("ports", _RESOURCE, URGENT, ("sockets/ephemeral",), whole=True),
+    Cause("conntrack", _RESOURCE, URGENT, ("sockets/conntrack",), whole=True),
+    Cause("sockets", _RESOURCE, NORMAL, ("sockets/orphans",), whole=True),
+    Cause("interface_down", _DEVICE, URGENT, ("interfaces/oper",)),
+    Cause("interface_errors", _DEVICE, URGENT, ("interfaces/errors", "interfaces/discards")),
+    Cause("duplex", _DEVICE, URGENT, ("interfaces/duplex",)),
+    Cause("saturation", _RESOURCE, URGENT, ("interfaces/utilisation",)),
+    Cause("link_flapping", _DEVICE, URGENT, ("interfaces/flaps",)),
+)
+
+OTHER = Cause("other", _SERVER, URGENT, ())  # a bad finding that no cause explains; a test sees to it that no check of ours needs it
+
+BY_CODE = {(cause.kind, cause.code): cause for cause in CAUSES}
+EXPLAINED_BY = {finding: cause for cause in CAUSES for finding in cause.explains}
+
+
+def default(check: str) -> Cause | None:
+    """Return the cause to which a check points when nothing more exact is known; `.usual` and `.trend` point where their check does."""
+    return EXPLAINED_BY.get(check.removesuffix(".usual").removesuffix(".trend"))
+
+
+def cause_of(finding: Finding) -> Cause | None:
+    """Return the cause to which a bad finding points; None for a check that the catalogue does not know."""
+    said = finding.message.id
+    exact = EXPLAINED_BY.get(f"{finding.check}:{said}")
+    return exact or EXPLAINED_BY.get(f"*:{said}") or default(finding.check)
+
+
+def side(node: Node | None) -> Side:
+    """Return whose side a fault of this node is on, as long as only it was seen.
+
+    Ours is ours. A verdict against carrier or customer needs two independent readings beyond the demarcation, which one finding is not.
+    """
+    return Side.COMPANY if node is not None and node.owner is Owner.COMPANY else Side.UNDETERMINED
+
+
+def area(cause: Cause, node: Node | None) -> Area:
+    """Return what kind of thing is broken: the cause says it for a server, the node's kind and owner for anything else."""
+    if node is None:
+        return cause.area
+    if node.owner is Owner.CUSTOMER:
+        return Area.CUSTOMER_EQUIPMENT if node.kind == "gateway" else Area.CUSTOMER_NETWORK
+    if node.owner is Owner.CARRIER or node.kind == "carrier":
+        return _NETWORK
+    return _DEVICE if node.kind in DEVICE_KINDS and cause.area is _SERVER else cause.area
+
+
+def urgency(cause: Cause, state: State, node: Node | None, affected: tuple[Customer, ...]) -> Urgency:
+    """Return how urgent it is (紧迫程度): from the severity, then a step up for what carries calls, for a key account, or for many.
+
+    A warning is normal and stays so: work is not impeded yet.
+    """
+    if state is not State.CRITICAL:
+        return NORMAL
+    at = _STEPS.index(cause.urgency)
+    carries = node is not None and node.role in MAIN_ROLES
+    if carries or len(affected) > 1 or any(customer.grade in KEY_GRADES for customer in affected):
+        at += 1
+    return _STEPS[min(at, len(_STEPS) - 1)]
