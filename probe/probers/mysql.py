@@ -1,0 +1,163 @@
+"""Asks a MySQL or MariaDB server as a client would: greeting, login, two statements. An open port is not a working database.
+
+What each stage proves:
+- "greeting" (no `user` configured): the server had a connection slot, greeted, and refused the unknown user "firstline" (error 1045), or
+  this host (1130). It does not prove that a login works.
+- "authenticated" (`query = false`): the login works and the database can be opened.
+- "query": the database answers statements; with them come its connections and their limit.
+
+Hanging up after the greeting would count as a handshake error, and after `max_connect_errors` of them (100 by default) the server blocks
+the whole host with error 1129 until somebody flushes its host cache. Therefore a greeting is always answered with a complete login,
+whose refusal is an authentication error, which is not counted towards that. What remains: Aborted_connects rises by one, and the server
+may log "Access denied"; and a greeting that we gave up to wait for still counts, which only a successful login sets back. So a user of
+its own (`CREATE USER firstline …`, no rights needed) is the better choice.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from probe.inventory import Node
+from probe.observation.database import DatabaseSample
+from probe.observation.failure import Kind
+from probe.observation.observation import Outcome
+from probe.target import read_address_and_port
+from probe.wire import mysql as protocol
+from probe.wire.connection import Connection, RefusedError, tls_context
+from probe.wire.database import NOBODY, DatabaseOptions, converse
+
+PORT = 3306
+# Refusals of a user who need not exist that only a working server can give: wrong database, access denied (three ways), host not allowed
+PROOF_OF_LIFE = frozenset({"1044", "1045", "1049", "1130", "1698"})
+MOST_LOGIN_PACKETS = 16
+
+
+class Options(DatabaseOptions, frozen=True, kw_only=True):
+    """What can be set for a `mysql` check."""
+
+    port: Annotated[int, Meta(description="TCP port", ge=1, le=65535)] = PORT
+
+
+class MysqlProber:
+    """Holds nothing: each question is a session of its own, as a client's would be."""
+
+    async def ask(self, node: Node, options: Options) -> Outcome:
+        """Return how far the server let us, or why not further; the error number first in a refusal's detail."""
+        return await converse(node, options, _talk)
+
+
+@asynccontextmanager
+async def open() -> AsyncIterator[MysqlProber]:
+    """Yield the prober."""
+    yield MysqlProber()
+
+
+def read_target(text: str) -> tuple[str, dict[str, Any]]:
+    """Read `host` or `host:port`; ValueError says what is wrong."""
+    address, port = read_address_and_port(text, PORT)
+    return address, {"port": port}
+
+
+async def _talk(wire: Connection, options: Options, host: str) -> DatabaseSample:
+    packets = protocol.Packets(wire)
+    greeting = None
+    try:
+        greeting = protocol.read_greeting(await packets.receive())
+        await _log_in(packets, greeting, options, host)
+    except RefusedError as why:
+        if options.user is not None or why.code not in PROOF_OF_LIFE:
+            raise
+        return _sample(wire, greeting, "greeting", wire.elapsed_ms())
+    ready_ms = wire.elapsed_ms()
+    if options.user is None or not options.query:
+        await packets.command(protocol.QUIT)
+        return _sample(wire, greeting, "greeting" if options.user is None else "authenticated", ready_ms)
+    most = await protocol.first_row(packets, "SELECT @@global.max_connections")
+    now = await protocol.first_row(packets, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")
+    query_ms = wire.elapsed_ms() - ready_ms
+    await packets.command(protocol.QUIT)
+    return _sample(wire, greeting, "query", ready_ms, query_ms, None, _count(now), _count(most))
+
+
+def _sample(wire: Connection, greeting: protocol.Greeting | None, stage: str, ready_ms: float, *queried: Any) -> DatabaseSample:
+    engine, version = (greeting.engine, greeting.version) if greeting else ("mysql", None)
+    return DatabaseSample(engine, wire.address, wire.port, stage, version, wire.connect_ms, ready_ms, *queried)
+
+
+def _count(row: list[str | None]) -> int:
+    if not row[-1] or not row[-1].isdecimal():
+        raise RefusedError("answered the statement with something else than was asked for")
+    return int(row[-1])
+
+
+async def _log_in(packets: protocol.Packets, greeting: protocol.Greeting, options: Options, host: str) -> None:
+    """Complete the handshake, as the user or as nobody; RefusedError (DENIED) for what we will not or cannot give."""
+    capabilities = protocol.OURS & (greeting.capabilities | protocol.LONG_PASSWORD)
+    if options.tls != "off" and greeting.capabilities & protocol.SSL:
+        capabilities |= protocol.SSL
+        await packets.send(protocol.ssl_request(capabilities))
+        await packets.wire.start_tls(tls_context(options.tls == "verify"), host)
+    elif options.tls in {"require", "verify"}:
+        await _decline(packets, protocol.handshake_response(capabilities, NOBODY, b"", None, protocol.NATIVE))
+        raise RefusedError("offers no TLS")
+    plugin, salt = greeting.plugin, greeting.salt
+    if plugin not in {protocol.NATIVE, protocol.CACHING_SHA2}:
+        plugin = protocol.NATIVE  # the server switches to what the user has
+    answer = _answer(plugin, salt, options, packets.wire)
+    response = protocol.handshake_response(capabilities, options.user or NOBODY, answer, options.database, plugin)
+    await packets.send(response)
+    for _ in range(MOST_LOGIN_PACKETS):
+        reply = await packets.receive()
+        if reply[0] == 0x00:
+            return
+        if reply[0] == 0xFE:
+            name, _, rest = reply[1:].partition(b"\0")
+            plugin, salt = name.decode("ascii", "replace"), rest.removesuffix(b"\0")
+            await _send_or_decline(packets, partial(_answer, plugin, salt, options, packets.wire))
+        elif reply == b"\x01\x04" and plugin == protocol.CACHING_SHA2:
+            await _send_or_decline(packets, partial(_in_the_clear, options, packets.wire))
+        elif reply != b"\x01\x03":  # "known from the cache": its OK follows
+            raise RefusedError(f"{protocol.NOT_MYSQL}: packet {reply[0]:#04x} during the login")
+    raise RefusedError("never ends the login")
+
+
+async def _send_or_decline(packets: protocol.Packets, answer: Callable[[], bytes]) -> None:
+    try:
+        payload = answer()
+    except RefusedError:
+        await _decline(packets, b"")
+        raise
+    await packets.send(payload)
+
+
+async def _decline(packets: protocol.Packets, payload: bytes) -> None:
+    """Let the server refuse an empty login, so that our going does not count as a handshake error."""
+    try:
+        await packets.send(payload)
+        await packets.receive()
+    except RefusedError:
+        pass
+
+
+def _answer(plugin: str, salt: bytes, options: Options, wire: Connection) -> bytes:
+    """Return what `plugin` asks for; nobody has no password, so an empty answer is right for every plugin."""
+    if options.user is None or not options.password:
+        return b""
+    if plugin == protocol.NATIVE:
+        return protocol.native_scramble(options.password, salt)
+    if plugin == protocol.CACHING_SHA2:
+        return protocol.caching_sha2_scramble(options.password, salt)
+    if plugin in protocol.IN_THE_CLEAR:
+        return _in_the_clear(options, wire)
+    raise RefusedError(f"demands the authentication plugin {plugin!r}, which is not supported", kind=Kind.DENIED)
+
+
+def _in_the_clear(options: Options, wire: Connection) -> bytes:
+    if options.user is None or not options.password:
+        return b"\0"
+    if not wire.encrypted:
+        raise RefusedError("demands the password in the clear, which is only sent inside TLS", kind=Kind.DENIED)
+    return options.password.encode() + b"\0"
