@@ -2,7 +2,7 @@
 
 import msgspec
 
-from checks.finding import Finding, State
+from checks.finding import State
 from checks.verdict import Area, CaseKind, Side, Urgency
 from probe.inventory import Customer, Node, Owner
 
@@ -89,11 +89,9 @@ def default(check: str) -> Cause | None:
     return EXPLAINED_BY.get(check.removesuffix(".usual").removesuffix(".trend"))
 
 
-def cause_of(finding: Finding) -> Cause | None:
-    """Return the cause to which a bad finding points; None for a check that the catalogue does not know."""
-    said = finding.message.id
-    exact = EXPLAINED_BY.get(f"{finding.check}:{said}")
-    return exact or EXPLAINED_BY.get(f"*:{said}") or default(finding.check)
+def cause_of(check: str, said: str) -> Cause | None:
+    """Return the cause to which a check that says `said` (a message id) points; None for a check that the catalogue does not know."""
+    return EXPLAINED_BY.get(f"{check}:{said}") or EXPLAINED_BY.get(f"*:{said}") or default(check)
 
 
 def side(node: Node | None) -> Side:

@@ -24,7 +24,7 @@ def correlate(bad: Sequence[Standing], inventory: Inventory) -> list[Diagnosis]:
     for one in bad:
         if not one.track.bad:
             continue
-        cause = cause_of(one.finding) or OTHER
+        cause = cause_of(one.finding.check, one.track.said or one.finding.message.id) or OTHER
         groups.setdefault((cause.code, _element(cause, one.finding)), (cause, []))[1].append(one)
     found = []
     for (_, element), (cause, standing) in sorted(groups.items(), key=lambda group: group[0]):

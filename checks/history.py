@@ -60,6 +60,9 @@ class Track(msgspec.Struct, frozen=True):
     and critical count together), `same` how many in a row had the same state, both counted to 20 so that a steady series has a steady
     track; `soft_since` is the first of the streak. `recent` holds the last 20 readings' changes between good and bad as bits, newest
     lowest. `blind_since` is set, and `blind` counts, while readings are unknown; `lost` once there were enough of them to show it.
+
+    `said` is the id of the message that is believed of a bad state: what kind of bad it is (refused, silent). It follows the readings as
+    slowly as the state does, so that a single other answer makes no other fault of it; `heard` and `heard_for` count towards it.
     """
 
     key: Key
@@ -74,6 +77,9 @@ class Track(msgspec.Struct, frozen=True):
     same: int = 0
     blind: int = 0
     lost: bool = False
+    said: str = ""
+    heard: str = ""
+    heard_for: int = 0
 
     @property
     def shown(self) -> State:
@@ -104,7 +110,7 @@ def fold(track: Track, finding: Finding, rule: Rule = RULE) -> tuple[Track, Chan
         return track, _NONE
     if state is _UNKNOWN:
         return _darken(track, finding.seen.at, rule), _NONE
-    return _read(track, finding.seen.at, _held(track.hard, finding), rule)
+    return _read(track, finding, _held(track.hard, finding), rule)
 
 
 def lose(track: Track, at: datetime) -> Track:
@@ -133,8 +139,9 @@ def _held(hard: State, finding: Finding) -> State:
     return state
 
 
-def _read(track: Track, at: datetime, state: State, rule: Rule) -> tuple[Track, Change]:
+def _read(track: Track, finding: Finding, state: State, rule: Rule) -> tuple[Track, Change]:
     """Fold one reading that is one: ok, warning or critical."""
+    at = finding.seen.at
     bad = state is not _OK
     first = track.soft is _UNKNOWN or track.lost
     turned = not first and bad != (track.soft is not _OK)
@@ -151,7 +158,8 @@ def _read(track: Track, at: datetime, state: State, rule: Rule) -> tuple[Track, 
             change = Change.FLAPPING
         elif track.flapping and not flapping:
             change = Change.SETTLED
-    after = Track(track.key, hard, state, streak, since, soft_since, recent, flapping, None, same)
+    said, heard, heard_for = _hear(track, finding, hard, rule)
+    after = Track(track.key, hard, state, streak, since, soft_since, recent, flapping, None, same, 0, False, said, heard, heard_for)
     return (track if after == track else after), change
 
 
@@ -170,6 +178,20 @@ def _believe(hard: State, state: State, streak: int, same: int, flapping: bool, 
     if state is _CRITICAL:
         return (_CRITICAL, Change.RAISED) if same >= rule.hard_after and not flapping else (hard, Change.SOFT)
     return (_WARNING, Change.EASED) if same >= rule.recover_after and not flapping else (hard, _NONE)
+
+
+def _hear(track: Track, finding: Finding, hard: State, rule: Rule) -> tuple[str, str, int]:
+    """Return the believed message, the one being said, and how many bad readings in a row said it."""
+    if hard is _OK:
+        return "", "", 0
+    if finding.state is _OK:  # a good reading that is held for bad has no word for it
+        return track.said, track.heard, track.heard_for
+    words = finding.message.id
+    heard_for = min(track.heard_for + 1, _KEPT) if words == track.heard else 1
+    if hard is _UNKNOWN:
+        return "", words, heard_for
+    believed = hard is not track.hard or heard_for >= rule.hard_after or not track.said
+    return words if believed else track.said, words, heard_for
 
 
 def _flaps(recent: int, flapping: bool, rule: Rule) -> bool:

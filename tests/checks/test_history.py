@@ -230,6 +230,18 @@ def test_the_fast_path_says_what_the_long_way_says() -> None:
     assert change is Change.NONE
 
 
+def test_what_kind_of_bad_it_is_is_believed_as_slowly_as_that_it_is_bad() -> None:
+    track, _ = run(".cc")
+    words = ["refused", "silent", "silent", "refused", "silent", "silent", "silent", "refused"]
+    said = []
+    for number, word in enumerate(words):
+        bad = msgspec.structs.replace(finding("c", 10 + number), message=Message(word))
+        track, _ = fold(track, bad)
+        said.append(track.said)
+    assert said == ["refused", "refused", "refused", "refused", "refused", "refused", "silent", "silent"]
+    assert run("..", track)[0].said == ""
+
+
 def test_a_steady_good_reading_costs_next_to_nothing() -> None:
     track, good = run("..")[0], finding(".", 1)
     each = min(repeat(lambda: fold(track, good), number=2000, repeat=5)) / 2000
