@@ -25,6 +25,7 @@ _AT_ONCE = {
     errno.EACCES: Kind.DENIED,
     errno.EPERM: Kind.DENIED,
     errno.EADDRNOTAVAIL: Kind.DENIED,  # no local port (or no address of this family) is left for us
+    errno.EAGAIN: Kind.DENIED,  # the same for UDP
     errno.EAFNOSUPPORT: Kind.DENIED,
     errno.EMFILE: Kind.DENIED,
     errno.ENFILE: Kind.DENIED,

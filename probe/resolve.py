@@ -134,7 +134,11 @@ class _Names:
             except RuntimeError:
                 pass  # the loop is closed: nobody waits any more
 
-        threading.Thread(target=work, name=f"resolve {host}", daemon=True).start()
+        try:
+            threading.Thread(target=work, name=f"resolve {host}", daemon=True).start()
+        except RuntimeError as why:
+            slots.release()
+            raise OSError(str(why)) from None
         return await answer
 
     async def doubt(self, host: str, words: str) -> Failure:
