@@ -1,0 +1,110 @@
+"""What the HTTP side may ask of the service; the service hands it in, so that nothing here knows how it is done."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from checks.finding import Finding
+from probe.observation.observation import Observation
+from reports.case import Case
+from reports.render.status import Maintenance, Status
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer
+    """The request is understood and not done; `status` is the HTTP status, the text says why and what to do."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """One measurement made on request, and its findings."""
+
+    seen: Observation
+    findings: tuple[Finding, ...]
+
+
+class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/check: a name of the inventory or an address, and the prober's options by name."""
+
+    prober: str
+    target: str
+    options: dict[str, Any] = {}
+    timeout_s: float | None = None
+
+
+class MaintenanceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/maintenance."""
+
+    node: str
+    seconds: float
+    why: str = ""
+    who: str = ""
+
+
+class Actions(Protocol):
+    """What the service can be asked. Each may raise Refused; what is slow is awaited, nothing blocks the loop."""
+
+    @property
+    def language(self) -> str:
+        """The language of those who do not say theirs."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the time, aware UTC."""
+        ...
+
+    def healthy(self) -> str:
+        """Return "" while the scheduler makes progress, else what is wrong."""
+        ...
+
+    def ready(self) -> str:
+        """Return "" once it measures and its store takes what it finds, else what it waits for."""
+        ...
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return the exposition and its content type (`reports.metrics.render` in a thread)."""
+        ...
+
+    async def probe(self, target: str, module: str, timeout_s: float | None) -> Checked:
+        """Measure a target of the inventory with a network check now; 404 for others unless configured, 400 for an unknown module."""
+        ...
+
+    async def reload(self) -> Sequence[str]:
+        """Validate and swap the configuration; return the problems ("file:line: …") for which the old one stays, none when it is taken."""
+        ...
+
+    async def status(self) -> Status:
+        """Return what `firstline status` shows."""
+        ...
+
+    async def cases(self, everything: bool) -> Sequence[Case]:
+        """Return the uncleared cases, or all that are kept."""
+        ...
+
+    async def case(self, number: int) -> Case | None:
+        """Return one case, None when there is none of that number."""
+        ...
+
+    async def evidence(self, number: int) -> bytes | None:
+        """Return a case's evidence as JSON as it was stored, None when there is none."""
+        ...
+
+    async def check(self, request: CheckRequest) -> Checked:
+        """Measure anything now, for a person on this machine."""
+        ...
+
+    async def maintenance(self) -> Sequence[Maintenance]:
+        """Return the maintenance that is on."""
+        ...
+
+    async def begin_maintenance(self, request: MaintenanceRequest) -> Maintenance:
+        """Put a node into maintenance from now on, or change until when; 404 for an unknown node."""
+        ...
+
+    async def end_maintenance(self, node: str) -> bool:
+        """End a node's maintenance; False when it had none."""
+        ...

@@ -1,0 +1,560 @@
+import asyncio
+import gzip
+import http.client
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from checks.finding import Finding, Message, State
+from checks.verdict import Area, CaseKind, Side, Urgency
+from probe.observation.failure import Failure, Kind
+from probe.observation.icmp import EchoSample
+from probe.observation.observation import Observation
+from reports.case import Case
+from reports.render.status import Maintenance, Status
+from reports.web import serve
+from reports.web.actions import Checked, Refused
+from reports.web.app import MOST_BODY, MOST_PROBES, create_app
+from reports.web.guard import Guard, is_loopback, listener_guard
+from reports.web.serve import serving, tcp_socket, unix_socket
+
+AT = datetime(2026, 10, 20, 14, 0, tzinfo=UTC)
+TOKEN = "0123456789abcdef0123"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+CASE = Case(
+    id=7,
+    kind=CaseKind.NETWORK,
+    cause="host_down",
+    element="web-1",
+    severity=State.CRITICAL,
+    side=Side.COMPANY,
+    area=Area.SERVER,
+    urgency=Urgency.EMERGENCY,
+    confidence=None,
+    opened_at=AT,
+    since=AT,
+    updated_at=AT,
+    summary=Message("web-1 answers nothing"),
+    action=Message("look"),
+    agent="a",
+    keys=(("a", "web-1", "icmp/loss", ""),),
+)
+SEEN = Observation("a", "web-1", "icmp", AT, 81.0, EchoSample("192.0.2.1", 5, 5))
+
+
+class Service:
+    """A service as the HTTP side sees it."""
+
+    language = "en"
+
+    def __init__(self):
+        self.problems, self.sick, self.waiting, self.reloads, self.nodes = [], "", "", 0, {}
+        self.gate = None
+
+    def now(self):
+        return AT
+
+    def healthy(self):
+        return self.sick
+
+    def ready(self):
+        return self.waiting
+
+    async def metrics(self, accept):
+        return b"firstline_up 1\n" * 200, "text/plain; version=0.0.4; charset=utf-8"
+
+    async def probe(self, target, module, timeout_s):
+        if target != "web-1":
+            raise Refused(404, f'no node named "{target}" in the inventory')
+        if module == "dead":
+            seen = msgspec.structs.replace(SEEN, outcome=Failure(Kind.TIMEOUT))
+            return Checked(seen, (Finding("icmp/loss", seen, State.CRITICAL, Message("x")),))
+        return Checked(SEEN, (Finding("icmp/loss", SEEN, State.OK, Message("x"), value=timeout_s),))
+
+    async def reload(self):
+        self.reloads += 1
+        return self.problems
+
+    async def status(self):
+        return Status("pop-a", "0.1.0", AT, AT, 214, 7.0, (CASE,))
+
+    async def cases(self, everything):
+        return [CASE, CASE] if everything else [CASE]
+
+    async def case(self, number):
+        return CASE if number == 7 else None
+
+    async def evidence(self, number):
+        return b'{"rules":"1"}' if number == 7 else None
+
+    async def check(self, request):
+        if request.prober == "broken":
+            raise RuntimeError("secret words")
+        if request.prober == "slow":
+            await asyncio.sleep(30)
+        return Checked(SEEN, ())
+
+    async def maintenance(self):
+        return list(self.nodes.values())
+
+    async def begin_maintenance(self, request):
+        self.nodes[request.node] = Maintenance(request.node, AT, request.why)
+        return self.nodes[request.node]
+
+    async def end_maintenance(self, node):
+        return self.nodes.pop(node, None) is not None
+
+
+@contextmanager
+def running(listener, guard, service):
+    """Serve in a loop of its own; at the end say how long the stop took."""
+    started, stop, took = threading.Event(), None, []
+
+    async def main():
+        nonlocal stop
+        stop, loop_stop = asyncio.Event(), asyncio.get_running_loop()
+        service.gate = lambda: loop_stop.call_soon_threadsafe(stop.set)
+        async with serving(create_app(service, guard), listener):
+            started.set()
+            await stop.wait()
+            begun = time.perf_counter()
+        took.append(time.perf_counter() - begun)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    try:
+        assert started.wait(10)
+        yield took
+    finally:
+        service.gate()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def service():
+    return Service()
+
+
+@pytest.fixture
+def port(service):
+    listener = tcp_socket("127.0.0.1", 0)
+    number = listener.getsockname()[1]
+    with running(listener, Guard(open=True, token=TOKEN), service):
+        yield number
+
+
+class Unix(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=10)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(10)
+        self.sock.connect(str(self.path))
+
+
+@pytest.fixture
+def local(service, tmp_path):
+    path = str(tmp_path / "s.sock")
+    with running(unix_socket(path), Guard(local=True), service):
+        yield path
+
+
+def ask(where, method, path, body=None, headers=None):
+    connection = http.client.HTTPConnection("127.0.0.1", where, timeout=10) if isinstance(where, int) else Unix(where)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer, answer.read()
+    finally:
+        connection.close()
+
+
+def test_root_answers_with_the_open_cases(port):
+    answer, body = ask(port, "GET", "/")
+    assert answer.status == 200
+    assert body.decode().splitlines()[0] == " pop-a · 214 checks, all fresh (oldest 7 s) · 1 case"
+    assert "web-1 answers nothing" in body.decode()
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/?lang=zh", {}), ("/", {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"})])
+def test_root_speaks_the_readers_language(port, path, headers):
+    assert "214 项检查" in ask(port, "GET", path, headers=headers)[1].decode()
+
+
+def test_every_answer_carries_the_safety_headers(port):
+    for path in ("/", "/metrics", "/nothing", "/v1/cases"):
+        answer, _ = ask(port, "GET", path)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "uvicorn" not in str(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"), [("gzip", True), ("deflate, gzip;q=0.5", True), ("", False), ("gzip;q=0", False), ("br", False)]
+)
+def test_metrics_are_packed_for_those_who_take_it(port, accepted, packed):
+    answer, body = ask(port, "GET", "/metrics", headers={"Accept-Encoding": accepted})
+    assert (answer.headers["Content-Encoding"] == "gzip") is packed
+    text = gzip.decompress(body) if packed else body
+    assert text.count(b"\n") == 200
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def values(body):
+    return {sample.name: sample.value for family in parse(body.decode()) for sample in family.samples}
+
+
+def test_probe_tells_success_and_failure(port):
+    answer, body = ask(port, "GET", "/probe?target=web-1&module=icmp", headers={"X-Prometheus-Scrape-Timeout-Seconds": "10"})
+    assert (answer.status, values(body)) == (
+        200,
+        {"probe_success": 1, "probe_duration_seconds": 0.081, "firstline_value": 9.5, "firstline_state": 0},
+    )
+    assert values(ask(port, "GET", "/probe?target=web-1&module=dead")[1])["probe_success"] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "reason"), [("/probe", 400, "which target?"), ("/probe?target=other", 404, 'no node named "other"')]
+)
+def test_refused_probe_says_why(port, path, status, reason):
+    answer, body = ask(port, "GET", path)
+    assert answer.status == status
+    assert reason in body.decode()
+
+
+@pytest.mark.parametrize(("path", "field"), [("/-/healthy", "sick"), ("/-/ready", "waiting")])
+def test_health_is_503_with_the_reason(port, service, path, field):
+    assert ask(port, "GET", path)[0].status == 200
+    setattr(service, field, "the scheduler stands still since 40 s")
+    answer, body = ask(port, "GET", path)
+    assert (answer.status, body) == (503, b"the scheduler stands still since 40 s\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_reload_tells_its_problems(port, service, method):
+    assert ask(port, method, "/-/reload")[0].status == 200
+    service.problems = ["firstline.toml:13: every: 0 is not a period"]
+    answer, body = ask(port, method, "/-/reload")
+    assert (answer.status, json.loads(body)) == (422, {"problems": service.problems})
+
+
+def test_reload_by_get_is_not_done(port, service):
+    answer, _ = ask(port, "GET", "/-/reload")
+    assert (answer.status, service.reloads) == (405, 0)
+    assert set(answer.headers["Allow"].split(", ")) == {"POST", "PUT"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({}, 200),
+    ],
+)
+def test_a_page_of_another_site_can_not_reload(port, service, headers, status):
+    assert ask(port, "POST", "/-/reload", headers=headers)[0].status == status
+    assert service.reloads == (status == 200)
+
+
+def test_the_own_origin_may_reload(port):
+    assert ask(port, "POST", "/-/reload", headers={"Origin": f"http://127.0.0.1:{port}"})[0].status == 200
+    assert ask(port, "POST", "/-/reload", headers={"Origin": f"http://127.0.0.1:{port + 1}"})[0].status == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example:8470", 421),
+        ("localhost:8470", 200),
+        ("[::1]:8470", 200),
+        ("10.0.0.1", 200),
+        ("localhost.", 200),
+    ],
+)
+def test_a_foreign_host_name_is_refused(port, host, status):
+    assert ask(port, "GET", "/metrics", headers={"Host": host})[0].status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": f"Basic {TOKEN}"}, 401),
+        ({"Authorization": "Bearer ÿ"}, 401),
+        (BEARER, 200),
+    ],
+)
+def test_the_interface_wants_the_token_over_tcp(port, headers, status):
+    answer, body = ask(port, "GET", "/v1/cases", headers={name: value.encode("latin-1") for name, value in headers.items()})
+    assert answer.status == status
+    assert status == 200 or (answer.headers["WWW-Authenticate"] == "Bearer" and "error" in json.loads(body))
+
+
+def test_without_token_the_interface_is_for_the_unix_socket_only(service):
+    listener = tcp_socket("127.0.0.1", 0)
+    number = listener.getsockname()[1]
+    with running(listener, Guard(open=True), service):
+        assert ask(number, "GET", "/v1/cases")[0].status == 403
+        assert ask(number, "GET", "/v1/cases", headers=BEARER)[0].status == 403
+        assert ask(number, "GET", "/metrics")[0].status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/probe?target=web-1", "/-/healthy", "/-/ready", "/v1/status", "/nothing"])
+def test_off_loopback_everything_wants_the_token(service, path):
+    listener = tcp_socket("127.0.0.1", 0)
+    number = listener.getsockname()[1]
+    with running(listener, listener_guard("192.0.2.1", TOKEN), service):
+        assert ask(number, "GET", path)[0].status == 401
+        assert ask(number, "GET", path, headers=BEARER)[0].status in (200, 404)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0", "::", "", "host.example"])
+def test_off_loopback_without_token_nothing_listens(host):
+    with pytest.raises(ValueError, match="needs a token"):
+        listener_guard(host, None)
+    assert not listener_guard(host, TOKEN).open
+    assert listener_guard(host, None, client_certificates=True).open
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])
+def test_loopback_needs_no_token(host):
+    assert is_loopback(host)
+    assert listener_guard(host, None).open
+
+
+def test_a_short_token_is_refused():
+    with pytest.raises(ValueError, match="16 are the least"):
+        listener_guard("127.0.0.1", "123456789012345")
+    assert listener_guard("127.0.0.1", "1234567890123456").token
+
+
+def test_the_unix_socket_gives_cases_and_status(local):
+    status = msgspec.json.decode(ask(local, "GET", "/v1/status")[1], type=Status)
+    assert status.cases == (CASE,)
+    assert msgspec.json.decode(ask(local, "GET", "/v1/cases")[1], type=list[Case]) == [CASE]
+    assert len(json.loads(ask(local, "GET", "/v1/cases?all=1")[1])) == 2
+    assert msgspec.json.decode(ask(local, "GET", "/v1/cases/7")[1], type=Case) == CASE
+    assert ask(local, "GET", "/v1/cases/7/evidence")[1] == b'{"rules":"1"}'
+
+
+@pytest.mark.parametrize("path", ["/v1/cases/8", "/v1/cases/8/evidence", "/v1/cases/x", "/v1/nothing"])
+def test_what_is_not_there_is_404_in_json(local, path):
+    answer, body = ask(local, "GET", path)
+    assert answer.status == 404
+    assert json.loads(body)["error"]
+
+
+def test_check_is_made_now(local):
+    body = json.dumps({"prober": "icmp", "target": "127.0.0.1", "options": {"count": 3}})
+    answer, got = ask(local, "POST", "/v1/check", body)
+    assert answer.status == 200
+    assert msgspec.json.decode(got, type=Checked).seen == SEEN
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("{", 400),
+        ("{}", 400),
+        ('{"prober": 1, "target": "x"}', 400),
+        ('{"prober": "x", "target": "x", "optoins": {}}', 400),
+        ("x" * (MOST_BODY + 1), 413),
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused(local, body, status):
+    answer, got = ask(local, "POST", "/v1/check", body)
+    assert answer.status == status
+    assert json.loads(got)["error"].startswith("the body")
+
+
+def test_a_fault_of_ours_tells_nothing_of_its_inside(service, tmp_path, caplog):
+    path = str(tmp_path / "s.sock")
+    with running(unix_socket(path), Guard(local=True), service):
+        answer, body = ask(path, "POST", "/v1/check", '{"prober": "broken", "target": "x"}')
+    assert answer.status == 500
+    assert b"secret" not in body
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "secret words" in caplog.text
+
+
+def test_maintenance_begins_shows_and_ends(local):
+    assert ask(local, "POST", "/v1/maintenance", '{"node": "web-1", "seconds": 7200, "why": "firmware"}')[0].status == 201
+    assert [one["node"] for one in json.loads(ask(local, "GET", "/v1/maintenance")[1])] == ["web-1"]
+    assert ask(local, "DELETE", "/v1/maintenance?node=web-1")[0].status == 200
+    assert ask(local, "DELETE", "/v1/maintenance?node=web-1")[0].status == 404
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0, 400), (-1, 400), (1, 201), (30 * 86400, 201), (30 * 86400 + 1, 400)])
+def test_maintenance_lasts_no_longer_than_thirty_days(local, seconds, status):
+    assert ask(local, "POST", "/v1/maintenance", json.dumps({"node": "web-1", "seconds": seconds}))[0].status == status
+
+
+@pytest.mark.parametrize(("length", "status"), [(2048, 200), (2049, 414)])
+def test_a_long_query_is_refused(port, length, status):
+    assert ask(port, "GET", "/metrics?" + "x" * length)[0].status == status
+
+
+@pytest.mark.parametrize(("length", "closed"), [(15_000, False), (20_000, True)])
+def test_a_head_that_grows_too_large_is_refused(port, length, closed):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * length)
+        if not closed:
+            connection.sendall(b"\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400" if closed else b"HTTP/1.1 200")
+
+
+def test_measurements_on_request_are_bounded(local):
+    slow = '{"prober": "slow", "target": "x"}'
+    waiting = [Unix(local) for _ in range(MOST_PROBES)]
+    for connection in waiting:
+        connection.request("POST", "/v1/check", slow)
+    deadline = time.monotonic() + 5
+    while (status := ask(local, "POST", "/v1/check", '{"prober": "icmp", "target": "x"}')[0].status) != 503:
+        assert time.monotonic() < deadline, status
+    assert ask(local, "GET", "/v1/status")[0].status == 200
+    for connection in waiting:
+        connection.close()
+
+
+def test_it_stops_within_two_seconds_with_requests_under_way(service, tmp_path):
+    path = str(tmp_path / "s.sock")
+    with running(unix_socket(path), Guard(local=True), service) as took:
+        connection = Unix(path)
+        connection.request("POST", "/v1/check", '{"prober": "slow", "target": "x"}')
+        assert ask(path, "GET", "/v1/status")[0].status == 200
+    connection.close()
+    assert took[0] < 2.2
+    assert not os.path.exists(path)
+
+
+def test_idle_it_stops_at_once(service, tmp_path):
+    with running(unix_socket(str(tmp_path / "s.sock")), Guard(local=True), service) as took:
+        pass
+    assert took[0] < 0.6
+
+
+def test_a_connection_that_says_nothing_is_closed(service, monkeypatch):
+    monkeypatch.setattr(serve, "HEAD_S", 0.2)
+    listener = tcp_socket("127.0.0.1", 0)
+    with running(listener, Guard(open=True), service), socket.create_connection(listener.getsockname(), timeout=10) as silent:
+        silent.sendall(b"GET / HTTP/1.1\r\n")
+        assert silent.recv(100) == b""
+
+
+def test_the_socket_file_is_for_owner_and_group_only(tmp_path):
+    path = str(tmp_path / "s.sock")
+    with unix_socket(path):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+
+
+def test_a_dead_services_socket_is_replaced_a_living_ones_not(tmp_path):
+    path = str(tmp_path / "s.sock")
+    unix_socket(path).close()
+    with unix_socket(path), pytest.raises(OSError, match="another service answers"):
+        unix_socket(path)
+
+
+def test_a_file_in_the_way_is_left_alone(tmp_path):
+    path = tmp_path / "s.sock"
+    path.write_text("mine")
+    with pytest.raises(OSError, match="is no socket"):
+        unix_socket(str(path))
+    assert path.read_text() == "mine"
+
+
+def test_a_taken_port_is_named(service):
+    with tcp_socket("127.0.0.1", 0) as first, pytest.raises(OSError, match=r"can't listen on 127\.0\.0\.1:\d+: Address already in use"):
+        tcp_socket("127.0.0.1", first.getsockname()[1])
+
+
+def test_signals_stay_the_services_own(service):
+    async def main():
+        before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+        async with serving(create_app(service, Guard(local=True)), tcp_socket("127.0.0.1", 0)):
+            return before, (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
+
+    before, within = asyncio.run(main())
+    assert before == within
+
+
+def test_tls_is_served_with_a_certificate(service, tmp_path):
+    import ssl
+
+    key, certificate = _certificate(tmp_path)
+
+    async def main():
+        listener = tcp_socket("127.0.0.1", 0)
+        async with serving(create_app(service, Guard(token=TOKEN)), listener, serve.Tls(certificate, key)):
+            trust = ssl.create_default_context(cafile=certificate)
+            return await asyncio.to_thread(_get_over_tls, listener.getsockname()[1], trust)
+
+    assert asyncio.run(main()) == (401, 200)
+
+
+def _get_over_tls(port, trust):
+    found = []
+    for headers in ({}, BEARER):
+        connection = http.client.HTTPSConnection("localhost", port, timeout=10, context=trust)
+        connection.request("GET", "/metrics", headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        found.append(answer.status)
+        connection.close()
+    return tuple(found)
+
+
+def _certificate(folder):
+    from datetime import timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return str(folder / "key.pem"), str(folder / "cert.pem")
+
+
+def test_no_library_is_loaded_that_is_not_used():
+    code = "import sys, reports.web.app, reports.web.serve; print(*sorted({n.partition('.')[0] for n in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."})
+    assert not {"websockets", "wsproto", "httptools", "uvloop", "watchfiles", "jinja2", "babel"} & set(loaded.stdout.split())
