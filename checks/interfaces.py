@@ -1,0 +1,114 @@
+"""Are the interfaces up, clean, wide enough and steady?"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from checks.failure import judge_failure
+from checks.finding import Check, Finding, Levels, Message, State
+from probe.observation.failure import Failure
+from probe.observation.interfaces import InterfaceSample, InterfacesSample
+from probe.observation.observation import Observation
+
+ERRORS = Levels(0.001, 0.01, "ratio", "our choice: a sound link has next to none; TCP slows at 1e-3 and stalls at 1e-2")
+DISCARDS = Levels(0.01, 0.05, "ratio", "our choice: 1 % loss is heard in speech, 5 % makes it hard to follow")
+UTILISATION = Levels(0.80, 0.95, "ratio", "our choice: queues grow without bound as the load nears 1")
+FLAPS = Levels(2, 10, "changes", "our choice: the carrier was lost and came back, or did so five times, between two looks")
+HALF = Levels(100e6, None, "bit/s", "our choice: half duplex at 100 Mbit/s or more is nearly always a failed negotiation")
+
+ENOUGH_ERRORS = 5  # fewer are no ratio
+ENOUGH_DISCARDS_PER_S = 10.0  # Linux counts frames of unknown protocols too: LLDP, spanning tree every 2 s
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What can be set for an `interfaces` check."""
+
+    errors: Levels = ERRORS
+    discards: Levels = DISCARDS
+    utilisation: Levels = UTILISATION
+    flaps: Levels = FLAPS
+    half_duplex: Levels = HALF
+
+
+CHECKS = (
+    Check("interfaces/oper"),
+    Check("interfaces/errors", ERRORS),
+    Check("interfaces/discards", DISCARDS),
+    Check("interfaces/utilisation", UTILISATION),
+    Check("interfaces/duplex", HALF),
+    Check("interfaces/flaps", FLAPS),
+)
+
+
+def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iterator[Finding]:
+    """Judge each interface that matters: those expected to be up, and real ports; the item is its name."""
+    match seen.outcome:
+        case Failure() as why:
+            yield judge_failure("interfaces/oper", seen, why)
+        case InterfacesSample() as sample:
+            for name in sample.gone:
+                yield Finding("interfaces/oper", seen, State.CRITICAL, Message("interfaces.gone", {"name": name}), item=name)
+            earlier = _by_name(before)
+            for port in sample.interfaces:
+                if port.expected:
+                    yield _oper(seen, port)
+                if port.expected or (port.admin_up and port.kind in ("ethernet", "wireless")):
+                    yield from _quality(seen, port, earlier.get(port.name), sample.over_s, limits)
+
+
+def _by_name(before: Observation | None) -> dict[str, InterfaceSample]:
+    if before is None or not isinstance(before.outcome, InterfacesSample):
+        return {}
+    return {port.name: port for port in before.outcome.interfaces}
+
+
+def _oper(seen: Observation, port: InterfaceSample) -> Finding:
+    if port.oper_up:
+        return Finding("interfaces/oper", seen, State.OK, Message("interfaces.up", {"name": port.name}), item=port.name)
+    why = "no-carrier" if port.carrier is False else "down"
+    text = Message(f"interfaces.{why}" if port.admin_up else "interfaces.admin-down", {"name": port.name})
+    return Finding("interfaces/oper", seen, State.CRITICAL, text, item=port.name)
+
+
+def _quality(
+    seen: Observation, port: InterfaceSample, before: InterfaceSample | None, over_s: float | None, limits: Limits
+) -> Iterator[Finding]:
+    name = port.name
+    errors = _larger(port.in_error_ratio, port.out_error_ratio)
+    if errors is not None:
+        state = limits.errors.judge(errors)
+        if before is not None and _since(port.in_errors + port.out_errors, before.in_errors + before.out_errors) < ENOUGH_ERRORS:
+            state = State.OK
+        yield Finding("interfaces/errors", seen, state, _ratio("errors", name, errors), limits.errors, name, errors)
+    discards = _larger(port.in_discard_ratio, port.out_discard_ratio)
+    if discards is not None:
+        state = limits.discards.judge(discards)
+        if before is not None and over_s:
+            lost = _since(port.in_discards + port.out_discards, before.in_discards + before.out_discards)
+            state = state if lost >= ENOUGH_DISCARDS_PER_S * over_s else State.OK
+        yield Finding("interfaces/discards", seen, state, _ratio("discards", name, discards), limits.discards, name, discards)
+    rate = _larger(port.in_bps, port.out_bps)
+    if rate is not None and port.speed_bps:
+        used = rate / port.speed_bps
+        text = Message("interfaces.utilisation", {"name": name, "ratio": used, "mbps": rate / 1e6, "speed_mbps": port.speed_bps / 1e6})
+        yield Finding("interfaces/utilisation", seen, limits.utilisation.judge(used), text, limits.utilisation, name, used, seasonal=True)
+    if port.duplex is not None and port.speed_bps:
+        state = limits.half_duplex.judge(port.speed_bps) if port.duplex == "half" else State.OK
+        text = Message(f"interfaces.duplex-{port.duplex}", {"name": name, "speed_mbps": port.speed_bps / 1e6})
+        yield Finding("interfaces/duplex", seen, state, text, item=name)
+    if port.carrier_changes_since is not None:
+        changes = port.carrier_changes_since
+        text = Message("interfaces.flaps", {"name": name, "count": changes})
+        yield Finding("interfaces/flaps", seen, limits.flaps.judge(changes), text, limits.flaps, name, changes)
+
+
+def _ratio(kind: str, name: str, value: float) -> Message:
+    return Message(f"interfaces.{kind}", {"name": name, "ratio": value})
+
+
+def _since(now: int, before: int) -> int:
+    return now - before if now >= before else now  # counted anew
+
+
+def _larger(first: float | None, second: float | None) -> float | None:
+    return max((value for value in (first, second) if value is not None), default=None)
