@@ -9,6 +9,7 @@ keeps for days.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -17,15 +18,16 @@ from checks.finding import Message
 from probe.agent import hostfiles
 from probe.agent.hostfiles import Gateway, TimeSource
 from probe.agent.settings.inventory import is_address
-from probe.agent.settings.jobs import LOCAL, options_of
+from probe.agent.settings.jobs import LOCAL, default_timeout_s, options_of
 from probe.agent.settings.levels import standard_levels
 from probe.agent.settings.settings import Settings
 from probe.inventory import Inventory, Link, Node
 from probe.job import Job
 from probe.observation.dns import DnsSample
-from probe.observation.failure import Failure
+from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
 from probe.observation.observation import Outcome
+from probe.run import Runner, observe
 
 MOST_OF_A_KIND = 4
 FAST_S, SLOW_S = 6.0, 60.0  # what everything else is seen through, and the rest
@@ -57,7 +59,25 @@ class _Target(msgspec.Struct):
     checks: list[tuple[str, dict[str, str], float]]
 
 
-def discover(base: Settings, root: Path = Path("/")) -> Discovery:
+async def discover(
+    base: Settings, runner: Runner, now: Callable[[], datetime], root: Path = Path("/")
+) -> tuple[Settings, tuple[Message, ...]]:
+    """Return settings that measure this host and what it needs, as far as that answers now, and notes on what was found and left out."""
+    found = look_around(base, root)
+
+    async def ask(job: Job) -> Outcome:
+        try:
+            prober = await runner.prober(job.prober)
+        except OSError as why:
+            return Failure(Kind.DENIED, why.strerror or str(why))
+        return (await observe(job, prober, now)).outcome
+
+    kept, notes = await trial(found.settings.jobs, ask)
+    limits = {job.key: found.settings.limits[job.key] for job in kept}
+    return msgspec.structs.replace(found.settings, jobs=kept, limits=limits), found.notes + notes
+
+
+def look_around(base: Settings, root: Path = Path("/")) -> Discovery:
     """Return what this host is set up to use, read from its files below `root`; `base` gives the agent and the node it stands on."""
     notes: list[Message] = []
     targets: dict[str, _Target] = {}
@@ -111,7 +131,8 @@ def _settings(base: Settings, targets: dict[str, _Target], gateways: list[Gatewa
 
 
 def _job(agent: str, node: Node, prober: str, options: dict[str, str], every_s: float) -> Job:
-    return Job(agent, node, prober, options_of(prober)(**options), every_s, min(5.0, every_s / 2))
+    made = options_of(prober)(**options)
+    return Job(agent, node, prober, made, every_s, default_timeout_s(made, every_s))
 
 
 async def trial(jobs: Sequence[Job], ask: Ask) -> tuple[tuple[Job, ...], tuple[Message, ...]]:

@@ -78,6 +78,9 @@ def zoned(address: str | None, interface: str) -> str | None:
 
 
 def route_to(address: str) -> Route | None:
-    """Return the route to one IP address; for many, keep a `Routes` open."""
-    with Routes() as routes:
-        return routes.to(address)
+    """Return the route to one IP address, None when it is this host itself or there is no route now; for many, keep a `Routes` open."""
+    try:
+        with Routes() as routes:
+            return routes.to(address)
+    except OSError:
+        return None

@@ -3,7 +3,7 @@
 `config schema` and the reader are both made from these; a field that is not here can't be written.
 """
 
-from datetime import date
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -21,6 +21,7 @@ Timeout = Annotated[float, Meta(description="a time with its unit: 500ms, 2s", e
 
 SiteKind = Literal["datacentre", "pop", "carrier", "customer"]
 NodeKind = Literal["server", "switch", "router", "firewall", "gateway", "ups", "carrier"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 LinkKind = Literal["fibre", "ethernet", "radio", "tunnel"]
 
 
@@ -28,7 +29,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Base of every table."""
 
 
-class AgentForm(Form, frozen=True):
+class AgentForm(Form, frozen=True, kw_only=True):
     """[agent]: the service itself."""
 
     name: Annotated[Name | None, Meta(description="what this agent calls itself; this host's name when left out")] = None
@@ -41,14 +42,14 @@ class AgentForm(Form, frozen=True):
     token: Annotated[Secret | None, Meta(description="who shows it may read page and metrics")] = None
 
 
-class StoreForm(Form, frozen=True):
+class StoreForm(Form, frozen=True, kw_only=True):
     """[store]: where cases and tracks are kept."""
 
     url: Annotated[str | None, Meta(description="postgresql://user@host/database; the embedded store when left out")] = None
     password: Annotated[Secret | None, Meta(description="the password that belongs to `url`")] = None
 
 
-class CredentialForm(Form, frozen=True):
+class CredentialForm(Form, frozen=True, kw_only=True):
     """[[credential]]: how to log in somewhere; nodes name it."""
 
     name: Name
@@ -61,7 +62,7 @@ class CredentialForm(Form, frozen=True):
     privacy_password: Secret | None = None
 
 
-class SiteForm(Form, frozen=True):
+class SiteForm(Form, frozen=True, kw_only=True):
     """[[site]]: a place."""
 
     name: Name
@@ -70,14 +71,14 @@ class SiteForm(Form, frozen=True):
     customer: Annotated[Name | None, Meta(description="whose premises these are")] = None
 
 
-class LimitForm(Form, frozen=True):
+class LimitForm(Form, frozen=True, kw_only=True):
     """Where one value becomes a warning and critical."""
 
     warning: float | None = None
     critical: float | None = None
 
 
-class CheckForm(Form, frozen=True):
+class CheckForm(Form, frozen=True, kw_only=True):
     """[[node.check]]: one question to the node above; the prober's own options stand beside these."""
 
     prober: Annotated[str, Meta(description="what to measure with; `firstline checks` lists them")]
@@ -86,7 +87,7 @@ class CheckForm(Form, frozen=True):
     levels: Annotated[dict[str, Any], Meta(description="own levels instead of the standard ones")] = {}
 
 
-class NodeForm(Form, frozen=True):
+class NodeForm(Form, frozen=True, kw_only=True):
     """[[node]]: a thing that can be measured or blamed."""
 
     name: Name
@@ -101,7 +102,7 @@ class NodeForm(Form, frozen=True):
     check: tuple[dict[str, Any], ...] = ()
 
 
-class LinkForm(Form, frozen=True):
+class LinkForm(Form, frozen=True, kw_only=True):
     """[[link]]: a connection of two nodes."""
 
     name: Name
@@ -113,7 +114,7 @@ class LinkForm(Form, frozen=True):
     circuit: Annotated[str | None, Meta(description="the carrier's number of the circuit")] = None
 
 
-class CarrierForm(Form, frozen=True):
+class CarrierForm(Form, frozen=True, kw_only=True):
     """[[carrier]]: a network carrier."""
 
     name: Name
@@ -124,7 +125,7 @@ class CarrierForm(Form, frozen=True):
     ] = None
 
 
-class CustomerForm(Form, frozen=True):
+class CustomerForm(Form, frozen=True, kw_only=True):
     """[[customer]]: a customer."""
 
     name: Name
@@ -134,7 +135,39 @@ class CustomerForm(Form, frozen=True):
     contract: Annotated[str | None, Meta(description="contract file")] = None
 
 
-class InventoryForm(Form, frozen=True):
+class ScopeForm(Form, frozen=True, kw_only=True):
+    """What both kinds of [[maintenance]] have: a name, and whom it concerns; all of them when a list is left out."""
+
+    name: Name
+    nodes: Annotated[tuple[str, ...], Meta(description='names of nodes, or patterns like "web-*"')] = ()
+    checks: Annotated[tuple[str, ...], Meta(description='checks, like "host/*"')] = ()
+    sites: Annotated[tuple[str, ...], Meta(description="names of sites, or patterns")] = ()
+
+
+class OnceForm(ScopeForm, frozen=True, kw_only=True):
+    """[[maintenance]] from one time to another."""
+
+    starts: Annotated[datetime, Meta(tz=True, description="2026-11-22T01:00:00+01:00; a time of day and `zone` make it weekly")]
+    ends: Annotated[datetime, Meta(tz=True, description="2026-11-22T05:00:00+01:00")]
+
+
+class WeeklyForm(ScopeForm, frozen=True, kw_only=True):
+    """[[maintenance]] every week, or every day, by the wall clock of a zone."""
+
+    starts: Annotated[time, Meta(description="01:00:00; an end before the start is the next day's")]
+    ends: Annotated[time, Meta(description="05:00:00")]
+    zone: Annotated[str, Meta(description="Asia/Shanghai, Europe/Berlin, UTC")]
+    days: Annotated[tuple[Weekday, ...], Meta(description="every day when left out")] = ()
+
+
+class FeedForm(Form, frozen=True, kw_only=True):
+    """[[feed]]: where case events go; the options of its kind stand beside these."""
+
+    kind: Annotated[str, Meta(description="the kind of system")]
+    name: Annotated[Name | None, Meta(description="a name of its own when there are two of a kind")] = None
+
+
+class InventoryForm(Form, frozen=True, kw_only=True):
     """A file named by `inventory`."""
 
     site: tuple[SiteForm, ...] = ()
@@ -145,7 +178,7 @@ class InventoryForm(Form, frozen=True):
     maintenance: tuple[dict[str, Any], ...] = ()
 
 
-class MainForm(InventoryForm, frozen=True):
+class MainForm(InventoryForm, frozen=True, kw_only=True):
     """The main file."""
 
     agent: AgentForm = AgentForm()

@@ -24,6 +24,11 @@ OWN = known_fields(CheckForm)
 TIMEOUT_S = 5.0
 
 
+def default_timeout_s(options: Any, every_s: float) -> float:
+    """Return when to give up if nothing is said: what the options say they take or 5 s, but never as long as the period."""
+    return min(float(getattr(options, "longest_s", TIMEOUT_S)), every_s / 2)
+
+
 @cache
 def options_of(prober: str) -> type[msgspec.Struct]:
     """Return the Options of a prober; KeyError when there is none."""
@@ -50,7 +55,7 @@ def read_jobs(agent_name: str, inventory: Inventory, nodes: list[Entry[NodeForm]
             if read_one is None:
                 continue
             check, options, levels = read_one
-            timeout_s = check.timeout if check.timeout is not None else min(TIMEOUT_S, check.every / 2)
+            timeout_s = check.timeout if check.timeout is not None else default_timeout_s(options, check.every)
             job = Job(agent_name, node or Node("?"), check.prober, options, check.every, timeout_s)
             if job.key in places and node:
                 document, first = places[job.key]

@@ -1,10 +1,9 @@
 """The levels of one check; checks.settings knows what can be set and what is possible."""
 
 from functools import cache
-from importlib import import_module
 from typing import Any
 
-from checks import catalogue
+from checks import catalogue, settings
 from probe.agent.settings.toml_lines import Path
 
 
@@ -16,5 +15,5 @@ def standard_levels(prober: str) -> Any:
 
 def read_levels(prober: str, table: dict[str, Any]) -> tuple[Any, list[tuple[Path, str]]]:
     """Return the levels of a check with what `table` sets, and what is wrong in it as (path, text)."""
-    limits, problems = import_module("checks.settings").read(prober, table)
+    limits, problems = settings.read(prober, table)
     return limits, [(problem.path, problem.text) for problem in problems]

@@ -1,6 +1,7 @@
 """A table of the file into a Struct, field by field and strictly: every mistake is noted at its path, none stops the reading."""
 
 import json
+import os
 import types
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
@@ -95,6 +96,8 @@ def _reader(hint: Any) -> Read:
         return _secret
     if extra.get("secret"):
         return _revealed
+    if extra.get("file"):
+        return _file_name
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
         return _struct(inner)
     if get_origin(inner) is tuple or get_origin(inner) is list:
@@ -105,7 +108,7 @@ def _reader(hint: Any) -> Read:
 
 
 def _struct(form: type[msgspec.Struct]) -> Read:
-    plan = {field.encode_name: (field.name, _reader(_kept_secret(field.name, field.type))) for field in msgspec.structs.fields(form)}
+    plan = {field.encode_name: (field.name, _reader(_by_name(field.name, field.type))) for field in msgspec.structs.fields(form)}
     required = [
         (field.encode_name, _about(field.type))
         for field in msgspec.structs.fields(form)
@@ -134,15 +137,19 @@ def _struct(form: type[msgspec.Struct]) -> Read:
             return BAD
         try:
             return form(**fields)
-        except (ValueError, TypeError) as why:  # a form's own __post_init__
-            document.refuse(path, str(why))
+        except (ValueError, TypeError) as why:  # a form's own __post_init__; it may name a field first
+            field, colon, text = str(why).partition(": ")
+            document.refuse(*(((*path, field), text) if colon and field in value else (path, str(why))))
             return BAD
 
     return read_struct
 
 
-def _kept_secret(name: str, hint: Any) -> Any:
-    if name in SECRET_FIELDS and str in {hint, *get_args(hint), *(part for arg in get_args(hint) for part in get_args(arg))}:
+def _by_name(name: str, hint: Any) -> Any:
+    members = {hint, *get_args(hint), *(part for arg in get_args(hint) for part in get_args(arg))}
+    if name.endswith("_file") and str in members:
+        return Annotated[str, Meta(extra={"file": True})]
+    if name in SECRET_FIELDS and str in members:
         return Annotated[str, Meta(extra={"secret": True})]
     return hint
 
@@ -217,10 +224,27 @@ def _revealed(value: Any, document: Document, path: Path) -> Any:
         return BAD
 
 
+def read_reference(value: Any, document: Document, path: Path) -> Any:
+    """Return the name of the file that a reference to a secret leads to, for what reads its secret from a file; BAD when refused."""
+    secret = _secret(value, document, path)
+    if secret is BAD:
+        return BAD
+    try:
+        return secret.file()
+    except SecretError as why:
+        document.refuse(path, str(why))
+        return BAD
+
+
+def _file_name(value: Any, document: Document, path: Path) -> Any:
+    if not isinstance(value, str) or not value or "\0" in value:
+        document.refuse(path, f"{show(value)} is not the name of a file")
+        return BAD
+    return beside(document, value)
+
+
 def beside(document: Document, name: str) -> str:
     """Return a file name of the document, as seen from where the document's own name is seen."""
-    import os.path
-
     return os.path.normpath(os.path.join(os.path.dirname(document.file), os.path.expanduser(name)))
 
 
@@ -289,10 +313,14 @@ def _words(kind: msgspec.inspect.Type) -> str:
             return f"a whole number{_bounds(kind)}"
         case msgspec.inspect.FloatType():
             return f"a number{_bounds(kind)}"
+        case msgspec.inspect.StrType(pattern=pattern) if pattern is not None:
+            return f"of the form {pattern}"
         case msgspec.inspect.StrType(min_length=least, max_length=most):
             return "a text" + (f" ({least or 0} … {most} characters)" if most is not None else " (not empty)" if least else "")
         case msgspec.inspect.DateType():
             return "a date (2027-03-31)"
+        case msgspec.inspect.TimeType():
+            return "a time of day (01:30:00)"
         case msgspec.inspect.DateTimeType():
             return "a time with its zone (2027-03-31T04:00:00Z)"
         case msgspec.inspect.UnionType(types=members):

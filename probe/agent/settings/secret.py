@@ -30,12 +30,18 @@ class Secret(msgspec.Struct, frozen=True):
             if not secret:
                 raise SecretError(f"the environment has no {self.name}")
             return secret
+        return _read(self.file(environ))
+
+    def file(self, environ: Mapping[str, str] = os.environ) -> str:
+        """Return the file in which it lies; SecretError when it lies in none."""
+        if self.kind == "env":
+            raise SecretError('this secret is read from a file: write { file = "…" } or { credential = "…" }')
         if self.kind == "file":
-            return _read(self.name)
+            return self.name
         folder = environ.get("CREDENTIALS_DIRECTORY")
         if not folder:
             raise SecretError(f'no systemd credentials here; add "LoadCredential={self.name}:FILE" to the unit')
-        return _read(os.path.join(folder, self.name))
+        return os.path.join(folder, self.name)
 
 
 def _read(path: str) -> str:

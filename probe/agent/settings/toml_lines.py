@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 Path = tuple[str | int, ...]
 
+DEEPEST = 200  # deeper paths have the line of their part that is this deep; nobody writes them, and they would cost n² memory
+
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _KEY = re.compile(r"""[ \t]*(?:([A-Za-z0-9_-]+)|"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)')[ \t]*""")
 _SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
@@ -29,7 +31,7 @@ _SHORT_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\
 
 def spell(key: str) -> str:
     """Return a key as TOML writes it: bare where that is allowed, else quoted."""
-    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def line_of(lines: Mapping[Path, int], path: Path) -> int:
@@ -75,6 +77,14 @@ class _Scanner:
         if path not in self.lines:
             self.lines[path] = bisect_right(self.starts, self.at)
 
+    def _note_all(self, path: Path, parts: "list[str] | list[int]") -> Path:
+        """Note a path and each longer one to its last part; return the longest."""
+        for part in parts:
+            if len(path) < DEEPEST:
+                path = (*path, part)
+                self._note(path)
+        return path
+
     def _keys(self) -> list[str]:
         """Read a dotted key from here; empty when there is none."""
         keys = []
@@ -96,7 +106,7 @@ class _Scanner:
             self.at = after
             return before
         path: Path = ()
-        for depth, key in enumerate(keys):
+        for depth, key in enumerate(keys[:DEEPEST]):
             path = (*path, key)
             self._note(path)
             if many and depth == len(keys) - 1:
@@ -111,10 +121,7 @@ class _Scanner:
         start = self.at
         keys = self._keys()
         after, self.at = self.at, start
-        path = table
-        for key in keys:
-            path = (*path, key)
-            self._note(path)
+        path = self._note_all(table, keys)
         self.at = after
         if keys and self.text.startswith("=", self.at):
             self.at += 1
@@ -154,14 +161,10 @@ class _Scanner:
         if self.at >= len(self.text) or self.text[self.at] in "]}":
             return path, False
         if bracket == "[":
-            element: Path = (*path, index)
-            self._note(element)
-            return element, True
+            return self._note_all(path, [index]), True
         start, keys = self.at, self._keys()
         after, self.at = self.at, start
-        for key in keys:
-            path = (*path, key)
-            self._note(path)
+        path = self._note_all(path, keys)
         self.at = after
         if self.text.startswith("=", self.at):
             self.at += 1
