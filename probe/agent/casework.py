@@ -7,10 +7,10 @@ from datetime import datetime
 
 import msgspec
 
-from checks.correlate import correlate
-from checks.evidence import gather
+from checks.correlate import RULES, correlate
 from checks.finding import Key
 from checks.history import Track
+from checks.proof import prove
 from checks.verdict import Diagnosis
 from probe.agent.planned import Planned
 from probe.agent.watching import Watch
@@ -112,18 +112,12 @@ class Casework:
 
     def _attach(self, step: Step, diagnosis: Diagnosis) -> Step:
         watch = self._watch
-        nodes = {key[1] for key in diagnosis.keys}
-        jobs = [(job.key, watch.memories[job.key], watch.rules[job.key]) for node in nodes for job in watch.jobs_of(node) if job.key in watch.memories]
         try:
-            evidence = gather(diagnosis, jobs, watch.settings.inventory)
+            proof = prove(diagnosis, watch.memories, watch.rules, watch.settings.inventory)
         except ValueError as why:
             log.warning("%s at %s goes without new evidence: %s", diagnosis.cause, diagnosis.element, why)
             return step
-        return msgspec.structs.replace(
-            step,
-            evidence=msgspec.json.encode(evidence, order="deterministic"),
-            case=msgspec.structs.replace(step.case, rules=evidence.rules),
-        )
+        return msgspec.structs.replace(step, evidence=proof, case=msgspec.structs.replace(step.case, rules=RULES))
 
 
 def _identity(one: Diagnosis) -> tuple[str, str, str]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from checks.maintenance import covers
+from checks.maintenance import Window, covers
 from checks.verdict import Diagnosis
 from probe.agent.settings.settings import Settings
+from probe.inventory import Node
 from reports.store.values import Maintenance
 
 
@@ -21,12 +21,12 @@ class Planned:
         """Tell whether every finding of a diagnosis is covered by work."""
         return all(self.reason(key[1], key[2], at) is not None for key in diagnosis.keys)
 
-    def reason(self, node: str, check: str, at: datetime) -> Any | None:
+    def reason(self, node: str, check: str, at: datetime) -> Window | Maintenance | None:
         """Return the window that covers a check of a node, None when none does."""
-        known = self.settings.inventory.nodes.get(node)
-        site = known.site if known is not None else None
-        for window in self.settings.maintenance:
-            if covers(window, at, node, check, site):
+        known = self.settings.inventory.nodes.get(node) or Node(node)
+        windows: tuple[Window, ...] = self.settings.maintenance
+        for window in windows:
+            if covers(window, at, known, check):
                 return window
         return _announced(self.announced, node, at)
 

@@ -36,13 +36,15 @@ class Tally(msgspec.Struct):
     """Counted since the start, for the metrics."""
 
     observations: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
-    seconds: Counter[str] = msgspec.field(default_factory=Counter)
+    seconds: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class Watch:
     """The measuring half of the service. `on_change` is called in the loop when what is believed has changed."""
 
-    def __init__(self, settings: Settings, runner: Runner, usual: Usual, now: Callable[[], datetime], on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, runner: Runner, usual: Usual, now: Callable[[], datetime], on_change: Callable[[], None]
+    ) -> None:
         self._runner, self._usual, self._now, self._on_change = runner, usual, now, on_change
         self._poke = asyncio.Event()
         self._started: dict[JobKey, float] = {}
@@ -51,6 +53,7 @@ class Watch:
         self.moved: dict[Key, Track] = {}
         self.forgotten: set[Key] = set()
         self.tally = Tally()
+        self._turned = self._now_s()
         self.apply(settings)
 
     def apply(self, settings: Settings, tracks: Mapping[Key, Track] | None = None) -> None:
@@ -80,6 +83,7 @@ class Watch:
         """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
+            self._turned = loop.time()
             self._poke.clear()
             at = self.timetable.next_at()
             if at is None or at > loop.time():
@@ -132,7 +136,7 @@ class Watch:
     def _note(self, job: Job, seen: Observation, result: Assessment) -> None:
         kind = seen.outcome.kind.value if isinstance(seen.outcome, Failure) else "sample"
         self.tally.observations[job.prober, kind] += 1
-        self.tally.seconds[job.prober] += seen.took_ms / 1000
+        self.tally.seconds[job.prober] = self.tally.seconds.get(job.prober, 0.0) + seen.took_ms / 1000
         if result.values:
             self._usual.add(seen.at, result.values)
         for track in result.moved:
@@ -140,6 +144,10 @@ class Watch:
         for gone in result.forgotten:
             self.moved.pop(gone, None)
             self.forgotten.add(gone)
+
+    def idle_s(self) -> float:
+        """Return how long ago the measuring loop last turned, in seconds."""
+        return self._now_s() - self._turned
 
     async def sweep(self) -> None:
         """Look for checks that bring no observations any more, until cancelled: they become unknown, not good."""

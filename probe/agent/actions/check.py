@@ -9,6 +9,7 @@ import msgspec
 
 from checks import catalogue as judges
 from checks.finding import Finding
+from probe.agent.settings.settings import Settings
 from probe.inventory import Node
 from probe.job import Job
 from probe.observation.failure import Failure
@@ -50,6 +51,25 @@ def default_timeout_s(options: Any) -> float:
     return float(getattr(options, "longest_s", 5.0))
 
 
+def known_job(settings: Settings, prober: str, target: str, given: dict[str, Any], timeout_s: float | None = None) -> Job | None:
+    """Return the job for a node of the inventory: its configured check of this prober with `given` changed; None for an unknown name."""
+    node = settings.inventory.nodes.get(target)
+    if node is None:
+        return None
+    mine = [job for job in settings.jobs if job.node.name == target and job.prober == prober]
+    if len(mine) > 1 and "port" in given:
+        mine = [job for job in mine if getattr(job.options, "port", None) == given["port"]]
+    configured = msgspec.structs.asdict(mine[0].options) if mine else {}
+    if node.address is None:
+        raise CheckProblem(f"{target} has no address in the inventory")
+    try:
+        options = msgspec.convert({**configured, **given}, probers.load(prober).Options, strict=False)
+    except msgspec.ValidationError as why:
+        raise CheckProblem(f"{prober} on {target}: {why}") from why
+    longest_s = timeout_s or (mine[0].timeout_s if mine else default_timeout_s(options))
+    return Job(settings.agent.name, node, prober, options, timeout_s=longest_s)
+
+
 async def check(job: Job, now: Callable[[], datetime], limits: Any = None, every_s: float | None = None) -> AsyncIterator[Reading]:
     """Yield one reading, or with `every_s` one after another until the caller stops."""
     module = judges.load(job.prober)
@@ -59,16 +79,21 @@ async def check(job: Job, now: Callable[[], datetime], limits: Any = None, every
     async with Runner(now) as runner:
         while True:
             started = loop.time()
-            seen = await _look(runner, job, now)
-            if not isinstance(seen.outcome, Failure) and getattr(seen.outcome, "over_s", 0.0) is None:
-                before = seen
-                await asyncio.sleep(SECOND_LOOK_S)
-                seen = await _look(runner, job, now)
-            yield Reading(seen, tuple(module.judge(seen, before, limits)))
+            first, seen = await measure(runner, job, now)
+            yield Reading(seen, tuple(module.judge(seen, first or before, limits)))
             if every_s is None:
                 return
             before = seen if not isinstance(seen.outcome, Failure) else before
             await asyncio.sleep(max(0.0, started + every_s - loop.time()))
+
+
+async def measure(runner: Runner, job: Job, now: Callable[[], datetime]) -> tuple[Observation | None, Observation]:
+    """Return what was seen now, and the look before it where rates needed two."""
+    seen = await _look(runner, job, now)
+    if isinstance(seen.outcome, Failure) or getattr(seen.outcome, "over_s", 0.0) is not None:
+        return None, seen
+    await asyncio.sleep(SECOND_LOOK_S)
+    return seen, await _look(runner, job, now)
 
 
 async def _look(runner: Runner, job: Job, now: Callable[[], datetime]) -> Observation:
@@ -85,5 +110,5 @@ class _Closed:
     def __init__(self, why: OSError) -> None:
         self._why = why
 
-    async def ask(self, node: Node, options: Any) -> Any:  # noqa: ARG002
+    async def ask(self, node: Node, options: Any) -> Any:
         raise self._why

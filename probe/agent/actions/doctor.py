@@ -37,7 +37,9 @@ def python() -> Point:
     """Return whether this Python is new enough."""
     version = ".".join(map(str, sys.version_info[:3]))
     good = sys.version_info >= (3, 11)
-    return Point("python", State.OK if good else State.CRITICAL, Message("doctor.python" if good else "doctor.python-old", {"version": version}))
+    if good:
+        return Point("python", State.OK, Message("doctor.python", {"version": version}))
+    return Point("python", State.CRITICAL, Message("doctor.python-old", {"version": version}))
 
 
 def packages() -> Iterator[Point]:

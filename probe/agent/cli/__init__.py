@@ -76,7 +76,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nothing more to say
         code = 0
-    except Exception as why:  # noqa: BLE001
+    except Exception as why:
         if os.environ.get("FIRSTLINE_DEBUG"):
             raise
         click.echo(f"firstline: internal error: {type(why).__name__}: {why}\nFIRSTLINE_DEBUG=1 shows where; please report it.", err=True)

@@ -65,9 +65,9 @@ def _command(prober: str) -> click.Command:
     taken = {param.name for param in own}
     shared = [
         click.Argument(["target"]),
-        click.Option(["--format", "form"], type=click.Choice(FORMATS), default="text", show_default=True, help="for people, programs or Nagios"),
+        click.Option(["--format", "form"], type=click.Choice(FORMATS), default="text", help="for people (the default), programs or Nagios"),
         click.Option(["--watch"], is_flag=True, help="go on and redraw until Ctrl-C"),
-        click.Option(["--every"], type=click.FloatRange(0.2, 3600), default=1.0, show_default=True, help="seconds between two readings of --watch"),
+        click.Option(["--every"], type=click.FloatRange(0.2, 3600), default=1.0, help="seconds between two readings of --watch [1]"),
         click.Option(["--timeout"], type=click.FloatRange(0.05, 300), help="seconds until one measurement is given up"),
         click.Option(["--config", "config_file"], help="configuration whose inventory names TARGET"),
         click.Option(["--language"], type=click.Choice(["en", "zh"]), help="language of the answer"),
@@ -98,10 +98,13 @@ def _job(prober: str, target: str, options: dict[str, Any], timeout: float | Non
     from probe.agent.actions.check import read_job
     from probe.agent.cli.known import find
 
-    known = find(target, config)
-    if known is None:
+    settings = find(target, config)
+    if settings is None:
         return read_job(prober, target, options, timeout), None
-    return known.job(prober, options, timeout)
+    from probe.agent.actions.check import known_job
+
+    job = known_job(settings, prober, target, options, timeout)
+    return job, settings.limits.get(job.key) if job is not None else None
 
 
 async def _show(job: Any, limits: Any, target: str, form: str, every_s: float | None, language: str | None) -> int:

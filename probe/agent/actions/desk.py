@@ -1,0 +1,99 @@
+"""What is or was wrong: asked of the service when it runs here, else read from the store beside it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from checks.proof import Explanation, Proof, explain, read
+from probe.agent.client import ServiceProblem, ask, find_socket
+from reports.case import Case, CaseEvent
+from reports.render.status import Status
+
+
+class DeskProblem(Exception):
+    """It can't be shown; the text says why and what to do."""
+
+
+class Desk:
+    """Reads cases. `config` and `state_dir` say where the store is when no service runs."""
+
+    def __init__(self, config: str | None = None, state_dir: str | None = None) -> None:
+        self._config, self._state_dir = config, state_dir
+        self._live = find_socket() is not None and state_dir is None
+
+    def status(self) -> Status:
+        """Return the status of the running service."""
+        return msgspec.convert(self._ask("GET", "/v1/status"), Status)
+
+    def cases(self, everything: bool) -> list[Case]:
+        """Return open cases, or all."""
+        if self._live:
+            return msgspec.convert(self._ask("GET", f"/v1/cases?all={int(everything)}"), list[Case])
+        with self._store() as store:
+            return list(store.cases(open_only=not everything))
+
+    def case(self, number: int) -> tuple[Case, list[CaseEvent]]:
+        """Return a case and what happened to it."""
+        if self._live:
+            events = msgspec.convert(self._ask("GET", f"/v1/cases/{number}/events"), list[CaseEvent])
+            return msgspec.convert(self._ask("GET", f"/v1/cases/{number}"), Case), events
+        with self._store() as store:
+            case = store.case(number)
+            if case is None:
+                raise DeskProblem(f"there is no case #{number}; `firstline case list --all` shows all")
+            return case, list(store.events(number))
+
+    def proof(self, number: int) -> bytes:
+        """Return what the verdict of a case stands on, as JSON."""
+        if self._live:
+            return msgspec.json.encode(self._ask("GET", f"/v1/cases/{number}/evidence"), order="deterministic")
+        with self._store() as store:
+            stored = store.evidence(number)
+        if stored is None:
+            raise DeskProblem(f"case #{number} has no evidence")
+        return bytes(stored)
+
+    @staticmethod
+    def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            return ask(method, path, body)
+        except ServiceProblem as why:
+            raise DeskProblem(str(why)) from why
+
+    @contextmanager
+    def _store(self) -> Iterator[Any]:
+        from probe.agent.service import default_state_dir
+        from probe.agent.settings.load import SettingsError, load
+        from reports.store.errors import StoreError
+        from reports.store.store import open_store
+
+        try:
+            settings = load(self._config)
+            where: str | Path = settings.store.url or default_state_dir(settings, self._state_dir)
+            with open_store(where) as store:
+                yield store
+        except SettingsError as why:
+            raise DeskProblem(f"the configuration has {len(why.problems)} problems; `firstline config check` names them") from why
+        except StoreError as why:
+            raise DeskProblem(str(why)) from why
+
+
+def explained(text: bytes) -> tuple[Proof, Explanation]:
+    """Return a proof and what it leads to; DeskProblem when the text is no proof."""
+    try:
+        proof = read(text)
+    except msgspec.DecodeError as why:
+        raise DeskProblem(f"this is no evidence of a case: {why}") from why
+    try:
+        return proof, explain(proof)
+    except (KeyError, msgspec.ValidationError, ValueError) as why:
+        raise DeskProblem(f"the evidence can't be judged here: {why}") from why
+
+
+def now() -> datetime:
+    """Return the time, aware UTC."""
+    return datetime.now(UTC)

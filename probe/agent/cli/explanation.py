@@ -1,0 +1,31 @@
+"""The words of `case explain`: a verdict derived again, and the readings that lead to it."""
+
+from checks.proof import Explanation, Proof
+from reports.locale.text import Texts
+from reports.render.columns import clip, paint
+from reports.render.findings import limit_text
+from reports.render.outcome import outcome_text
+
+
+def explanation_text(proof: Proof, explanation: Explanation, said: Texts, colour: bool, columns: int) -> str:
+    """Return the page: whether it comes out the same, by which rules, and every observation that it stands on."""
+    verdict = proof.verdict
+    lines = [said.say(verdict.summary), " " + said.text("explain.same" if explanation.same else "explain.differs")]
+    if not explanation.same_rules:
+        lines.append(" " + said.text("explain.other-rules", rules=proof.evidence.rules))
+    if explanation.derived is None:
+        others = [said.say(other.summary) for other in explanation.others]
+        lines.append(" " + (said.text("explain.others", others="; ".join(others)) if others else said.text("explain.nothing")))
+    for strand in proof.evidence.strands:
+        lines += ["", said.text("explain.strand", name=" ".join(filter(None, (strand.node, strand.prober, strand.item))))]
+        before = strand.start.before
+        steps = [*([before] if before is not None else []), *(step.seen for step in strand.steps)]
+        lines += [clip(f"   {seen.at:%H:%M:%S}  {outcome_text(seen.outcome, said)}", columns) for seen in steps]
+    if explanation.derived is not None:
+        lines += ["", said.text("explain.findings")]
+        for found in explanation.derived.findings:
+            limits = f"  ({limit_text(found.levels, said)}; {found.levels.source})" if found.levels is not None else ""
+            word = paint(said.word("state", found.state), found.state, colour)
+            lines.append(clip(f"   {found.check} {found.key[3]}  {word}  {said.say(found.message)}{limits}", columns + 10 * colour))
+        lines += ["", said.text("case.todo") + ": " + said.say(explanation.derived.action)]
+    return "\n".join(lines) + "\n"

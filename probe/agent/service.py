@@ -1,0 +1,266 @@
+"""The service: puts the parts together, keeps them running, reloads, and stops within seconds."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from checks.finding import Message
+from probe.agent.answers import Answers
+from probe.agent.casework import Casework
+from probe.agent.discovery import discover
+from probe.agent.notify import notify, watchdog_s
+from probe.agent.planned import Planned
+from probe.agent.settings.load import SettingsError, load
+from probe.agent.settings.problem import Problem
+from probe.agent.settings.settings import Settings
+from probe.agent.showing import Showing
+from probe.agent.telling import Telling, open_feeds
+from probe.agent.usual import Usual
+from probe.agent.watching import STALE_SWEEP_S, Watch
+from probe.run import Runner
+from reports.locale.text import texts
+from reports.metrics import Lag
+from reports.store.errors import StoreError
+from reports.store.store import Store, open_store
+from reports.store.values import Hour
+from reports.web.app import create_app
+from reports.web.guard import Guard, listener_guard
+from reports.web.serve import serving, tcp_socket, unix_socket
+
+log = logging.getLogger(__name__)
+
+LAG_EVERY_S = 0.5
+PROGRESS_WITHIN_S = 3 * STALE_SWEEP_S  # the watch loop turns at least once in this time, or something holds it
+DRAIN_S = 3.0
+GROUP = "firstline"
+PRUNE_EVERY_S = 3600.0
+
+
+def utc_now() -> datetime:
+    """Return the time: the one clock that every room is handed."""
+    return datetime.now(UTC)
+
+
+class Service:
+    """One running agent. `run` returns the exit code."""
+
+    def __init__(self, config: str | None, state_dir: Path, settings: Settings) -> None:
+        self._config, self._state_dir = config, state_dir
+        self.settings = settings
+        self._stop = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self.lag = Lag()
+
+    async def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; 0 when it was asked to stop, 1 when a part of it failed."""
+        async with AsyncExitStack() as stack:
+            store = self._open_store()
+            stack.callback(store.close)
+            runner = await stack.enter_async_context(Runner(utc_now))
+            notes = await self._discover(runner)
+            await self._assemble(store, runner, notes)
+            await self._listen(stack)
+            self._signals()
+            agent = self.settings.agent
+            log.info("%s measures %d checks; page and metrics on %s", agent.name, len(self.settings.jobs), agent.listen)
+            notify("READY=1", f"STATUS={len(self.settings.jobs)} checks")
+            code = await self._supervise(store)
+            notify("STOPPING=1")
+            await self._drain()
+        return code
+
+    def trouble(self) -> str:
+        """Return "" while measuring goes on, else what is wrong."""
+        idle_s = self.watch.idle_s()
+        return "" if idle_s < PROGRESS_WITHIN_S else f"the scheduler has not turned for {idle_s:.0f} s"
+
+    def _open_store(self) -> Store:
+        where = self.settings.store.url or self._state_dir
+        self._state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        feeds = [feed.name for feed in self.settings.feeds]
+        return open_store(where, agent=self.settings.agent.name, feeds=feeds, service=True, state_dir=self._state_dir)
+
+    async def _discover(self, runner: Runner) -> tuple[Message, ...]:
+        if self.settings.jobs:
+            return ()
+        self.settings, notes = await discover(self.settings, runner, utc_now)
+        for note in notes:
+            log.info("%s", texts("en").say(note))
+        return notes
+
+    async def _assemble(self, store: Store, runner: Runner, notes: tuple[Message, ...]) -> None:
+        usual = Usual()
+        self.planned = Planned(self.settings)
+        self.watch = Watch(self.settings, runner, usual, utc_now, self._changed)
+        self.telling = Telling(self.settings, store, utc_now)
+        self.casework = Casework(self.watch, store, self.planned, utc_now, self.telling.wake)
+        self.showing = Showing(self.watch, self.casework, self.telling, self.planned, self.lag, utc_now())
+        self.showing.notes = notes
+        self.usual = usual
+        self.watch.apply(self.settings, await asyncio.to_thread(store.tracks, self.settings.agent.name))
+        self.planned.announced = await asyncio.to_thread(store.maintenance, utc_now())
+        await self.casework.load()
+        self.answers = Answers(self.showing, self.casework, self.planned, store, runner, utc_now, self.trouble, self.reload)
+
+    def _changed(self) -> None:
+        self.casework.wake()
+
+    async def _listen(self, stack: AsyncExitStack) -> None:
+        agent = self.settings.agent
+        token = agent.token.reveal() if agent.token is not None else None
+        place = Path(agent.socket) if agent.socket else default_socket(self._state_dir)
+        tcp = create_app(self.answers, listener_guard(agent.host, token))
+        local = create_app(self.answers, Guard(local=True))
+        await stack.enter_async_context(serving(tcp, tcp_socket(agent.host, agent.port)))
+        await stack.enter_async_context(serving(local, unix_socket(str(place), GROUP)))
+
+    def _signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._background(self.reload()))
+
+    def _background(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._extra = asyncio.create_task(work)
+
+    async def _supervise(self, store: Store) -> int:
+        save, read = partial(_save_hours, store), partial(_read_hours, store, self.settings.agent.name)
+        parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("watch", self.watch.run),
+            ("sweep", self.watch.sweep),
+            ("casework", self.casework.run),
+            ("telling", self.telling.run),
+            ("backlog", self.telling.look),
+            ("usual", partial(self.usual.run, utc_now, save, read)),
+            ("lag", self._measure_lag),
+            ("watchdog", self._feed_watchdog),
+            ("prune", partial(_prune, store)),
+        ]
+        tasks = [asyncio.create_task(_named(part()), name=name) for name, part in parts]
+        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in done if task is not stop]
+        for task in failed:
+            log.critical("%s ended", task.get_name(), exc_info=task.exception())
+        for task in (*tasks, stop):
+            task.cancel()
+        await asyncio.gather(*tasks, stop, return_exceptions=True)
+        return 1 if failed else 0
+
+    async def _drain(self) -> None:
+        """Accept what is believed by now; what can't be accepted in time is derived again after the next start."""
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await self.casework.round()
+        except TimeoutError:
+            log.warning("stopped before the last changes were accepted")
+
+    async def _measure_lag(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            planned = loop.time() + LAG_EVERY_S
+            await asyncio.sleep(LAG_EVERY_S)
+            self.lag.add(max(0.0, loop.time() - planned))
+
+    async def _feed_watchdog(self) -> None:
+        """Tell systemd that the service lives: only while measuring really goes on."""
+        every_s = watchdog_s()
+        if every_s is None:
+            await asyncio.Event().wait()
+            return
+        while True:
+            if not self.trouble():
+                notify("WATCHDOG=1")
+            await asyncio.sleep(every_s / 3)
+
+    async def reload(self) -> list[Problem]:
+        """Read the configuration again and put it in force whole, or keep the old one; returns the problems."""
+        async with self._reloading:
+            notify("RELOADING=1", f"MONOTONIC_USEC={int(asyncio.get_running_loop().time() * 1e6)}")
+            problems = await self._reload()
+            self.showing.reloads.note(not problems, utc_now())
+            notify("READY=1", f"STATUS={len(self.settings.jobs)} checks" + (", the last reload was refused" if problems else ""))
+            return problems
+
+    async def _reload(self) -> list[Problem]:
+        try:
+            settings = await asyncio.to_thread(load, self._config)
+            if not settings.jobs and self.settings.file is None:
+                return []  # nothing configured before or now: what was discovered stays
+            open_feeds(settings, utc_now)
+        except SettingsError as why:
+            for problem in why.problems:
+                log.error("%s", problem)
+            log.error("%d problems; the old configuration stays in force", len(why.problems))
+            return list(why.problems)
+        except ValueError as why:
+            log.error("%s; the old configuration stays in force", why)
+            return [Problem(settings.file or "", 0, "feed", str(why))]
+        fixed = msgspec.structs.replace(settings, agent=_same_place(settings, self.settings))
+        self.settings = fixed
+        self.planned.settings = fixed
+        self.watch.apply(fixed)
+        self.telling.apply(fixed)
+        self.casework.wake()
+        log.info("a new configuration is in force: %d checks", len(fixed.jobs))
+        return []
+
+
+def _same_place(new: Settings, old: Settings) -> Any:
+    """Return the agent's settings with name and places as they are: these change only by a restart."""
+    kept = {name: getattr(old.agent, name) for name in ("name", "state_dir", "host", "port", "socket", "token")}
+    if any(getattr(new.agent, name) != value for name, value in kept.items()):
+        log.warning("[agent] name, state_dir, listen, socket and token change only by a restart")
+    return msgspec.structs.replace(new.agent, **kept)
+
+
+def default_state_dir(settings: Settings, wish: str | None) -> Path:
+    """Return where the store is: as asked, as configured, systemd's, root's or the user's own."""
+    named = wish or settings.agent.state_dir or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if named:
+        return Path(named).absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/firstline")
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "firstline"
+
+
+def default_socket(state_dir: Path) -> Path:
+    """Return where commands find the service: systemd's runtime folder, else beside the store."""
+    runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(runtime) / "firstline.sock" if runtime else state_dir / "firstline.sock"
+
+
+async def _named(work: Awaitable[None]) -> None:
+    await work
+
+
+async def _save_hours(store: Store, hours: list[Hour]) -> None:
+    try:
+        await asyncio.to_thread(store.save_hours, hours)
+    except StoreError as why:
+        log.warning("the baselines of one hour are lost: %s", why)
+
+
+async def _read_hours(store: Store, agent: str, hour: int) -> list[Hour]:
+    try:
+        return await asyncio.to_thread(store.hours, hour, agent)
+    except StoreError as why:
+        raise OSError(str(why)) from why
+
+
+async def _prune(store: Store) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(store.prune, utc_now())
+        except StoreError as why:
+            log.warning("old rows stay for now: %s", why)
+        await asyncio.sleep(PRUNE_EVERY_S)
