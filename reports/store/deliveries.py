@@ -14,21 +14,13 @@ _out = tables.outbox.c
 
 def due(connection: sa.Connection, agent: str, feed: str, now: datetime, limit: int) -> list[Due]:
     """Return what is due, oldest first, at most one event a case: the next one waits until this one is delivered or given up."""
-    earlier = tables.outbox.alias("earlier")
-    blocked = sa.exists().where(
-        earlier.c.agent == _out.agent,
-        earlier.c.feed == _out.feed,
-        earlier.c.case_id == _out.case_id,
-        earlier.c.number < _out.number,
-        earlier.c.state == PENDING,
-    )
     joined = tables.outbox.join(
         tables.case_event, (tables.case_event.c.case_id == _out.case_id) & (tables.case_event.c.number == _out.number)
     )
     query = (
         sa.select(tables.case_event, _out.attempts, _out.accepted_at)
         .select_from(joined)
-        .where(_out.agent == agent, _out.feed == feed, _out.state == PENDING, _out.due_at <= now, ~blocked)
+        .where(_out.agent == agent, _out.feed == feed, _out.state == PENDING, _out.due_at <= now, ~_behind())
         .order_by(_out.due_at, _out.case_id)
         .limit(limit)
     )
@@ -37,8 +29,20 @@ def due(connection: sa.Connection, agent: str, feed: str, now: datetime, limit: 
 
 def next_due_at(connection: sa.Connection, agent: str, feed: str) -> datetime | None:
     """Return when the next event of this feed is due, None when nothing waits."""
-    query = sa.select(sa.func.min(_out.due_at, type_=tables.Instant())).where(_out.agent == agent, _out.feed == feed, _out.state == PENDING)
-    return connection.execute(query).scalar()
+    this = (_out.agent == agent, _out.feed == feed, _out.state == PENDING, ~_behind())
+    return connection.execute(sa.select(sa.func.min(_out.due_at, type_=tables.Instant())).where(*this)).scalar()
+
+
+def _behind() -> sa.ColumnElement[bool]:
+    """Say that an earlier event of the case still waits for the same feed."""
+    earlier = tables.outbox.alias("earlier")
+    return sa.exists().where(
+        earlier.c.agent == _out.agent,
+        earlier.c.feed == _out.feed,
+        earlier.c.case_id == _out.case_id,
+        earlier.c.number < _out.number,
+        earlier.c.state == PENDING,
+    )
 
 
 def settle(
@@ -80,6 +84,13 @@ def dead(connection: sa.Connection, agent: str, limit: int) -> list[Dead]:
         .limit(limit)
     )
     return [Dead(*row) for row in connection.execute(query)]
+
+
+def revive(connection: sa.Connection, agent: str, feed: str, now: datetime) -> int:
+    """Make dead events pending again, as if accepted now; returns how many."""
+    values = {"state": PENDING, "attempts": 0, "accepted_at": now, "due_at": now}
+    again = sa.update(tables.outbox).where(_out.agent == agent, _out.feed == feed, _out.state == DEAD).values(values)
+    return connection.execute(again).rowcount
 
 
 def forget_delivered(connection: sa.Connection, agent: str, before: datetime) -> int:

@@ -20,8 +20,9 @@ from checks.finding import Key
 from checks.history import Track
 from reports.case import DONE, Case, CaseEvent, Step, case_from_row, event_from_row
 from reports.store import accept, baselines, connect, deliveries, lock, migrate, tables
-from reports.store.errors import LimitReached, said_plainly
+from reports.store.errors import LimitReached
 from reports.store.integrity import problems
+from reports.store.plainly import said_plainly
 from reports.store.values import Backlog, Dead, Due, Hour, Maintenance
 
 log = logging.getLogger(__name__)
@@ -220,6 +221,11 @@ class Store:
         """Return the events that a feed of this agent will never get, newest first."""
         with self._read() as connection:
             return deliveries.dead(connection, self.agent, limit)
+
+    def try_again(self, feed: str, now: datetime) -> int:
+        """Make what was given up due once more, after its reason was mended, and say how many."""
+        with self._write(self._durable) as connection:
+            return deliveries.revive(connection, self.agent, feed, now)
 
     def prune(self, now: datetime) -> int:
         """Drop outbox lines that were delivered and are older than 90 days, and say how many; cases and their events stay."""
