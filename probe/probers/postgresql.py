@@ -95,12 +95,12 @@ async def _agree_on_tls(wire: Connection, options: Options, host: str) -> None:
     await wire.send(protocol.SSL_REQUEST)
     answer = await wire.exactly(1)
     if answer == b"S":
-        await wire.start_tls(tls_context(options.tls == "verify"), host)
+        await wire.start_tls(tls_context(), host)
     elif answer == b"E":  # a postmaster that can't fork says so here already
         await protocol.receive(wire, answer)
     elif answer != b"N":
         raise RefusedError(protocol.NOT_POSTGRESQL)
-    elif options.tls != "prefer":
+    elif options.tls == "require":
         raise RefusedError("offers no TLS")
 
 

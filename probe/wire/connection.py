@@ -26,6 +26,10 @@ class RefusedError(Exception):
         self.kind = kind
 
 
+class TlsError(RefusedError):
+    """TLS was agreed upon and failed."""
+
+
 class Connection:
     """A dialled socket; after `start_tls` all goes through TLS. Whoever dialled hangs up."""
 
@@ -80,7 +84,7 @@ class Connection:
         except ssl.SSLError as why:
             raise _tls_refusal(why) from None
         except ConnectionError:
-            raise RefusedError("closed the connection in the TLS handshake") from None
+            raise TlsError("closed the connection in the TLS handshake") from None
         self._channel, self.encrypted = channel, True
 
     async def take_leave(self) -> None:
@@ -97,19 +101,19 @@ class Connection:
             pass  # it went first
 
 
-def _tls_refusal(why: ssl.SSLError) -> RefusedError:
+def _tls_refusal(why: ssl.SSLError) -> TlsError:
     """An SSLError is an OSError whose errno is no errno (1 is not EPERM): it must not be read as one."""
-    return RefusedError(f"TLS: {getattr(why, 'verify_message', '') or why.reason or 'handshake failed'}")
+    return TlsError(f"TLS: {why.reason or 'handshake failed'}")
 
 
 @functools.cache
-def tls_context(verify: bool) -> ssl.SSLContext:
-    """Return the context for a login: with `verify` the system's trust store and the name decide, else any certificate will do.
+def tls_context() -> ssl.SSLContext:
+    """Return the context for a login: any certificate will do.
 
-    Whether a certificate is good is the question of the tls prober; here TLS is the envelope of a password.
+    Whether a certificate is good is the question of the tls prober; here TLS is the envelope of a password. And MySQL counts a
+    handshake that ends in "unknown certificate" towards `max_connect_errors`.
     """
     context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context

@@ -29,8 +29,8 @@ class DatabaseOptions(Options, frozen=True, kw_only=True):
     password: Annotated[str | None, Meta(description="its password, by reference")] = None
     database: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description="database to open")] = None
     tls: Annotated[
-        Literal["prefer", "require", "verify", "off"],
-        Meta(description="prefer: when offered; require: always; verify: always, certificate and name checked; off: never"),
+        Literal["prefer", "require", "off"],
+        Meta(description="prefer: when offered; require: always; off: never. Certificates are the tls prober's question"),
     ] = "prefer"
     family: Annotated[
         Literal["any", "ipv4", "ipv6"], Meta(description="which addresses of a name to use; the first of them is measured")

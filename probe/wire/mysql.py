@@ -19,6 +19,8 @@ UTF8 = 33  # utf8_general_ci: known to every version
 NATIVE, CACHING_SHA2 = "mysql_native_password", "caching_sha2_password"
 IN_THE_CLEAR = frozenset({"mysql_clear_password", "sha256_password"})  # inside TLS both take the password itself
 QUIT = b"\x01"
+# A login that is to fail must still have the form that the plugin expects, else the server counts a handshake error.
+EMPTY_LOGIN = {NATIVE: b"", CACHING_SHA2: b"", "client_ed25519": bytes(64)}
 
 
 class Greeting(msgspec.Struct, frozen=True):
@@ -99,9 +101,9 @@ def ssl_request(capabilities: int) -> bytes:
 
 
 def handshake_response(capabilities: int, user: str, answer: bytes, database: str | None, plugin: str) -> bytes:
-    """Return a HandshakeResponse41."""
-    named = database.encode() + b"\0" if database else b""
-    head = struct.pack("<IIB23x", capabilities | (CONNECT_WITH_DB if database else 0), 1 << 24, UTF8)
+    """Return a HandshakeResponse41; after an SSLRequest its capabilities must be the same: servers go by the first."""
+    named = (database or "").encode() + b"\0" if capabilities & CONNECT_WITH_DB else b""
+    head = struct.pack("<IIB23x", capabilities, 1 << 24, UTF8)
     return head + user.encode() + b"\0" + bytes([len(answer)]) + answer + named + plugin.encode() + b"\0"
 
 
@@ -119,7 +121,7 @@ def caching_sha2_scramble(password: str, salt: bytes) -> bytes:
     if not password:
         return b""
     first = hashlib.sha256(password.encode()).digest()
-    stored = hashlib.sha256(hashlib.sha256(first).digest()).digest()
+    stored = hashlib.sha256(first).digest()
     return _xor(first, hashlib.sha256(stored + salt).digest())
 
 

@@ -284,42 +284,74 @@ def standby() -> Iterator[Postgres]:
         yield server
 
 
-def new_mariadb(folder: Path) -> Mariadb:
-    server = Mariadb(folder, path_of("mariadbd"), path_of("mariadb"), free_port())
-    server.make(path_of("mysql_install_db"))
-    return server
+@contextlib.contextmanager
+def fresh_mariadb() -> Iterator[Mariadb]:
+    with folder_of("mysql") as folder:
+        server = Mariadb(folder, path_of("mariadbd"), path_of("mariadb"), free_port())
+        server.make(path_of("mysql_install_db"))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_mariadb():
+    """Make the data of a MariaDB: `with new_mariadb() as server`; not running."""
+    return fresh_mariadb
+
+
+@pytest.fixture(scope="session")
+def until_ready():
+    """Run a server by a command of the test's and wait for it: `with until_ready(server, command)`."""
+
+    @contextlib.contextmanager
+    def run_until_ready(server, command: list) -> Iterator[None]:
+        with daemon(command, server.log) as server.process:
+            until(server.accepts, server.process, server.log)
+            yield
+
+    return run_until_ready
 
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Mariadb]:
     """A running MariaDB with one user for each way to log in; 10 connections."""
-    with folder_of("mysql") as folder:
-        server = new_mariadb(folder)
-        with server.running("--max-connections=10"):
-            until(server.accepts, server.process, server.log)
-            server.sql(f"CREATE USER native@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING PASSWORD('{PASSWORD}')")
-            server.sql("CREATE USER open@'127.0.0.1'")
-            server.sql(f"CREATE USER enveloped@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' REQUIRE SSL")
-            server.sql("CREATE USER socketed@'127.0.0.1' IDENTIFIED VIA unix_socket")
-            server.sql("CREATE DATABASE billing")
-            yield server
+    with fresh_mariadb() as server, server.running("--max-connections=10"):
+        until(server.accepts, server.process, server.log)
+        server.sql(f"CREATE USER native@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING PASSWORD('{PASSWORD}')")
+        server.sql("CREATE USER open@'127.0.0.1'")
+        server.sql(f"CREATE USER enveloped@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' REQUIRE SSL")
+        server.sql("INSTALL SONAME 'auth_ed25519'")
+        server.sql(f"CREATE USER edwards@'127.0.0.1' IDENTIFIED VIA ed25519 USING PASSWORD('{PASSWORD}')")
+        server.sql("CREATE DATABASE billing; GRANT SELECT ON billing.* TO native@'127.0.0.1'")
+        yield server
 
 
 @pytest.fixture
 def ask():
     """Ask a prober once, as the runner does: `ask("mysql", port, user=…)` → the outcome."""
+    return lambda name, port, **options: ask_prober(name, port, times=1, **options)[0]
 
-    def asked(name: str, port: int, *, host: str = "127.0.0.1", timeout_s: float = 20.0, **options):
-        prober = catalogue.load(name)
-        job = Job("here", Node("target", host), name, prober.Options(port=port, **options), timeout_s=timeout_s)
 
-        async def once():
-            async with prober.open() as opened:
-                return (await observe(job, opened, lambda: datetime.now(UTC))).outcome
+@pytest.fixture
+def ask_twice():
+    """Ask one open prober twice."""
+    return lambda name, port, **options: ask_prober(name, port, times=2, **options)
 
-        return asyncio.run(once())
 
-    return asked
+def ask_prober(name: str, port: int, *, times: int, host: str = "127.0.0.1", timeout_s: float = 20.0, **options) -> list:
+    prober = catalogue.load(name)
+    job = Job("here", Node("target", host), name, prober.Options(port=port, **options), timeout_s=timeout_s)
+
+    async def all_times() -> list:
+        async with prober.open() as opened:
+            return [(await observe(job, opened, lambda: datetime.now(UTC))).outcome for _ in range(times)]
+
+    return asyncio.run(all_times())
+
+
+@pytest.fixture
+def certificate():
+    """Make a certificate for localhost: `certificate(folder)` → its file and its key's."""
+    return certificate_for_localhost
 
 
 @pytest.fixture

@@ -89,12 +89,6 @@ def test_missing_database_is_a_rejection_with_its_sqlstate(postgres, ask) -> Non
     assert ask("postgresql", postgres.port, user="trusty", database="none").detail.startswith("3D000 ")
 
 
-def test_self_signed_certificate_fails_only_when_it_is_verified(postgres, ask, password) -> None:
-    seen = ask("postgresql", postgres.port, **LOGIN, password=password, tls="verify")
-    assert seen.kind is Kind.REJECTED
-    assert "self-signed" in seen.detail
-
-
 def test_connections_of_ordinary_users_are_counted_with_our_own(postgres, ask) -> None:
     with sessions(postgres.port, 3):
         seen = ask("postgresql", postgres.port, user="trusty")
