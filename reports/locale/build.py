@@ -36,7 +36,7 @@ def build(folder: Path = HERE) -> list[Path]:
 class CustomBuildHook(BuildHookInterface[Any]):
     """What hatchling calls before it packs a wheel or links an editable install."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile the catalogues."""
         build(Path(self.root) / "reports" / "locale")
 

@@ -8,11 +8,11 @@ import msgspec
 
 from checks.finding import Finding
 from probe.observation.observation import Observation
-from reports.case import Case
+from reports.case import Case, CaseEvent
 from reports.render.status import Maintenance, Status
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer
+class Refused(Exception):
     """The request is understood and not done; `status` is the HTTP status, the text says why and what to do."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -87,6 +87,10 @@ class Actions(Protocol):
 
     async def case(self, number: int) -> Case | None:
         """Return one case, None when there is none of that number."""
+        ...
+
+    async def events(self, number: int) -> Sequence[CaseEvent]:
+        """Return what happened to a case, the first first."""
         ...
 
     async def evidence(self, number: int) -> bytes | None:

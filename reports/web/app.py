@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ BODY_S = 10.0
 MOST_PROBES = 32
 _PAGE_COLUMNS = 120
 _COMPRESS_FROM = 1024
+_SLICE = 500
 _SAFETY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -53,6 +55,7 @@ def create_app(actions: Actions, guard: Guard) -> Starlette:
         Route("/v1/status", handlers.status, methods=["GET"]),
         Route("/v1/cases", handlers.cases, methods=["GET"]),
         Route("/v1/cases/{number:int}", handlers.case, methods=["GET"]),
+        Route("/v1/cases/{number:int}/events", handlers.events, methods=["GET"]),
         Route("/v1/cases/{number:int}/evidence", handlers.evidence, methods=["GET"]),
         Route("/v1/check", handlers.check, methods=["POST"]),
         Route("/v1/maintenance", handlers.maintenance, methods=["GET"]),
@@ -72,7 +75,7 @@ class _Handlers:
 
     async def page(self, request: Request) -> Response:
         wish = request.query_params.get("lang") or request.headers.get("accept-language") or self._actions.language
-        return PlainTextResponse(status_text(await self._actions.status(), texts(choose(wish, {})), columns=_PAGE_COLUMNS))
+        return PlainTextResponse(status_text(await self._actions.status(), texts(choose(wish, os.environ)), columns=_PAGE_COLUMNS))
 
     async def metrics(self, request: Request) -> Response:
         body, content_type = await self._actions.metrics(request.headers.get("accept", ""))
@@ -90,25 +93,35 @@ class _Handlers:
         body, content_type = render_probe(success, checked.seen.took_ms / 1000, checked.findings, request.headers.get("accept", ""))
         return await _compressed(request, body, content_type)
 
-    async def healthy(self, request: Request) -> Response:  # noqa: ARG002
+    async def healthy(self, request: Request) -> Response:
         return _verdict(self._actions.healthy())
 
-    async def ready(self, request: Request) -> Response:  # noqa: ARG002
+    async def ready(self, request: Request) -> Response:
         return _verdict(self._actions.ready())
 
-    async def reload(self, request: Request) -> Response:  # noqa: ARG002
+    async def reload(self, request: Request) -> Response:
         problems = list(await self._actions.reload())
         return _json({"problems": problems}, 422 if problems else 200)
 
-    async def status(self, request: Request) -> Response:  # noqa: ARG002
+    async def status(self, request: Request) -> Response:
         return _json(await self._actions.status())
 
     async def cases(self, request: Request) -> Response:
-        return _json(list(await self._actions.cases(request.query_params.get("all") in ("1", "true"))))
+        found = await self._actions.cases(request.query_params.get("all") in ("1", "true"))
+        parts = []
+        for at in range(0, len(found), _SLICE):  # an encoder holds the loop for all it is given
+            parts.append(_encode(list(found[at : at + _SLICE]))[1:-1])
+            await asyncio.sleep(0)
+        return Response(b"[" + b",".join(parts) + b"]", media_type="application/json")
 
     async def case(self, request: Request) -> Response:
         number = request.path_params["number"]
         return _json(_there(await self._actions.case(number), f"there is no case #{number}"))
+
+    async def events(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        _there(await self._actions.case(number), f"there is no case #{number}")
+        return _json(list(await self._actions.events(number)))
 
     async def evidence(self, request: Request) -> Response:
         number = request.path_params["number"]
@@ -120,7 +133,7 @@ class _Handlers:
         async with self._slot():
             return _json(await self._actions.check(wanted))
 
-    async def maintenance(self, request: Request) -> Response:  # noqa: ARG002
+    async def maintenance(self, request: Request) -> Response:
         return _json(list(await self._actions.maintenance()))
 
     async def begin_maintenance(self, request: Request) -> Response:

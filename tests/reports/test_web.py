@@ -22,7 +22,7 @@ from checks.verdict import Area, CaseKind, Side, Urgency
 from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
 from probe.observation.observation import Observation
-from reports.case import Case
+from reports.case import Case, CaseEvent, EventKind
 from reports.render.status import Maintenance, Status
 from reports.web import serve
 from reports.web.actions import Checked, Refused
@@ -91,10 +91,13 @@ class Service:
         return Status("pop-a", "0.1.0", AT, AT, 214, 7.0, (CASE,))
 
     async def cases(self, everything):
-        return [CASE, CASE] if everything else [CASE]
+        return [CASE] * 1001 if everything else [CASE]
 
     async def case(self, number):
         return CASE if number == 7 else None
+
+    async def events(self, number):
+        return [CaseEvent(7, 1, AT, EventKind.OPENED, {})]
 
     async def evidence(self, number):
         return b'{"rules":"1"}' if number == 7 else None
@@ -354,12 +357,13 @@ def test_the_unix_socket_gives_cases_and_status(local):
     status = msgspec.json.decode(ask(local, "GET", "/v1/status")[1], type=Status)
     assert status.cases == (CASE,)
     assert msgspec.json.decode(ask(local, "GET", "/v1/cases")[1], type=list[Case]) == [CASE]
-    assert len(json.loads(ask(local, "GET", "/v1/cases?all=1")[1])) == 2
+    assert msgspec.json.decode(ask(local, "GET", "/v1/cases?all=1")[1], type=list[Case]) == [CASE] * 1001
     assert msgspec.json.decode(ask(local, "GET", "/v1/cases/7")[1], type=Case) == CASE
+    assert [event["kind"] for event in json.loads(ask(local, "GET", "/v1/cases/7/events")[1])] == ["opened"]
     assert ask(local, "GET", "/v1/cases/7/evidence")[1] == b'{"rules":"1"}'
 
 
-@pytest.mark.parametrize("path", ["/v1/cases/8", "/v1/cases/8/evidence", "/v1/cases/x", "/v1/nothing"])
+@pytest.mark.parametrize("path", ["/v1/cases/8", "/v1/cases/8/events", "/v1/cases/8/evidence", "/v1/cases/x", "/v1/nothing"])
 def test_what_is_not_there_is_404_in_json(local, path):
     answer, body = ask(local, "GET", path)
     assert answer.status == 404
