@@ -33,7 +33,7 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What can be set for an `http` check."""
 
     scheme: Annotated[Literal["http", "https"], Meta(description="http, or https for TLS")] = "http"
-    port: Annotated[int | None, Meta(description="TCP port; default 80 for http, 443 for https", ge=1, le=65535)] = None
+    port: Annotated[Annotated[int, Meta(ge=1, le=65535)] | None, Meta(description="TCP port; default 80 for http, 443 for https")] = None
     path: Annotated[str, Meta(description="path and query to ask for", pattern=r"^/[!-~]*$")] = "/"
     host: Annotated[str, Meta(description="name of the site (Host header, SNI, certificate); default: the node's address")] = ""
     method: Annotated[Literal["GET", "HEAD"], Meta(description="HEAD spares the body")] = "GET"
