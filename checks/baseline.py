@@ -75,8 +75,10 @@ def is_usual(finding: Finding, baseline: Baseline) -> bool:
     """Tell whether `departure` would find nothing; the cheap question of the common case."""
     if finding.value is None or finding.levels is None:
         return False
-    away = baseline.median - finding.value if finding.levels.low else finding.value - baseline.median
-    return away < room(baseline, finding.levels.unit)
+    away = room(baseline, finding.levels.unit)
+    if finding.levels.low:
+        return away <= 0 or finding.value > baseline.median - away
+    return away <= 0 or finding.value < baseline.median + away
 
 
 def departure(finding: Finding, baseline: Baseline) -> Finding | None:

@@ -7,7 +7,6 @@ from checks.verdict import Area, CaseKind, Side, Urgency
 from probe.inventory import Customer, Node, Owner
 
 NORMAL, URGENT, EMERGENCY = Urgency.NORMAL, Urgency.URGENT, Urgency.EMERGENCY
-_STEPS = (NORMAL, URGENT, EMERGENCY)
 
 MAIN_ROLES = frozenset({"softswitch", "sbc", "gateway", "core"})  # calls pass through it: without it the main service is gone
 KEY_GRADES = frozenset({"key", "vip", "大客户"})  # 用户等级
@@ -17,8 +16,8 @@ DEVICE_KINDS = frozenset({"switch", "router", "firewall", "gateway", "ups"})
 class Cause(msgspec.Struct, frozen=True):
     """One named cause. Its texts are the messages `cause.<code>` (one line, of {element}) and `action.<code>` (what to do next).
 
-    `explains` are findings that point to it: "check", "check:message-id" or "*:message-id"; the more exact one wins. `urgency` is that of
-    a critical state; a warning is `normal`. With `whole` the node is the culprit, not the item at which it shows.
+    `explains` are findings that point to it: "check", "check:message-id" or "*:message-id"; the more exact one wins. `urgency` is what a
+    critical state comes to at worst: emergency means that something can't be used. With `whole` the node is the culprit, not the item.
     """
 
     code: str
@@ -45,23 +44,25 @@ CAUSES = (
     # a service on it
     Cause("process_down", _SERVER, EMERGENCY, ("host/process", "*:failure.refused")),
     Cause("service_silent", _SERVER, EMERGENCY, ("tcp/port", "*:failure.timeout")),  # accepts nothing: hung, or a firewall drops it
-    Cause("service_error", _SERVER, EMERGENCY, ("http/status", "http/body", "tls/handshake", "*:failure.rejected")),
-    Cause("service_slow", _SERVER, URGENT, ("tcp/connect", "http/time")),
+    Cause("service_error", _SERVER, EMERGENCY, ("http/status", "http/body", "*:failure.rejected")),
+    Cause("service_slow", _SERVER, URGENT, ("tcp/connect", "http/time", "tls/handshake")),
     Cause("certificate", _SERVER, URGENT, ("tls/chain", "tls/days-left", "tls/names")),
-    Cause("dns", _SERVER, URGENT, ("dns/answer", "dns/time", "*:failure.unresolved")),
+    Cause("dns", _SERVER, URGENT, ("dns/answer", "dns/answer:failure.timeout", "dns/time", "*:failure.unresolved")),
     Cause("database", _SERVER, EMERGENCY, ("database/answer", "database/ready-time")),
     Cause("connections", _RESOURCE, URGENT, ("database/connections",)),
-    Cause("time_server", _SERVER, NORMAL, ("ntp/stratum", "ntp/answer")),
+    Cause("time_server", _SERVER, NORMAL, ("ntp/stratum", "ntp/answer", "ntp/answer:failure.timeout")),
     Cause("clock", _SERVER, URGENT, ("ntp/offset", "host/clock-sync"), whole=True),
     # what the host runs on
     Cause("cpu", _SERVER, URGENT, ("host/cpu", "host/load"), whole=True),
+    Cause("cpu_stolen", _SERVER, URGENT, ("host/steal",), whole=True),
     Cause("pressure", _SERVER, URGENT, ("host/pressure",)),
     Cause("memory", _SERVER, URGENT, ("host/memory", "host/swap"), whole=True),
     Cause("oom", _SERVER, URGENT, ("host/oom",), whole=True),
     Cause("disk_full", _SERVER, URGENT, ("host/disk",)),
     Cause("inodes", _SERVER, URGENT, ("host/inodes",)),
+    Cause("mount", _SERVER, EMERGENCY, ("host/mount",)),
     Cause("read_only", _SERVER, EMERGENCY, ("host/read-only",)),
-    Cause("disk_slow", _SERVER, URGENT, ("host/disk-latency", "host/disk-busy")),
+    Cause("disk_slow", _SERVER, URGENT, ("host/disk-latency", "host/disk-busy", "host/iowait")),
     Cause("descriptors", _RESOURCE, URGENT, ("host/descriptors",), whole=True),
     Cause("processes_stuck", _SERVER, NORMAL, ("host/zombies", "host/uninterruptible"), whole=True),
     Cause("units", _SERVER, URGENT, ("host/units",)),
@@ -69,8 +70,9 @@ CAUSES = (
     Cause("retransmission", _RESOURCE, URGENT, ("sockets/retransmission",), whole=True),
     Cause("listen_queue", _RESOURCE, URGENT, ("sockets/listen",), whole=True),
     Cause("ports", _RESOURCE, URGENT, ("sockets/ephemeral",), whole=True),
-    Cause("conntrack", _RESOURCE, URGENT, ("sockets/conntrack",), whole=True),
-    Cause("sockets", _RESOURCE, NORMAL, ("sockets/orphans",), whole=True),
+    Cause("conntrack", _RESOURCE, URGENT, ("sockets/conntrack", "sockets/conntrack-drops"), whole=True),
+    Cause("sockets", _RESOURCE, NORMAL, ("sockets/orphans", "sockets/memory"), whole=True),
+    Cause("datagrams_lost", _RESOURCE, URGENT, ("sockets/udp-receive",), whole=True),
     Cause("interface_down", _DEVICE, URGENT, ("interfaces/oper",)),
     Cause("interface_errors", _DEVICE, URGENT, ("interfaces/errors", "interfaces/discards")),
     Cause("duplex", _DEVICE, URGENT, ("interfaces/duplex",)),
@@ -114,14 +116,15 @@ def area(cause: Cause, node: Node | None) -> Area:
 
 
 def urgency(cause: Cause, state: State, node: Node | None, affected: tuple[Customer, ...]) -> Urgency:
-    """Return how urgent it is (紧迫程度): from the severity, then a step up for what carries calls, for a key account, or for many.
+    """Return how urgent it is (紧迫程度), from severity, extent and the customer's grade.
 
-    A warning is normal and stays so: work is not impeded yet.
+    A warning is normal: work is not impeded yet. What can't be used is an emergency where it carries calls, or is a key account's or
+    several customers'; elsewhere the main service works on and it is urgent.
     """
     if state is not State.CRITICAL:
         return NORMAL
-    at = _STEPS.index(cause.urgency)
+    if cause.urgency is not EMERGENCY:
+        return cause.urgency
     carries = node is not None and node.role in MAIN_ROLES
-    if carries or len(affected) > 1 or any(customer.grade in KEY_GRADES for customer in affected):
-        at += 1
-    return _STEPS[min(at, len(_STEPS) - 1)]
+    grave = carries or len(affected) > 1 or any(customer.grade in KEY_GRADES for customer in affected)
+    return EMERGENCY if grave else URGENT

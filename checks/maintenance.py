@@ -88,7 +88,7 @@ def is_open(window: Window, at: datetime) -> bool:
         return window.starts.astimezone(UTC) <= now < window.ends.astimezone(UTC)
     today = now.astimezone(ZoneInfo(window.zone)).date()
     spans = (_span(window, today - timedelta(days=back)) for back in (0, 1))
-    return any(start <= now < end for start, end in spans if start is not None)
+    return any(span is not None and span[0] <= now < span[1] for span in spans)
 
 
 def alarming(standing: Iterable[Standing], windows: Iterable[Window], at: datetime, inventory: Inventory) -> tuple[Standing, ...]:
@@ -113,10 +113,10 @@ def _meant(scope: Scope, one: Standing, inventory: Inventory) -> bool:
     return scope.concerns(inventory.nodes.get(name) or Node(name), check)
 
 
-def _span(window: Weekly, day: date) -> tuple[datetime, datetime] | tuple[None, None]:
+def _span(window: Weekly, day: date) -> tuple[datetime, datetime] | None:
     """Return when the window of this local day starts and ends, in UTC; None when the day has none."""
     if window.days and WEEKDAYS[day.weekday()] not in window.days:
-        return None, None
+        return None
     last = day if window.ends > window.starts else day + timedelta(days=1)
     zone: Any = ZoneInfo(window.zone)
     start = datetime.combine(day, window.starts, zone)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import msgspec
@@ -67,7 +67,7 @@ def _levels(name: str, value: object, default: Levels) -> tuple[Levels, list[Pro
         return default, problems
     changes: dict[str, Any] = {**new, "source": SOURCE}
     levels = msgspec.structs.replace(default, **changes)
-    wrong = _disorder(levels, default, new)
+    wrong = _disorder(levels, new)
     return (default, [Problem((name,), wrong)]) if wrong else (levels, [])
 
 
@@ -77,7 +77,10 @@ def _number(key: str, given: object, default: Levels) -> tuple[float | None, str
         return None, ""
     if isinstance(given, bool) or not isinstance(given, int | float | Decimal):
         return None, f"expected a number in {default.unit}, or false for no limit, not {_kind(given)}"
-    number = float(given)
+    try:
+        number = float(given)
+    except (OverflowError, ValueError):  # beyond float, or a signalling NaN
+        number = inf
     if not isfinite(number):
         return None, "expected a finite number"
     if key == "margin":
@@ -89,7 +92,7 @@ def _number(key: str, given: object, default: Levels) -> tuple[float | None, str
     return number, ""
 
 
-def _disorder(levels: Levels, default: Levels, new: Mapping[str, object]) -> str:
+def _disorder(levels: Levels, new: Mapping[str, object]) -> str:
     warning, critical = levels.warning, levels.critical
     if warning is None or critical is None or (warning >= critical if levels.low else warning <= critical):
         return ""

@@ -87,8 +87,13 @@ def test_different_parts_of_a_node_are_different_elements_unless_the_node_is_the
 def test_side_area_urgency_and_affected_follow_from_whose_the_node_is(
     node: str, side: Side, area: Area, urgency: Urgency, affected: tuple[str, ...]
 ) -> None:
-    found = one(standing("host/cpu", node=node))
+    found = one(standing("icmp/loss", "icmp.silent", node=node))
     assert (found.side, found.area, found.urgency, found.affected, found.confidence) == (side, area, urgency, affected, None)
+
+
+def test_what_is_only_slow_is_no_emergency_and_what_hardly_matters_is_normal() -> None:
+    assert one(standing("host/cpu", node="soft-1")).urgency is Urgency.URGENT
+    assert one(standing("host/zombies", node="soft-1")).urgency is Urgency.NORMAL
 
 
 def test_a_warning_opens_a_case_of_normal_urgency() -> None:

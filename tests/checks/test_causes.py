@@ -1,0 +1,53 @@
+from collections import Counter
+
+import pytest
+
+from checks import catalogue
+from checks.causes import BY_CODE, CAUSES, EXPLAINED_BY, OTHER, cause_of, default
+
+ROOMS = sorted(set(catalogue.JUDGES.values()))
+
+
+@pytest.mark.parametrize("prober", sorted(catalogue.JUDGES))
+def test_every_check_has_a_cause(prober: str) -> None:
+    for check in catalogue.load(prober).CHECKS:
+        assert default(check.name) is not None, check.name
+        assert default(f"{check.name}.usual") is default(check.name)
+        assert default(f"{check.name}.trend") is default(check.name)
+
+
+def test_nothing_is_explained_by_two_causes() -> None:
+    assert [finding for finding, times in Counter(one for cause in CAUSES for one in cause.explains).items() if times > 1] == []
+    assert len(BY_CODE) == len(CAUSES)
+    assert OTHER not in CAUSES
+
+
+def test_no_cause_explains_a_check_that_does_not_exist() -> None:
+    known = {check.name for prober in catalogue.JUDGES for check in catalogue.load(prober).CHECKS} | {"*"}
+    assert {finding.split(":")[0] for finding in EXPLAINED_BY} - known == set()
+
+
+@pytest.mark.parametrize(
+    ("check", "said", "code"),
+    [
+        ("tcp/port", "failure.refused", "process_down"),
+        ("tcp/port", "failure.timeout", "service_silent"),
+        ("dns/answer", "failure.timeout", "dns"),
+        ("dns/answer", "failure.refused", "process_down"),
+        ("dns/answer", "dns.servfail", "dns"),
+        ("ntp/answer", "failure.timeout", "time_server"),
+        ("tls/handshake", "failure.rejected", "service_error"),
+        ("tls/handshake", "tls.handshake", "service_slow"),
+        ("database/answer", "failure.unreachable", "host_down"),
+        ("icmp/latency.usual", "usual.higher", "delay"),
+        ("host/disk.trend", "trend.full-in", "disk_full"),
+    ],
+)
+def test_the_more_exact_explanation_wins(check: str, said: str, code: str) -> None:
+    cause = cause_of(check, said)
+    assert cause is not None
+    assert cause.code == code
+
+
+def test_a_check_nobody_knows_has_no_cause() -> None:
+    assert cause_of("nobody/knows", "x") is None
