@@ -22,7 +22,7 @@ from reports.locale.build import compiled
 
 ROOT = Path(__file__).parents[2]
 LOCALE = ROOT / "reports" / "locale"
-ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_-]*)+")
+ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9]+([_-]+[a-z0-9]+)*)+")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
