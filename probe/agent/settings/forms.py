@@ -16,8 +16,16 @@ DAY_S = 86_400.0
 LISTEN = "127.0.0.1:8470"
 
 Name = Annotated[str, Meta(pattern=r"^\S(.{0,118}\S)?$", extra={"is": "a name (1 … 120 characters, none of them a blank at an end)"})]
-Period = Annotated[float, Meta(description="a period with its unit: 30s, 5m, 1h, 1d", extra={"duration": ("a period", 5.0, DAY_S)})]
-Timeout = Annotated[float, Meta(description="a time with its unit: 500ms, 2s", extra={"duration": ("a time-out", 0.05, 300.0)})]
+
+
+def _duration(what: str, low_s: float, high_s: float, description: str) -> Meta:
+    as_text = {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"}
+    return Meta(description=description, extra={"duration": (what, low_s, high_s)}, extra_json_schema=as_text)
+
+
+Period = Annotated[float, _duration("a period", 5.0, DAY_S, "a period with its unit: 30s, 5m, 1h, 1d")]
+Timeout = Annotated[float, _duration("a time-out", 0.05, 300.0, "a time with its unit: 500ms, 2s")]
+RepairTime = Annotated[float, _duration("a repair time", 60.0, 90 * DAY_S, "the repair time that the contract promises: 4h")]
 
 SiteKind = Literal["datacentre", "pop", "carrier", "customer"]
 NodeKind = Literal["server", "switch", "router", "firewall", "gateway", "ups", "carrier"]
@@ -119,10 +127,7 @@ class CarrierForm(Form, frozen=True, kw_only=True):
 
     name: Name
     contacts: tuple[str, ...] = ()
-    promised_repair: Annotated[
-        float | None,
-        Meta(description="the repair time that the contract promises: 4h", extra={"duration": ("a repair time", 60.0, 90 * DAY_S)}),
-    ] = None
+    promised_repair: RepairTime | None = None
 
 
 class CustomerForm(Form, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from probe.agent.settings.listen import read_listen
 from probe.agent.settings.maintenance import read_maintenance
 from probe.agent.settings.problem import Problem, SettingsError
 from probe.agent.settings.reader import beside, known_fields, read, show
+from probe.agent.settings.resolve import Look, resolve_all
 from probe.agent.settings.secret import SecretError
 from probe.agent.settings.settings import Agent, Settings
 from probe.agent.settings.store import check_store
@@ -46,8 +47,13 @@ def load(path: str | Path | None = None, secrets: bool = True) -> Settings:
     return settings
 
 
-def read_settings(path: str | Path | None = None, secrets: bool = True, every_secret: bool = False) -> tuple[Settings, list[Problem]]:
-    """Return the settings as far as they can be used, and every problem; no packet is sent. `every_secret`: try to read them all."""
+def read_settings(
+    path: str | Path | None = None, secrets: bool = True, every_secret: bool = False, look: Look | None = None
+) -> tuple[Settings, list[Problem]]:
+    """Return the settings as far as they can be used, and every problem.
+
+    `every_secret`: try to read all that are named. `look` looks a node's name up (OSError: there is none); without it no packet is sent.
+    """
     file = str(path) if path is not None else find()
     if file is None:
         return no_file(), []
@@ -56,7 +62,7 @@ def read_settings(path: str | Path | None = None, secrets: bool = True, every_se
     documents = [main, *_inventory_files(main)]
     for document in documents[1:]:
         refuse_unknown(document, INVENTORY, MAIN_ONLY)
-    settings = _settings(main, documents)
+    settings = _settings(main, documents, look)
     if every_secret:
         for document in documents:
             _try_secrets(document)
@@ -82,11 +88,13 @@ def host_name() -> str:
     return socket.gethostname().split(".")[0] or "localhost"
 
 
-def _settings(main: Document, documents: list[Document]) -> Settings:
+def _settings(main: Document, documents: list[Document], look: Look | None) -> Settings:
     form = read(AgentForm, main.data.get("agent", {}), main, ("agent",)) or AgentForm()
     name = form.name or host_name()
     agent = _agent(form, name, main)
     tables = read_inventory(form, name, main, documents)
+    if look is not None:
+        resolve_all(tables.nodes, look)
     jobs, limits = read_jobs(name, tables.inventory, tables.nodes)
     store = read(StoreForm, main.data.get("store", {}), main, ("store",)) or StoreForm()
     check_store(store, main)

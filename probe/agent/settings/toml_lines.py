@@ -3,7 +3,6 @@
 The scanner is tolerant: what it does not understand it skips, and it never raises. Only tomllib decides what is valid.
 """
 
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -31,7 +30,9 @@ _SHORT_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\
 
 def spell(key: str) -> str:
     """Return a key as TOML writes it: bare where that is allowed, else quoted."""
-    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if _BARE.fullmatch(key):
+        return key
+    return '"' + "".join(f"\\u{ord(char):04x}" if char < " " or char in '"\\\x7f' else char for char in key) + '"'
 
 
 def line_of(lines: Mapping[Path, int], path: Path) -> int:
