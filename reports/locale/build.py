@@ -1,5 +1,6 @@
 """Compiles the message catalogues: a build hook of the wheel and of the editable install, and a script for a checkout."""
 
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HERE = Path(__file__).resolve().parent
 DOMAIN = "firstline"
+WRITTEN = datetime(2000, 1, 1, tzinfo=UTC)  # a date of now in its header would make each compilation another file
 
 
 def compiled(catalogue: Path) -> bytes:
     """Return the binary form of one .po file; the same text always gives the same bytes. ValueError when it is malformed."""
     with catalogue.open("rb") as source:
         messages = read_po(source, locale=catalogue.parts[-3], domain=DOMAIN, abort_invalid=True)
+    messages.creation_date = messages.revision_date = WRITTEN
     binary = BytesIO()
     write_mo(binary, messages)
     return binary.getvalue()

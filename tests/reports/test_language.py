@@ -39,7 +39,9 @@ def members() -> dict[str, list[str]]:
         "case_state": CaseState,
         "event": EventKind,
     }
-    codes = [cause.code for cause in import_module("checks.causes").CAUSES]
+    causes = import_module("checks.causes")
+    alone = [value for value in vars(causes).values() if isinstance(value, causes.Cause)]
+    codes = [cause.code for cause in (*causes.CAUSES, *alone)]
     checks = {check.name for name in set(JUDGES.values()) for check in import_module(name).CHECKS}
     found = {prefix: [str(member) for member in enum] for prefix, enum in enums.items()}
     return {**found, "cause": codes, "action": codes, "about": sorted(checks)}
@@ -182,6 +184,11 @@ def test_a_singular_has_its_plural_and_no_more_placeholders():
 def test_compiled_catalogues_are_up_to_date(language):
     source = LOCALE / language / "LC_MESSAGES" / "firstline.po"
     assert source.with_suffix(".mo").read_bytes() == compiled(source), "python reports/locale/build.py"
+
+
+def test_compiling_does_not_depend_on_the_time():
+    binary = compiled(LOCALE / "en" / "LC_MESSAGES" / "firstline.po")
+    assert set(re.findall(rb"-Date: (\S+)", binary)) == {b"2000-01-01"}
 
 
 def test_chinese_texts_are_chinese():
