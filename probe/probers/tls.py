@@ -72,9 +72,10 @@ class TlsProber:
                 try:
                     shown, verified = await shake(to, trusting, name), True
                 except ssl.SSLError as why:
-                    verified, problem = False, words(why)
                     to = await dial(to.address, options.port)
-            if not verified:
+                    shown, verified = await shake(to, self.reader, name), False
+                    problem = refusal(why, shown)
+            else:
                 shown = await shake(to, self.reader, name)
         except DialError as why:
             return why.failure
@@ -133,6 +134,15 @@ def reading_context() -> ssl.SSLContext:
     return context
 
 
+def refusal(why: ssl.SSLError, shown: Shown) -> str:
+    """Return why a usual client refuses what was `shown` to one that accepts anything; raises `why` when that does not follow."""
+    if isinstance(why, ssl.SSLCertVerificationError):
+        return why.verify_message
+    if isinstance(why, ssl.SSLEOFError) and shown.protocol in {"TLSv1.2", "TLSv1.3"}:
+        raise why  # it hung up once and not the next time: that says nothing of its chain
+    return f"{words(why)}; only {shown.protocol} with {shown.cipher} is agreed to"
+
+
 async def shake(to: Dialled, context: ssl.SSLContext, name: str) -> Shown:
     """Shake hands and hang up; ssl.SSLError as for a client that wants to go on, other OSErrors of the connection."""
     try:
@@ -144,22 +154,24 @@ async def shake(to: Dialled, context: ssl.SSLContext, name: str) -> Shown:
         # The public get_unverified_chain (Python 3.13) gives DER; this one, there since 3.10, gives objects that the stdlib can read.
         raw = getattr(tls, "_sslobj").get_unverified_chain() or ()  # noqa: B009
         cipher = tls.cipher()
-        return Shown(tls.version() or "", cipher[0] if cipher else "", tuple(certificate(one.get_info()) for one in raw), took_ms)
-    except ValueError as why:
-        raise ssl.SSLError(f"the certificate can't be read: {why}") from None
+        return Shown(tls.version() or "", cipher[0] if cipher else "", tuple(certificate(one) for one in raw), took_ms)
     finally:
         hang_up(to.sock)
 
 
-def certificate(info: dict[str, Any]) -> CertificateSample:
-    """Return what the standard library read of one certificate; ValueError for dates that are none."""
-    return CertificateSample(
-        distinguished(info.get("subject", ())),
-        distinguished(info.get("issuer", ())),
-        moment(info["notBefore"]),
-        moment(info["notAfter"]),
-        tuple(name for kind, name in info.get("subjectAltName", ()) if kind in {"DNS", "IP Address"}),
-    )
+def certificate(raw: Any) -> CertificateSample:
+    """Return what the standard library reads of one certificate; ssl.SSLError when it can't."""
+    try:
+        info = raw.get_info()
+        return CertificateSample(
+            distinguished(info.get("subject", ())),
+            distinguished(info.get("issuer", ())),
+            moment(info["notBefore"]),
+            moment(info["notAfter"]),
+            tuple(name for kind, name in info.get("subjectAltName", ()) if kind in {"DNS", "IP Address"}),
+        )
+    except (ValueError, OverflowError, KeyError) as why:
+        raise ssl.SSLError(ssl.SSL_ERROR_SSL, f"a certificate can't be read: {why}") from None
 
 
 _SHORT = {

@@ -62,10 +62,10 @@ asyncio.run(main())
 def inside(tmp_path: Path, mode: str, *names: str) -> list[tuple[list[str], float]]:
     conf = tmp_path / "resolv.conf"
     conf.write_text("nameserver 127.0.0.1\n")
+    python = [sys.executable, "-c", textwrap.dedent(SCRIPT)]
     start = time.monotonic()
     done = subprocess.run(
-        ["unshare", "--net", "--mount", "sh", "-c", f'mount --bind {conf} /etc/resolv.conf && exec "$0" "$@"', sys.executable, "-c"]
-        + [textwrap.dedent(SCRIPT), mode, *names],
+        ["unshare", "--net", "--mount", "sh", "-c", f'mount --bind {conf} /etc/resolv.conf && exec "$0" "$@"', *python, mode, *names],
         capture_output=True,
         text=True,
         timeout=30,
