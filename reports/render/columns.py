@@ -37,10 +37,10 @@ def clip(text: str, cells: int) -> str:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """Return a plain text in lines of at most `cells`; broken at spaces, and after any wide character."""
+    """Return a plain text in lines of at most `cells` (at least 2); broken at spaces, after any wide character, and where it must be."""
     lines: list[str] = []
     line = ""
-    for piece in _pieces(text):
+    for piece in (part for whole in _pieces(text) for part in _cut(whole, cells)):
         if line and width(line + piece.rstrip()) > cells:
             lines.append(line.rstrip())
             line = ""
@@ -81,6 +81,18 @@ def _pieces(text: str) -> list[str]:
         if character == " " or _cells(character) == 2:
             pieces.append("")
     return pieces
+
+
+def _cut(piece: str, cells: int) -> list[str]:
+    """Return a piece in parts that fit, cut through where it has no place to break."""
+    if width(piece.rstrip()) <= cells:
+        return [piece]
+    parts = [""]
+    for character in piece:
+        if width(parts[-1] + character) > cells:
+            parts.append("")
+        parts[-1] += character
+    return parts
 
 
 def _cells(character: str) -> int:

@@ -10,6 +10,7 @@ from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width, wrap
 
 _BEATS = (State.CRITICAL, State.WARNING, State.UNKNOWN)
+_MORE = 10  # cells that the number of the others takes
 
 
 def check_text(
@@ -55,11 +56,12 @@ def headline(findings: Sequence[Finding], texts: Texts, room: int = 100) -> str:
     said = [texts.say(finding.message) for finding in counting]
     shown = said[:1]
     for text in said[1:]:
-        if width(join([*shown, text])) > room - 10:
+        last = len(shown) + 1 == len(said)
+        if width(join([*shown, text])) > (room if last else room - _MORE):
             break
         shown.append(text)
     left = len(said) - len(shown)
-    return clip(join([*shown, texts.text("check.more", n=left)] if left else shown), room)
+    return clip(join([*shown, texts.text("check.more", n=left)] if left and state is not State.OK else shown), room)
 
 
 def limit_text(levels: Levels, texts: Texts) -> str:
@@ -75,7 +77,7 @@ def limit_text(levels: Levels, texts: Texts) -> str:
 def _rows(findings: Sequence[Finding], texts: Texts, colour: bool, columns: int) -> list[str]:
     order = [*(f for state in _BEATS for f in findings if f.state is state), *(f for f in findings if f.state is State.OK)]
     names = [printable(" ".join(filter(None, (finding.check, finding.item)))) for finding in order]
-    first = min(max(map(width, names)), columns // 2)
+    first = min(max(map(width, names)), max(16, columns // 3))
     words = [texts.word("state", finding.state) for finding in order]
     second = max(map(width, words))
     indent = 2 + first + 2 + second + 2

@@ -108,6 +108,19 @@ def test_many_bad_readings_end_in_a_count():
     assert headline(many, texts("en"), 60) == "disk 0 is nearly full, disk 1 is nearly full, 12 more"
 
 
+def test_good_readings_are_shown_as_many_as_fit_without_a_count():
+    three = [Finding("icmp/x", SEEN, State.OK, say(text)) for text in ("5 of 5 echoes", "0.04 ms", "jitter 0.01 ms")]
+    assert headline(three, texts("en"), 38) == "5 of 5 echoes, 0.04 ms, jitter 0.01 ms"
+    assert headline(three, texts("en"), 37) == "5 of 5 echoes, 0.04 ms"
+
+
+def test_a_long_name_does_not_push_the_others_aside():
+    found = [Finding("host/mount", SEEN, State.OK, say("mounted"), item="/a/very/long/path/" + "x" * 60), OK[0]]
+    lines = check_text("core", "host", SEEN, found, texts("en"), columns=80, zone=UTC).splitlines()
+    assert lines[2].index("ok") <= 2 + 80 // 3 + 2
+    assert max(map(width, lines)) <= 80
+
+
 def test_nothing_judged_is_unknown():
     assert "unknown  nothing was judged" in check_text("core", "host", SEEN, [], texts("en"), zone=UTC)
 
