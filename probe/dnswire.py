@@ -57,37 +57,38 @@ class Reply(msgspec.Struct, frozen=True):
 @functools.lru_cache(1024)
 def encode_name(text: str) -> bytes:
     r"""Return the wire form of a name as people write it (IDNA for other scripts, `\.` and `\DDD` escapes); ValueError when it is none."""
-    labels, label, rest = [], bytearray(), iter(text.removesuffix(".") if not text.endswith("\\.") else text)
+    labels, label, foreign = [], bytearray(), False
+    rest = iter(text.removesuffix(".") if not text.endswith("\\.") else text)
     for char in rest:
         if char == ".":
-            labels.append(bytes(label))
-            label.clear()
+            labels.append(_label(bytes(label), foreign, text))
+            label, foreign = bytearray(), False
         elif char == "\\":
             first = next(rest, "")
             digits = first + next(rest, "") + next(rest, "") if first.isdecimal() else ""
-            if not first or (digits and not (digits.isascii() and digits.isdecimal() and int(digits) < 256)):
+            if not first or (digits and not (digits.isascii() and len(digits) == 3 and digits.isdecimal() and int(digits) < 256)):
                 raise ValueError(f"{text!r}: a backslash is followed by one character or by three digits up to 255")
             label += bytes([int(digits)]) if digits else first.encode()
         else:
+            foreign = foreign or not char.isascii()
             label += char.encode()
     if label or labels:
-        labels.append(bytes(label))
-    labels = [_ascii(label, text) for label in labels]
-    wire = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+        labels.append(_label(bytes(label), foreign, text))
+    wire = b"".join(labels) + b"\0"
     if len(wire) > 255:
         raise ValueError(f"{text[:40]!r}…: a name has at most 255 octets (RFC 1035 3.1), this one {len(wire)}")
     return wire
 
 
-def _ascii(label: bytes, text: str) -> bytes:
-    if not label.isascii():
+def _label(label: bytes, foreign: bool, text: str) -> bytes:
+    if foreign:
         try:
             label = label.decode().encode("idna")
         except UnicodeError as why:
-            raise ValueError(f"{text!r}: {label!r} is not a label of an international name: {why}") from None
+            raise ValueError(f"{text[:80]!r} is no international name (RFC 3490): {why}") from None
     if not 0 < len(label) < 64:
         raise ValueError(f"{text[:80]!r}: a label has 1 to 63 octets (RFC 1035 3.1)")
-    return label
+    return bytes([len(label)]) + label
 
 
 def reverse(address: str) -> str:
