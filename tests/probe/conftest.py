@@ -399,3 +399,42 @@ def unused_port() -> int:
 def until_accepts():
     """Wait until a server of the tests takes connections."""
     return lambda server: until(server.accepts, server.process, server.log)
+
+
+@pytest.fixture
+def peer_that():
+    """Give a UDP peer that does `act(socket, datagram, from)` with each datagram: `with peer_that(act) as port`."""
+
+    @contextlib.contextmanager
+    def serve(act) -> Iterator[int]:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            sock.settimeout(0.05)
+            over = threading.Event()
+
+            def work() -> None:
+                while not over.is_set():
+                    with contextlib.suppress(TimeoutError, ConnectionError):
+                        act(sock, *sock.recvfrom(2048))
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            try:
+                yield sock.getsockname()[1]
+            finally:
+                over.set()
+                thread.join()
+
+    return serve
+
+
+@pytest.fixture
+def run_daemon():
+    """Run a server: `with run_daemon(command, log file) as process`."""
+    return daemon
+
+
+@pytest.fixture
+def free_udp_port():
+    """Find a UDP port that nobody uses: `free_udp_port()`."""
+    return lambda: free_port(socket.SOCK_DGRAM)
