@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import tzinfo
+from itertools import groupby
 from statistics import median
 
 from checks.finding import Finding, State, worst
@@ -18,6 +19,7 @@ HEIGHT = SERIES + 3
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
 _LEAST = 8  # blocks that a line shows at least
+_WORDS = 47  # cells for what is said beside them
 Readings = Sequence[tuple[Observation, Sequence[Finding]]]
 
 
@@ -29,15 +31,15 @@ def watch_text(
     """
     readings = readings[-KEPT:]
     rows = [(name, *_series(readings, check, item, texts)) for name, check, item in _names(readings)]
-    share, marks = _good(readings, texts, colour)
+    share, marks = _good(readings, texts)
     first = min(max(width(name) for name in (*(row[0] for row in rows), texts.text("watch.good"))), max(8, columns // 4))
     room = columns - first - 6
-    said = [row[1] if room - width(row[1]) >= _LEAST else clip(row[2], max(1, room - _LEAST)) for row in rows]
-    cells = max(_LEAST, min(KEPT, room - max(map(width, [*said, share]))))
+    cells = max(_LEAST, min(KEPT, room - _WORDS))  # the same from one drawing to the next, whatever the readings
+    said = [row[1] if width(row[1]) <= room - cells else clip(row[2], max(1, room - cells)) for row in rows]
     lines = [answer(target, prober, readings[-1][1], texts, colour, columns)]
     for (name, _, _, values), text in zip(rows, said, strict=True):
         lines.append(f"  {pad(clip(name, first), first)}  {pad(sparkline(values[-cells:]), cells)}  {text}")
-    bar = pad("".join(marks[-cells:]), cells)
+    bar = pad(_bar(marks[-cells:], colour), cells)
     lines.append(f"  {pad(clip(texts.text('watch.good'), first), first)}  {bar}  {clip(share, max(1, room - cells))}")
     lines.append(clip("  " + _since(readings, texts, zone), columns))
     return "\n".join(lines + [""] * (HEIGHT - len(lines))) + "\n"
@@ -74,10 +76,13 @@ def _series(readings: Readings, check: str, item: str, texts: Texts) -> tuple[st
     known = [value for value in values if value is not None]
     least, middle, most = (reading(value, unit) for value in (min(known), median(known), max(known)))
     last = "–" if values[-1] is None else reading(values[-1], unit)
+    shared = f" {most.rpartition(' ')[2]}"
+    if all(text.endswith(shared) for text in (last, least, middle)):
+        least, middle, most = (text.removesuffix(shared) for text in (least, middle, most))
     return texts.text("watch.values", last=last, least=least, median=middle, most=most), f"{last}  {least}…{most}", values
 
 
-def _good(readings: Readings, texts: Texts, colour: bool) -> tuple[str, list[str]]:
+def _good(readings: Readings, texts: Texts) -> tuple[str, list[tuple[State, str]]]:
     """Return the share of good readings and a mark for each, full for a good one; our own blindness counts as neither."""
     states = [worst({finding.state for finding in findings}) for _, findings in readings]
     good = sum(state is State.OK for state in states)
@@ -85,7 +90,13 @@ def _good(readings: Readings, texts: Texts, colour: bool) -> tuple[str, list[str
     share = "–" if not seen else f"{good / seen * 100:.0f} %"
     said = texts.text("watch.share", share=share, good=good, n=seen)
     failed = [isinstance(seen.outcome, Failure) for seen, _ in readings]
-    return said, [paint(_mark(state, bad), state, colour) for state, bad in zip(states, failed, strict=True)]
+    return said, [(state, _mark(state, bad)) for state, bad in zip(states, failed, strict=True)]
+
+
+def _bar(marks: Sequence[tuple[State, str]], colour: bool) -> str:
+    """Return the marks as one bar, coloured in runs."""
+    runs = groupby(marks, key=lambda mark: mark[0])
+    return "".join(paint("".join(mark for _, mark in run), state, colour) for state, run in runs)
 
 
 def _mark(state: State, failed: bool) -> str:

@@ -226,6 +226,15 @@ def test_live_block_keeps_its_height_and_fits(language, count, columns):
     assert [line for line in lines if width(line) > columns] == []
 
 
+def test_live_block_does_not_jump_from_one_reading_to_the_next():
+    begins = set()
+    for count in range(5, 40):
+        readings = [burst(n, 9.5 + n * 40.37) for n in range(count)]
+        line = watch_text("c", "icmp", readings, texts("en"), zone=UTC).splitlines()[1]
+        begins.add(line.index(" ms"))
+    assert max(begins) - min(begins) <= 3  # the number itself grows
+
+
 def test_missing_reading_is_a_dot_not_a_low_block():
     assert sparkline([0.0, None, 4.0, 8.0]) == "▁·▅█"
     assert sparkline([None]) == "·"
