@@ -37,7 +37,13 @@ _SERVER, _RESOURCE, _DEVICE, _NETWORK = Area.SERVER, Area.RESOURCE, Area.DEVICE,
 
 CAUSES = (
     # the node as a whole
-    Cause("host_down", _SERVER, EMERGENCY, ("icmp/loss:icmp.silent", "icmp/loss:failure.timeout", "*:failure.unreachable"), whole=True),
+    Cause(
+        "host_down",
+        _SERVER,
+        EMERGENCY,
+        ("icmp/loss:icmp.no-reply", "icmp/loss:icmp.error", "icmp/loss:failure.timeout", "*:failure.unreachable"),
+        whole=True,
+    ),
     Cause("loss", _RESOURCE, URGENT, ("icmp/loss",), whole=True),
     Cause("delay", _RESOURCE, URGENT, ("icmp/latency", "icmp/jitter"), whole=True),
     Cause("reboot", _SERVER, URGENT, ("host/boot",), whole=True),

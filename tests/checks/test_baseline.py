@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.baseline import (
@@ -109,6 +109,7 @@ def test_where_nothing_can_be_said_nothing_is() -> None:
 
 
 @given(st.lists(numbers, min_size=1, max_size=50), numbers)
+@settings(deadline=None)
 def test_the_summary_does_not_depend_on_order_and_moves_with_its_values(values: list[float], by: float) -> None:
     one = summarise(values)
     assert one is not None
@@ -118,6 +119,7 @@ def test_the_summary_does_not_depend_on_order_and_moves_with_its_values(values: 
 
 
 @given(st.lists(st.tuples(st.integers(1, 100), numbers, st.floats(0, 1e3)), min_size=MIN_DAYS, max_size=14))
+@settings(deadline=None)
 def test_the_middle_is_one_of_the_days(days: list[tuple[int, float, float]]) -> None:
     found = combine([HourSummary(*day) for day in days])
     if sum(day[0] for day in days) >= MIN_READINGS:
@@ -127,6 +129,7 @@ def test_the_middle_is_one_of_the_days(days: list[tuple[int, float, float]]) -> 
 
 
 @given(st.integers(0, 10_000))
+@settings(deadline=None)
 def test_ordinary_noise_seldom_departs(seed: int) -> None:
     noise = random.Random(seed)
     usual = combine([found for _ in range(14) if (found := summarise([noise.gauss(50, 5) for _ in range(60)]))])

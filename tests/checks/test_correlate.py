@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from checks.assess import Standing
@@ -48,7 +49,7 @@ def one(*bad: Standing) -> Diagnosis:
         ("tcp/port", "failure.unreachable", "host_down"),
         ("http/status", "failure.refused", "process_down"),
         ("http/status", "http.status", "service_error"),
-        ("icmp/loss", "icmp.silent", "host_down"),
+        ("icmp/loss", "icmp.no-reply", "host_down"),
         ("icmp/loss", "icmp.loss", "loss"),
         ("host/disk", "host.disk", "disk_full"),
         ("host/disk.trend", "trend.full-in", "disk_full"),
@@ -87,13 +88,20 @@ def test_different_parts_of_a_node_are_different_elements_unless_the_node_is_the
 def test_side_area_urgency_and_affected_follow_from_whose_the_node_is(
     node: str, side: Side, area: Area, urgency: Urgency, affected: tuple[str, ...]
 ) -> None:
-    found = one(standing("icmp/loss", "icmp.silent", node=node))
+    found = one(standing("icmp/loss", "icmp.no-reply", node=node))
     assert (found.side, found.area, found.urgency, found.affected, found.confidence) == (side, area, urgency, affected, None)
 
 
 def test_what_is_only_slow_is_no_emergency_and_what_hardly_matters_is_normal() -> None:
     assert one(standing("host/cpu", node="soft-1")).urgency is Urgency.URGENT
     assert one(standing("host/zombies", node="soft-1")).urgency is Urgency.NORMAL
+
+
+def test_a_single_other_answer_makes_no_other_cause_of_it() -> None:
+    one_refusal = standing("tcp/port", "failure.refused")
+    believed = Standing(one_refusal.finding, msgspec.structs.replace(one_refusal.track, said="failure.timeout"))
+    assert one(believed).cause == "service_silent"
+    assert one(believed).findings[0].message.id == "failure.refused"
 
 
 def test_a_warning_opens_a_case_of_normal_urgency() -> None:

@@ -3,10 +3,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks import tcp
+from checks import catalogue, tcp
 from checks.assess import Memory, Rules, Scene, assess, stale
 from checks.baseline import Baseline
 from checks.correlate import RULES, correlate
@@ -109,6 +109,12 @@ def test_what_the_agent_could_not_see_is_part_of_the_evidence() -> None:
     assert bare(derive(again(live.evidence), live.cause, live.element)) == bare(live)
 
 
+def test_what_was_usual_is_part_of_the_evidence() -> None:
+    (live,) = verdicts(run([SLOW, SLOW, SLOW], Scene(baselines=USUAL)))
+    assert [key[2] for key in live.keys] == ["tcp/connect", "tcp/connect.usual"]
+    assert bare(derive(again(live.evidence), live.cause, live.element)) == bare(live)
+
+
 def test_the_verdict_outlives_a_gap_a_restart_and_new_limits() -> None:
     memory = run([GOOD, DEAD, DEAD])
     late = stale(memory, 60.0, START + timedelta(minutes=30))
@@ -130,12 +136,34 @@ def test_the_verdict_outlives_a_gap_a_restart_and_new_limits() -> None:
 
 
 scenes = st.sampled_from([Scene(), Scene(baselines=USUAL), Scene(Sight(interfaces={"eth0": Look(False, START + timedelta(days=1))}))])
+loose = Rules(tcp.judge, tcp.Limits(msgspec.structs.replace(tcp.CONNECT, warning=2000.0)))
 
 
-@given(st.lists(st.tuples(st.sampled_from([GOOD, SLOW, ODD, DEAD, REFUSED, BLIND]), scenes), max_size=40))
-def test_every_verdict_of_every_run_of_readings_is_derived_again(steps: list[tuple[Outcome, Scene]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([GOOD, SLOW, ODD, DEAD, DEAD, REFUSED, BLIND, None]),
+            scenes,
+            st.sampled_from([RULED, RULED, RULED, loose]),
+        ),
+        max_size=40,
+    )
+)
+@settings(deadline=None)
+def test_every_verdict_of_every_run_of_readings_is_derived_again(steps: list[tuple[Outcome | None, Scene, Rules]]) -> None:
     memory = Memory()
-    for outcome, scene in steps:
-        memory = run([outcome], scene, memory)
-        for live in verdicts(memory):
-            assert bare(derive(again(live.evidence), live.cause, live.element)) == bare(live)
+    for outcome, scene, rules in steps:
+        if outcome is not None:
+            memory = run([outcome], scene, memory, rules)
+        elif memory.last_at is not None and (late := stale(memory, 60.0, memory.last_at + timedelta(hours=1))) is not None:
+            memory = late[0]
+        for live in correlate(memory.standing, INVENTORY):
+            proven = with_evidence(live, {JOB: memory}, {JOB: rules}, INVENTORY)
+            assert bare(derive(again(proven.evidence), live.cause, live.element)) == bare(live)
+
+
+@pytest.mark.parametrize("prober", sorted(catalogue.JUDGES))
+def test_limits_are_the_same_after_they_were_data(prober: str) -> None:
+    limits = catalogue.load(prober).Limits()
+    data = msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(limits)))
+    assert msgspec.convert(data, type(limits)) == limits

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.finding import Finding, Levels, Message, State
@@ -162,6 +162,7 @@ def test_a_rule_that_can_not_work_is_refused(values: dict[str, Any]) -> None:
 
 
 @given(readings)
+@settings(deadline=None)
 def test_unknown_never_changes_what_is_believed(letters: str) -> None:
     track, _ = run(letters)
     after, change = fold(track, finding("?", 99))
@@ -170,6 +171,7 @@ def test_unknown_never_changes_what_is_believed(letters: str) -> None:
 
 
 @given(readings)
+@settings(deadline=None)
 def test_nothing_is_raised_without_enough_bad_readings_in_a_row(letters: str) -> None:
     _, changes = run(letters)
     for at, change in enumerate(changes):
@@ -180,6 +182,7 @@ def test_nothing_is_raised_without_enough_bad_readings_in_a_row(letters: str) ->
 
 
 @given(readings)
+@settings(deadline=None)
 def test_recovery_follows_a_raise_and_needs_good_readings(letters: str) -> None:
     _, changes = run(letters)
     raised = False
@@ -194,6 +197,7 @@ def test_recovery_follows_a_raise_and_needs_good_readings(letters: str) -> None:
 
 
 @given(readings)
+@settings(deadline=None)
 def test_raised_twice_without_recovery_means_that_it_got_worse(letters: str) -> None:
     track, believed = Track(KEY), State.OK
     for number, letter in enumerate(letters):
@@ -205,6 +209,7 @@ def test_raised_twice_without_recovery_means_that_it_got_worse(letters: str) -> 
 
 
 @given(readings, readings, st.integers(0, 60))
+@settings(deadline=None)
 def test_a_track_that_was_stored_and_read_again_goes_on_the_same(first: str, second: str, start: int) -> None:
     whole = reduce(lambda track, step: fold(track, finding(step[1], step[0]))[0], enumerate(first + second), Track(KEY))
     part = run(first)[0]
@@ -215,6 +220,7 @@ def test_a_track_that_was_stored_and_read_again_goes_on_the_same(first: str, sec
 
 
 @given(readings)
+@settings(deadline=None)
 def test_a_steady_series_gets_its_own_track_back(letters: str) -> None:
     for steady in ".wc?":
         track, _ = run(letters + steady * 45)

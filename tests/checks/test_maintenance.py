@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.assess import Standing
@@ -136,6 +136,7 @@ def test_a_window_that_can_not_be_is_refused_by_name(wrong: object) -> None:
     st.integers(1, 20 * 60),
     st.sampled_from(["UTC", "Asia/Shanghai", "Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]),
 )
+@settings(deadline=None)
 def test_a_daily_window_is_open_about_as_long_as_its_wall_clock_says(day: date, start: time, minutes: int, zone: str) -> None:
     end = (datetime.combine(day, start) + timedelta(minutes=minutes)).time()
     window = Weekly("w", start, end, zone)

@@ -104,6 +104,7 @@ def test_points_too_close_change_nothing() -> None:
 
 
 @given(st.lists(st.floats(0, 1), max_size=300), st.sampled_from([20.0, 60.0, 600.0, 7200.0]))
+@settings(deadline=None)
 def test_points_are_bounded_in_order_and_survive_the_store(values: list[float], every_s: float) -> None:
     trend = follow(values, every_s)
     assert len(trend.points) <= KEPT
