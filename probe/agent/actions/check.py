@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from checks import catalogue as judges
 from checks.finding import Finding
-from probe.agent.settings.settings import Settings
 from probe.inventory import Node
 from probe.job import Job
 from probe.observation.failure import Failure
 from probe.observation.observation import Observation
 from probe.probers import catalogue as probers
 from probe.run import Runner, observe
+
+if TYPE_CHECKING:  # a single check needs no settings, and must start fast
+    from probe.agent.settings.settings import Settings
 
 SECOND_LOOK_S = 1.0  # rates need two looks; a single check waits this long for the second
 HERE = "here"
@@ -51,7 +53,7 @@ def default_timeout_s(options: Any) -> float:
     return float(getattr(options, "longest_s", 5.0))
 
 
-def known_job(settings: Settings, prober: str, target: str, given: dict[str, Any], timeout_s: float | None = None) -> Job | None:
+def known_job(settings: "Settings", prober: str, target: str, given: dict[str, Any], timeout_s: float | None = None) -> Job | None:
     """Return the job for a node of the inventory: its configured check of this prober with `given` changed; None for an unknown name."""
     node = settings.inventory.nodes.get(target)
     if node is None:
