@@ -17,8 +17,9 @@ from probe.agent.settings.duration import show_duration
 from probe.agent.settings.forms import NodeForm
 from probe.agent.settings.inventory import is_address
 from probe.agent.settings.problem import Problem, SettingsError
-from probe.agent.settings.reader import did_you_mean, read, show
+from probe.agent.settings.reader import read, show
 from probe.agent.settings.settings import Settings
+from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.toml_lines import Path as Place
 from probe.agent.settings.toml_text import write_table
 from probe.inventory import Node

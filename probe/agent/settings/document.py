@@ -4,15 +4,18 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Collection
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from probe.agent.settings.problem import Problem, show_path
 from probe.agent.settings.secret import Secret
+from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.toml_lines import Path, find_lines, line_of
 
 MOST_BYTES = 16 * 1024 * 1024
+MOST_COMPARED = 200_000
 
 
 class Document:
@@ -24,6 +27,7 @@ class Document:
         self.secrets: list[tuple[Path, Secret]] = []
         self.text = ""
         self.data: dict[str, Any] = {}
+        self._compared = 0
         self._whole: list[Problem] = []
         self._found: list[tuple[Path, str]] = []
 
@@ -39,6 +43,11 @@ class Document:
     def refuse_file(self, text: str, line: int = 0) -> None:
         """Note a problem of the file as a whole."""
         self._whole.append(Problem(self.file, line, "", text))
+
+    def near(self, word: str, known: Collection[str]) -> str:
+        """Return `; did you mean …?` out of many names, as long as looking for it costs no noticeable time."""
+        self._compared += len(known)
+        return did_you_mean(word, known) if self._compared <= MOST_COMPARED else ""
 
     def line(self, path: Path) -> int:
         """Return the line on which `path`, or the nearest part of it, stands."""

@@ -6,7 +6,8 @@ import msgspec
 
 from probe.agent.settings.document import Document
 from probe.agent.settings.forms import FeedForm
-from probe.agent.settings.reader import BAD, beside, did_you_mean, known_fields, read, read_reference, refuse_key, show
+from probe.agent.settings.reader import BAD, beside, known_fields, read, read_reference, refuse_key, show
+from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.toml_lines import Path
 from reports.feeds import catalogue
 

@@ -9,7 +9,7 @@ import msgspec
 
 from probe.agent.settings.document import Document
 from probe.agent.settings.forms import AgentForm, CarrierForm, CredentialForm, CustomerForm, LinkForm, NodeForm, SiteForm
-from probe.agent.settings.reader import did_you_mean, show
+from probe.agent.settings.reader import show
 from probe.agent.settings.tables import Entry, by_name, read_tables, refer
 from probe.inventory import Carrier, Customer, Inventory, Link, Node, Site
 
@@ -65,7 +65,7 @@ def _find_here(agent: AgentForm, agent_name: str, main: Document, nodes: dict[st
     """Return the node of the agent; one that is not written down is added under the agent's name, so that links may name it."""
     here = agent.node or agent_name
     if agent.node and nodes and here not in nodes:
-        main.refuse(("agent", "node"), f"no node named {show(here)}{did_you_mean(here, nodes)}")
+        main.refuse(("agent", "node"), f"no node named {show(here)}{main.near(here, nodes)}")
     nodes.setdefault(here, None)
     return here
 

@@ -9,7 +9,8 @@ from probe.agent.settings.document import Document
 from probe.agent.settings.duration import show_duration
 from probe.agent.settings.forms import CheckForm, NodeForm
 from probe.agent.settings.levels import read_levels, standard_levels
-from probe.agent.settings.reader import did_you_mean, known_fields, read, refuse_key, show
+from probe.agent.settings.reader import known_fields, read, refuse_key, show
+from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.tables import Entry
 from probe.agent.settings.toml_lines import Path
 from probe.inventory import Inventory, Node

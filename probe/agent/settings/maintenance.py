@@ -6,7 +6,7 @@ from typing import Any
 from checks.maintenance import Once, Scope, Weekly, Window
 from probe.agent.settings.document import Document
 from probe.agent.settings.forms import OnceForm, ScopeForm, WeeklyForm
-from probe.agent.settings.reader import did_you_mean, read, show
+from probe.agent.settings.reader import read, show
 from probe.agent.settings.toml_lines import Path
 from probe.inventory import Inventory
 
@@ -52,4 +52,4 @@ def _check_scope(scope: Scope, inventory: Inventory, document: Document, path: P
     for field, names, known in (("nodes", scope.nodes, inventory.nodes), ("sites", scope.sites, inventory.sites)):
         for index, name in enumerate(names):
             if name not in known and not WILD & set(name):
-                document.refuse((*path, field, index), f"no {field[:-1]} named {show(name)}{did_you_mean(name, known)}")
+                document.refuse((*path, field, index), f"no {field[:-1]} named {show(name)}{document.near(name, known)}")

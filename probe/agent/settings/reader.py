@@ -6,7 +6,6 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -17,6 +16,7 @@ from msgspec import NODEFAULT, Meta
 from probe.agent.settings.document import Document
 from probe.agent.settings.duration import read_duration, show_duration
 from probe.agent.settings.secret import Secret, SecretError
+from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.toml_lines import Path, spell
 
 Form = TypeVar("Form", bound=msgspec.Struct)
@@ -43,12 +43,6 @@ def read(form: type[Form], table: object, document: Document, path: Path) -> For
 def known_fields(form: type[msgspec.Struct]) -> tuple[str, ...]:
     """Return the keys that a table of this form may have."""
     return tuple(field.encode_name for field in msgspec.structs.fields(form))
-
-
-def did_you_mean(word: str, known: "list[str] | tuple[str, ...] | Mapping[str, object]") -> str:
-    """Return `; did you mean "core"?` for the nearest known word, or nothing when none is near."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{near[0]}"?' if near else ""
 
 
 def refuse_key(document: Document, path: Path, key: str, known: "tuple[str, ...] | list[str]") -> None:

@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from probe.agent.settings.document import Document
-from probe.agent.settings.reader import did_you_mean, read, refuse_key, show
+from probe.agent.settings.reader import read, refuse_key, show
 from probe.agent.settings.toml_lines import Path
 
 Form = TypeVar("Form", bound=msgspec.Struct)
@@ -62,7 +62,7 @@ def refer(kind: str, entry: "Entry[Any]", field: str, named: Mapping[str, object
     """Refuse the name in `field` of an entry when no `kind` is called so."""
     word = entry.table.get(field)
     if isinstance(word, str) and word not in named:
-        entry.document.refuse((*entry.path, field), f"no {kind} named {show(word)}{did_you_mean(word, named)}")
+        entry.document.refuse((*entry.path, field), f"no {kind} named {show(word)}{entry.document.near(word, named)}")
 
 
 def refuse_unknown(document: Document, known: tuple[str, ...], main_only: tuple[str, ...] = ()) -> None:
