@@ -66,7 +66,7 @@ class IcmpProber:
             raise
 
     async def ask_all(self, jobs: Sequence[job.Job]) -> AsyncIterator[list[tuple[job.Job, Outcome]]]:
-        """Yield each job's outcome once, as soon as it is known; a job's `timeout_s` cuts its burst short, with what it saw until then."""
+        """Yield each job's outcome once, as soon as it is known; echoes that would outlast a job's `timeout_s` are not sent."""
         call = _Call(self, jobs)
         try:
             call.begin()
@@ -136,7 +136,8 @@ class IcmpProber:
             if not isinstance(channel, Channel):
                 continue  # closed in between, and everyone told
             for bunch in all_of_them.split(channel.slice):
-                burst = Burst(bunch, options.count, options.interval_ms / 1e3, options.wait_ms / 1e3, options.size)
+                wait_s = options.wait_ms / 1e3 if lasting_s is None else min(options.wait_ms / 1e3, lasting_s)
+                burst = Burst(bunch, options.count, options.interval_ms / 1e3, wait_s, options.size)
                 channel.start(burst, lasting_s)
 
     def _forget(self, tell: Tell, token: object | None = None) -> None:

@@ -89,7 +89,7 @@ class Burst:
         self.bunch, self.size, self.count = bunch, len(bunch.tokens), count
         self.find = {destination.packed: at for at, destination in enumerate(bunch.destinations)}
         self.names = b"".join([destination.sockaddr for destination in bunch.destinations])
-        self.interval_s, self.wait_ns = interval_s, int(wait_s * 1e9)
+        self.interval_s, self.wait_s, self.wait_ns = interval_s, wait_s, int(wait_s * 1e9)
         self.payload = payload(os.urandom(TOKEN_BYTES), size)
         self.full = (1 << count) - 1
         self.seen = [0] * self.size

@@ -60,7 +60,7 @@ class Channel:
         self._socket.sock.close()
 
     def start(self, burst: Burst, lasting_s: float | None = None) -> None:
-        """Begin a burst; it ends when every echo is answered or its wait is over, and after `lasting_s` at the latest."""
+        """Begin a burst; it ends when every echo is answered or its wait is over; what would not end within `lasting_s` is not sent."""
         now = self._loop.time()
         self._bursts.add(burst)
         burst.due = now
@@ -140,22 +140,24 @@ class Channel:
                 stamps.append(before)
                 start, again = start + 1, 0
             before = after
+        now = self._loop.time()
         if burst.sent < burst.count:
-            now = self._loop.time()
             burst.due = max(burst.due + burst.interval_s, now)
             burst.timer = self._loop.call_at(burst.due, self._next, burst)
         else:
-            over = min(self._loop.time() + burst.wait_ns / 1e9, burst.until)
-            burst.timer = self._loop.call_at(over, self._expire, burst)
+            burst.timer = self._loop.call_at(now + burst.wait_s, self._expire, burst)
         if burst.failed:
             self._settle(burst)
         self._drain(4)
 
     def _next(self, burst: Burst) -> None:
-        if self._loop.time() >= burst.until:
-            self._expire(burst)
-        else:
+        """Send one echo more, unless its answer would come after the burst's end: what is sent is always waited for in full."""
+        if self._loop.time() + burst.wait_s <= burst.until:
             self._queue(burst)
+            return
+        burst.full = (1 << burst.sent) - 1
+        burst.timer = self._loop.call_later(burst.wait_s, self._expire, burst)
+        self._settle(burst)
 
     def _refused(self, burst: Burst, at: int, bit: int, why: int) -> None:
         burst.refused[at] = why
@@ -165,8 +167,8 @@ class Channel:
     # Ending
 
     def _settle(self, burst: Burst) -> None:
-        """Finish the targets of which every echo was refused or answered by an error."""
-        for at in [at for at in burst.find.values() if at in burst.failed and burst.complete(at)]:
+        """Finish the targets of which every echo was answered, refused or answered by an error."""
+        for at in [at for at in burst.find.values() if burst.complete(at)]:
             self._finish(burst, at)
 
     def _finish(self, burst: Burst, at: int, failure: Failure | None = None) -> None:
@@ -288,7 +290,8 @@ class Channel:
         if echo is None or error is None or at is None or echo.burst.seen[at] & echo.bit:
             return
         burst = echo.burst
-        burst.errors[at] = describe(self._family, error)
+        if at not in burst.errors:
+            burst.errors[at] = describe(self._family, error)
         burst.failed[at] = burst.failed.get(at, 0) | echo.bit
         if burst.complete(at):
             self._finish(burst, at)

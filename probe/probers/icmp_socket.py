@@ -154,5 +154,5 @@ def queued_error(family: int, packet: Oddity) -> HopError | None:
         if origin not in (_ORIGIN_ICMP, _ORIGIN_ICMP6) or len(packet.data) < 8:
             return None
         hop = data[20:24] if family == socket.AF_INET else data[24:40]
-        return HopError(said, code, hop, packet.source, int.from_bytes(packet.data[6:8], "big"), own=False)
+        return HopError(said, code, hop, packet.source, int.from_bytes(packet.data[6:8], "big"), own=None)
     return None

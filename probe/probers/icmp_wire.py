@@ -42,14 +42,17 @@ _WORDS = {
 
 
 class HopError(NamedTuple):
-    """An ICMP error: who sent it, about the echo `seq` to `target` (packed addresses), and whether our own kernel made it."""
+    """An ICMP error: who sent it, about the echo `seq` to `target` (packed addresses), and whether our own kernel made it.
+
+    `own` is None where the echo's sender is not told with the error.
+    """
 
     kind: int
     code: int
     hop: bytes
     target: bytes
     seq: int
-    own: bool
+    own: bool | None
 
 
 def checksum(data: bytes) -> int:
@@ -85,9 +88,19 @@ def words(family: int, kind: int, code: int) -> str:
 def describe(family: int, error: HopError) -> str:
     """Return the sentence for a sample's `error`: what was said and by which hop."""
     said = f"{words(family, error.kind, error.code)} from {socket.inet_ntop(family, error.hop)}"
-    if not error.own:
+    if not (_is_ours(family, error.hop) if error.own is None else error.own):
         return said
     return f"{said} (this host: no answer to {'ARP' if family == socket.AF_INET else 'neighbour discovery'})"
+
+
+def _is_ours(family: int, address: bytes) -> bool:
+    """Tell whether an address is one of this host's: only those can be bound to."""
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((socket.inet_ntop(family, address), 0))
+        except OSError:
+            return False
+    return True
 
 
 def read_error4(packet: bytes) -> HopError | None:
