@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from checks.assess import Memory
 from checks.correlate import RULES, correlate
 from checks.finding import Key
 from checks.history import Track
@@ -14,6 +15,7 @@ from checks.proof import prove
 from checks.verdict import Diagnosis
 from probe.agent.planned import Planned
 from probe.agent.watching import Watch
+from probe.schedule import JobKey
 from reports.case import Case, CaseEvent, EventKind, Step
 from reports.opening import plan
 from reports.store.errors import StoreError
@@ -65,14 +67,15 @@ class Casework:
         """Bring the cases in line with what is believed now."""
         now = self._now()
         watch = self._watch
-        standing = watch.standing()
+        memories = dict(watch.memories)  # everything below looks at this one moment, whatever is measured meanwhile
+        standing = [one for memory in memories.values() if memory.bad for one in memory.standing]
         diagnoses = await asyncio.to_thread(correlate, standing, watch.settings.inventory)
         known = {case.identity for case in self.open}
         diagnoses = [one for one in diagnoses if _identity(one) in known or not self._planned.covers(one, now)]
         keys = {key for case in self.open for key in case.keys}
         unwatched = watch.unwatched({key for key in keys if key[0] == watch.settings.agent.name})
-        steps = await asyncio.to_thread(plan, diagnoses, watch.tracks_of(keys), self.open, now, unwatched)
-        steps = await self._with_evidence(steps, {_identity(one): one for one in diagnoses})
+        steps = await asyncio.to_thread(plan, diagnoses, watch.tracks_of(keys, memories), self.open, now, unwatched)
+        steps = await self._with_evidence(steps, {_identity(one): one for one in diagnoses}, memories)
         moved, gone = watch.take_moved()
         try:
             events = await asyncio.to_thread(self._store.accept, steps, now)
@@ -99,21 +102,23 @@ class Casework:
         if gone:
             self._store.drop_tracks(gone)
 
-    async def _with_evidence(self, steps: list[Step], diagnoses: dict[tuple[str, str, str], Diagnosis]) -> list[Step]:
+    async def _with_evidence(
+        self, steps: list[Step], diagnoses: dict[tuple[str, str, str], Diagnosis], memories: dict[JobKey, Memory]
+    ) -> list[Step]:
         done = []
         for number, step in enumerate(steps):
             diagnosis = diagnoses.get(step.case.identity)
             if step.kind in (EventKind.OPENED, EventKind.UPDATED) and diagnosis is not None:
-                step = self._attach(step, diagnosis)  # noqa: PLW2901
+                step = self._attach(step, diagnosis, memories)  # noqa: PLW2901
             done.append(step)
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         return done
 
-    def _attach(self, step: Step, diagnosis: Diagnosis) -> Step:
+    def _attach(self, step: Step, diagnosis: Diagnosis, memories: dict[JobKey, Memory]) -> Step:
         watch = self._watch
         try:
-            proof = prove(diagnosis, watch.memories, watch.rules, watch.settings.inventory)
+            proof = prove(diagnosis, memories, watch.rules, watch.settings.inventory)
         except ValueError as why:
             log.warning("%s at %s goes without new evidence: %s", diagnosis.cause, diagnosis.element, why)
             return step

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from checks import catalogue as judges
-from checks.assess import Assessment, Memory, Rules, Scene, Standing, assess, stale
+from checks.assess import Assessment, Memory, Rules, Scene, assess, stale
 from checks.finding import Finding, Key
 from checks.history import Change, Track
 from probe.agent.eyes import Eyes
@@ -65,6 +65,13 @@ class Watch:
         self._by_node: dict[str, list[Job]] = {}
         for job in settings.jobs:
             self._by_node.setdefault(job.node.name, []).append(job)
+        here = settings.inventory.here
+        self._own_jobs = [job.key for job in settings.jobs if job.node.name == here and job.prober == "interfaces"]
+        self._gateway_jobs: dict[str, list[JobKey]] = {}
+        for job in settings.jobs:
+            if job.prober == "icmp" and job.node.address is not None:
+                self._gateway_jobs.setdefault(job.node.address, []).append(job.key)
+        self._own_look = 0.0
         self.timetable = Timetable(settings.jobs, loop.time(), FIRST_WITHIN_S)
         self.memories = {key: memory for key, memory in self.memories.items() if key in self.rules}
         self.latest = {key: found for key, found in self.latest.items() if key in self.rules}
@@ -124,14 +131,28 @@ class Watch:
         self.eyes.look(job, seen)
         first = key not in self.memories
         scene = Scene(self.eyes.sight, self._usual.baselines)
-        memory, result = assess(seen, self.memories.get(key) or Memory(), rules, scene)
+        old = self.memories.get(key) or Memory()
+        memory, result = assess(seen, old, rules, scene)
         self.memories[key], self.latest[key] = memory, result.findings
         self._note(job, seen, result)
         soon = REPEAT_S if result.repeat else None
         if first and getattr(seen.outcome, "over_s", 0.0) is None:
             soon = SECOND_LOOK_S  # rates need two looks
         self.timetable.done(job, self._started.pop(key, now), now, soon)
-        return any(change is not Change.SOFT for _, _, change in result.changes) or bool(result.forgotten)
+        if result.repeat:
+            self._look_at_ourselves(rules, now)
+        return _matters(result, old)
+
+    def _look_at_ourselves(self, rules: Rules, now: float) -> None:
+        """Before something bad is believed of another, the agent's own interface and gateway are measured freshly."""
+        if rules.route is None or now - self._own_look < 1.0:
+            return
+        self._own_look = now
+        for key in self._own_jobs:
+            self.timetable.hasten(key, now)
+        if rules.route.gateway is not None:
+            for key in self._gateway_jobs.get(rules.route.gateway, ()):
+                self.timetable.hasten(key, now)
 
     def _note(self, job: Job, seen: Observation, result: Assessment) -> None:
         kind = seen.outcome.kind.value if isinstance(seen.outcome, Failure) else "sample"
@@ -171,16 +192,12 @@ class Watch:
             if changed:
                 self._on_change()
 
-    def standing(self) -> list[Standing]:
-        """Return all that is believed to be bad."""
-        return [one for memory in self.memories.values() if memory.bad for one in memory.standing]
-
-    def tracks_of(self, keys: Iterable[Key]) -> dict[Key, Track]:
-        """Return the tracks of some keys; a key that is not measured has none."""
+    def tracks_of(self, keys: Iterable[Key], memories: Mapping[JobKey, Memory]) -> dict[Key, Track]:
+        """Return the tracks of some keys in these memories; a key that is not measured has none."""
         found = {}
         for key in keys:
             for job in self.jobs_of(key[1]):
-                memory = self.memories.get(job.key)
+                memory = memories.get(job.key)
                 track = memory.tracks.get(key[2:]) if memory is not None else None
                 if track is not None and track.key == key:
                     found[key] = track
@@ -210,6 +227,17 @@ class Watch:
         """Return the age of the oldest last observation; None while some check was never measured."""
         ages = [now - memory.last_at for memory in self.memories.values() if memory.last_at is not None]
         return max(ages) if ages and len(ages) == len(self.settings.jobs) else None
+
+
+def _matters(result: Assessment, old: Memory) -> bool:
+    """Tell whether an observation changed what is believed: a state, what it says, or that it is there at all."""
+    if result.forgotten or any(change is not Change.SOFT for _, _, change in result.changes):
+        return True
+    for track in result.moved:
+        before = old.tracks.get(track.key[2:])
+        if track.bad and before is not None and before.said != track.said:
+            return True
+    return False
 
 
 def _rules(job: Job, settings: Settings, eyes: Eyes) -> Rules:

@@ -35,7 +35,6 @@ def finding(state: State = State.CRITICAL, check: str = "tcp/port", at: datetime
         (ROUTE, Sight(resolver=BAD), "tcp/port", None),
         (ROUTE, Sight(clock=BAD), "tcp/port", None),
         (ROUTE, Sight(clock=BAD), "ntp/offset", "sight.clock"),
-        (None, Sight(clock=BAD), "tls/days-left", "sight.clock"),
         (None, Sight(clock=BAD), "host/clock-sync", None),
         (NAMED, Sight({"eth0": BAD}, {"192.0.2.254": BAD}, BAD, BAD), "ntp/offset", "sight.uplink"),
     ],
