@@ -76,7 +76,7 @@ class FeedEvent(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.agent}/{self.case}/{self.number}"
 
 
-class Later(Exception):  # noqa: N818 - what the feed asks for
+class Later(Exception):
     """Not now: try again, not before `retry_after_s` seconds when the other side named a time."""
 
     def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
@@ -84,7 +84,7 @@ class Later(Exception):  # noqa: N818 - what the feed asks for
         self.retry_after_s = retry_after_s
 
 
-class Refused(Exception):  # noqa: N818 - what the other side did
+class Refused(Exception):
     """The other side answered and does not want this. It is tried some more times in case that is mended, unless it is `final`."""
 
     def __init__(self, reason: str, final: bool = False) -> None:

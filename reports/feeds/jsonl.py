@@ -33,9 +33,16 @@ class Lines:
     async def deliver(self, event: FeedEvent) -> None:
         """Append the event and wait until it is on disk; Later when that is not possible now."""
         try:
-            await asyncio.to_thread(append, self._path, encode(event))
+            await asyncio.to_thread(append, self._path, one_line(encode(event)))
         except OSError as why:
             raise Later(f"{self._path}: {why.strerror}") from why
+
+
+def one_line(json: bytes) -> bytes:
+    """Return JSON in which no program sees a second line: Unicode has more line ends than JSON escapes (U+0085, U+2028, U+2029)."""
+    for end in ("\u0085", "\u2028", "\u2029"):
+        json = json.replace(end.encode(), f"\\u{ord(end):04x}".encode())
+    return json
 
 
 def append(path: Path, line: bytes) -> None:

@@ -40,7 +40,7 @@ class Options(FeedOptions, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="mail server", min_length=1)]
     sender: Annotated[str, Meta(description="address in From and in the envelope", pattern="^[!-~]+@[!-~]+$")]
     recipients: Annotated[tuple[Annotated[str, Meta(pattern="^[!-~]+@[!-~]+$")], ...], Meta(description="addresses", min_length=1)]
-    port: Annotated[int | None, Meta(description="default: 25, 587 with starttls, 465 with tls", ge=1, le=65535)] = None
+    port: Annotated[Annotated[int, Meta(ge=1, le=65535)] | None, Meta(description="default: 25, 587 with starttls, 465 with tls")] = None
     security: Annotated[Security, Meta(description="none, starttls (never without once set) or tls")] = Security.STARTTLS
     username: Annotated[str | None, Meta(description="account, when the server wants one")] = None
     password_file: Annotated[str | None, Meta(description="file with its password")] = None

@@ -14,17 +14,17 @@ class StoreError(Exception):
         self.cure = cure
 
 
-class StoreAway(StoreError):  # noqa: N818 - the name is what is the matter
+class StoreAway(StoreError):
     """The store cannot be used now: away, locked, full, damaged. What was being written was not accepted; try again."""
 
 
-class StoreInUse(StoreError):  # noqa: N818 - the name is what is the matter
+class StoreInUse(StoreError):
     """Another service uses this store."""
 
 
-class StoreNewer(StoreError):  # noqa: N818 - the name is what is the matter
+class StoreNewer(StoreError):
     """The store was written by a newer program."""
 
 
-class LimitReached(StoreError):  # noqa: N818 - the name is what is the matter
+class LimitReached(StoreError):
     """A stated limit is reached; what was beyond it was not kept."""

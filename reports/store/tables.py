@@ -20,7 +20,7 @@ class Instant(TypeDecorator[datetime]):
     impl = sa.BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:  # noqa: ARG002
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
         """Return the microseconds of a time."""
         if value is None:
             return None
@@ -28,7 +28,7 @@ class Instant(TypeDecorator[datetime]):
             raise ValueError(f"a time without a zone: {value}")
         return (value - _EPOCH) // timedelta(microseconds=1)
 
-    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
         """Return the time of these microseconds."""
         return None if value is None else _EPOCH + timedelta(microseconds=value)
 

@@ -140,10 +140,18 @@ def test_a_reader_does_not_migrate(place: str, next_release, monkeypatch: pytest
 
 @pytest.mark.needs("postgres")
 def test_services_that_start_together_on_one_database_make_it_once(postgresql: str) -> None:
-    code = "import sys; from reports.store.store import open_store; open_store(sys.argv[1], service=True).close()"
-    root = Path(__file__).parents[2]
-    children = [subprocess.Popen([sys.executable, "-c", code, postgresql], cwd=root) for _ in range(3)]
-    assert [child.wait(60) for child in children] == [0, 0, 0]
+    code = (
+        "import sys, alembic.runtime.environment, alembic.script; from reports.store.store import open_store; print('ready', flush=True);"
+        " sys.stdin.readline(); open_store(sys.argv[1], service=True).close()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": Path(__file__).parents[2]}
+    children = [subprocess.Popen([sys.executable, "-c", code, postgresql], **pipes) for _ in range(4)]
+    for child in children:
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    assert [(child.communicate()[1], child.returncode) for child in children] == [("", 0)] * 4
 
 
 def test_alembic_is_imported_only_to_migrate_and_sqlalchemy_only_by_the_store(tmp_path: Path) -> None:
