@@ -62,6 +62,17 @@ class TlsChannel(Channel):
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
 
+    def say_goodbye(self) -> None:
+        """Send close_notify (RFC 8446 6.1) if that does not mean waiting: many servers log an end without it as an attack."""
+        try:
+            self.tls.unwrap()
+        except OSError:  # the peer's own goodbye, for which we do not wait
+            pass
+        try:
+            self.sock.send(self.outgoing.read())
+        except OSError:
+            pass
+
     async def _flush(self) -> None:
         if self.outgoing.pending:
             await self.loop.sock_sendall(self.sock, self.outgoing.read())

@@ -14,13 +14,14 @@ from probe.observation.failure import Failure, Kind
 FOUND_S, MISSING_S = 30.0, 5.0  # how long an answer is believed; the system's resolver does not tell its TTL
 MOST_NAMES = 4096
 MOST_LOOKUPS = 16  # a dead resolver holds each of these threads for 10 s and more
-PATIENCE_S = 1.0  # after this, ask the resolver whether it lives; a living one answers from its cache within milliseconds
+PATIENCE_S = 0.3  # after this, ask the resolver whether it lives; a living one answers from its cache within milliseconds
+LIVES_S = 0.5  # how long it may take to say so; it is asked twice, so that one lost packet is no dead resolver
 LIMIT_S = 2.5  # for a living resolver that is still busy with this name; well below a job's usual 5 s
 
 Address = tuple[int, str]
 
 
-class Unresolved(Exception):  # noqa: N818 - it carries an outcome, it is not a fault of the program
+class Unresolved(Exception):
     """No address for a name; `failure` is UNRESOLVED (the name's fault) or RESOLVER (ours)."""
 
     def __init__(self, failure: Failure):
@@ -83,10 +84,10 @@ class _Names:
         call = asyncio.create_task(self.in_thread(host, family))
         found: list[Address] | Failure
         try:
-            done, _ = await asyncio.wait({call}, timeout=PATIENCE_S)
-            if not done and await self.resolver_lives():
-                done, _ = await asyncio.wait({call}, timeout=LIMIT_S - PATIENCE_S)
-            if done:
+            await asyncio.wait({call}, timeout=PATIENCE_S)
+            if not call.done() and await self.resolver_lives():
+                await asyncio.wait({call}, timeout=LIMIT_S - PATIENCE_S)
+            if call.done():
                 found = call.result()
                 self.answered = time.monotonic()
             else:
@@ -127,7 +128,7 @@ class _Names:
             found: list[Address] | BaseException
             try:
                 found = getaddresses(host, family)
-            except Exception as why:  # noqa: BLE001 - raised again where it is awaited
+            except Exception as why:
                 found = why
             try:
                 loop.call_soon_threadsafe(tell, found)
@@ -154,7 +155,7 @@ class _Names:
         return await asyncio.shield(self.alive)
 
     async def ask_resolver(self) -> bool:
-        rcode = await question_root(nameservers(), 0.5)
+        rcode = await question_root(nameservers(), LIVES_S)
         # a resolver cut off from the root still counts when it has just answered another name
         return rcode not in {None, "SERVFAIL"} or (rcode == "SERVFAIL" and time.monotonic() - self.answered < 60)
 

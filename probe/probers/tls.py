@@ -150,6 +150,7 @@ async def shake(to: Dialled, context: ssl.SSLContext, name: str) -> Shown:
         start = time.perf_counter()
         await channel.handshake()
         took_ms = (time.perf_counter() - start) * 1e3
+        channel.say_goodbye()
         tls = channel.tls
         # The public get_unverified_chain (Python 3.13) gives DER; this one, there since 3.10, gives objects that the stdlib can read.
         raw = getattr(tls, "_sslobj").get_unverified_chain() or ()  # noqa: B009

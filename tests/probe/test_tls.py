@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import struct
+import threading
 import warnings
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -146,6 +147,29 @@ def test_a_wrong_name_is_told_apart_from_a_wrong_chain(tmp_path: Path) -> None:
 def test_without_a_name_none_is_compared(tmp_path: Path) -> None:
     seen = sample(look(tmp_path, context_of(tmp_path, LEAF, INTERMEDIATE), server_name=""))
     assert (seen.verified, seen.name_matches, seen.server_name) == (True, None, None)
+
+
+def test_the_server_is_told_goodbye_and_logs_no_broken_connection(tmp_path: Path) -> None:
+    ends: list[object] = []
+
+    def serve(server: socket.socket, context: ssl.SSLContext) -> None:
+        raw, _ = server.accept()
+        try:
+            with context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False) as peer:
+                ends.append(peer.recv(1))
+        except OSError as why:
+            ends.append(why)
+
+    async def run(port: int) -> Outcome:
+        async with tls.open() as prober:
+            return await prober.ask(Node("n", "127.0.0.1"), tls.Options(port=port, verify=False))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server, context_of(tmp_path, LEAF)))
+        thread.start()
+        sample(asyncio.run(run(server.getsockname()[1])))
+        thread.join(5)
+    assert ends == [b""]
 
 
 def test_verification_can_be_left_out(tmp_path: Path) -> None:
