@@ -53,22 +53,25 @@ def folder_of(user: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def daemon(command: list, log: Path, **arguments) -> Iterator[subprocess.Popen]:
-    """Run a server with its output in a file; end it by its own process id, awake or stopped."""
+    """Run a server with its output in a file; end it, awake or stopped, and what it has started (faketime forks)."""
+    words = [str(part) for part in command]
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=log.parent, **arguments
+            words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=log.parent, start_new_session=True, **arguments
         )
     try:
         yield process
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGCONT)
-            process.send_signal(signal.SIGINT if "postgres" in str(command[0]) else signal.SIGTERM)
+            process.send_signal(signal.SIGINT if words[0].endswith("/postgres") else signal.SIGTERM)
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def until(ready, process: subprocess.Popen, log: Path, patience_s: float = 60) -> None:
