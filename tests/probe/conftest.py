@@ -53,12 +53,10 @@ def folder_of(user: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def daemon(command: list, log: Path, **arguments) -> Iterator[subprocess.Popen]:
-    """Run a server with its output in a file; end it, awake or stopped, and what it has started (faketime forks)."""
+    """Run a server with its output in a file; end it by its own process id, awake or stopped."""
     words = [str(part) for part in command]
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=log.parent, start_new_session=True, **arguments
-        )
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=log.parent, **arguments)
     try:
         yield process
     finally:
@@ -70,8 +68,6 @@ def daemon(command: list, log: Path, **arguments) -> Iterator[subprocess.Popen]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def until(ready, process: subprocess.Popen, log: Path, patience_s: float = 60) -> None:
