@@ -18,6 +18,7 @@ from probe.agent.settings.forms import NodeForm
 from probe.agent.settings.inventory import is_address
 from probe.agent.settings.problem import Problem, SettingsError
 from probe.agent.settings.reader import read, show
+from probe.agent.settings.regular import UnreadableError, read_regular
 from probe.agent.settings.settings import Settings
 from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.toml_lines import Path as Place
@@ -121,15 +122,12 @@ class _Rows(Document):
 
 
 def _rows(document: _Rows) -> Iterable[tuple[int, dict[str, str]]]:
+    content = b""
     try:
-        with open(document.file, "rb") as opened:
-            content = opened.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            document.refuse_file(f"is larger than {MOST_BYTES // 1024**2} MiB")
-            return
+        content = read_regular(document.file, MOST_BYTES).content
         text = content.decode("utf-8-sig")
-    except OSError as why:
-        document.refuse_file(f"can't be read: {(why.strerror or str(why)).lower()}")
+    except UnreadableError as why:
+        document.refuse_file(str(why))
         return
     except UnicodeDecodeError as why:
         document.refuse_file("not UTF-8 text; save it as UTF-8", content.count(b"\n", 0, why.start) + 1)

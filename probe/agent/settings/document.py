@@ -1,8 +1,6 @@
 """One TOML file as read: its data, its problems so far, and the line of everything in it."""
 
-import os
 import re
-import stat
 import tomllib
 from collections.abc import Collection
 from decimal import Decimal
@@ -10,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from probe.agent.settings.problem import Problem, show_path
+from probe.agent.settings.regular import UnreadableError, read_regular
 from probe.agent.settings.secret import Secret
 from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.toml_lines import Path, find_lines, line_of
@@ -66,8 +65,10 @@ class Document:
 def read_document(file: str, reveals: bool = True) -> Document:
     """Read a TOML file; what is wrong with it is in the document's problems, its data are then empty."""
     document = Document(file, reveals)
-    content = _read_bytes(document)
-    if content is None:
+    try:
+        content = read_regular(file, MOST_BYTES).content
+    except UnreadableError as why:
+        document.refuse_file(str(why))
         return document
     try:
         text = content.decode("utf-8-sig")
@@ -101,32 +102,3 @@ def _locate(words: str, text: str) -> tuple[int, str]:
     if found[2]:
         return int(found[2]), f"{what} (column {found[3]})"
     return text.rstrip().count("\n") + 1, f"{what} at the end of the file"
-
-
-def _read_bytes(document: Document) -> bytes | None:
-    try:
-        # O_NONBLOCK: a pipe given by mistake must not hang the reader.
-        handle = os.open(document.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        document.refuse_file("there is no such file")
-        return None
-    except (OSError, ValueError) as why:
-        words = why.strerror if isinstance(why, OSError) and why.strerror else str(why)
-        document.refuse_file(f"can't be read: {words.lower()}")
-        return None
-    try:
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode):
-            document.refuse_file("is a folder, not a file" if stat.S_ISDIR(mode) else "is not a regular file")
-            return None
-        with os.fdopen(os.dup(handle), "rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as why:
-        document.refuse_file(f"can't be read: {(why.strerror or str(why)).lower()}")
-        return None
-    finally:
-        os.close(handle)
-    if len(content) > MOST_BYTES:
-        document.refuse_file(f"is larger than {MOST_BYTES // 1024**2} MiB; split it with `inventory`")
-        return None
-    return content

@@ -1,5 +1,6 @@
 """Where case events go: [[feed]], each kind with its own options."""
 
+import os
 from typing import Any
 
 import msgspec
@@ -75,5 +76,5 @@ def _read_feed(table: Any, main: Document, path: Path) -> Feed | None:
     if form is None or options is None or not good:
         return None
     if isinstance(getattr(options, "path", None), str):
-        options = msgspec.structs.replace(options, path=beside(main, options.path))
+        options = msgspec.structs.replace(options, path=os.path.abspath(beside(main, options.path)))
     return Feed(form.name or kind, kind, options)

@@ -115,7 +115,7 @@ def _settings(main: Document, documents: list[Document], look: Look | None) -> S
 
 def _agent(form: AgentForm, name: str, main: Document) -> Agent:
     host, port = read_listen(form, main)
-    folder, path = (None if value is None else beside(main, value) for value in (form.state_dir, form.socket))
+    folder, path = (None if value is None else os.path.abspath(beside(main, value)) for value in (form.state_dir, form.socket))
     return Agent(name, folder, host, port, path, form.language, form.per_target_metrics, form.token)
 
 

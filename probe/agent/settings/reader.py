@@ -63,6 +63,8 @@ def show(value: object) -> str:
             return "a list"
         case datetime() | date() | time():
             return value.isoformat()
+        case Decimal() if not value.is_finite():
+            return str(float(value))
         case _:
             text = str(value)
             return text if len(text) <= 60 else text[:59] + "…"
@@ -234,7 +236,7 @@ def _file_name(value: Any, document: Document, path: Path) -> Any:
     if not isinstance(value, str) or not value or "\0" in value:
         document.refuse(path, f"{show(value)} is not the name of a file")
         return BAD
-    return beside(document, value)
+    return os.path.abspath(beside(document, value))
 
 
 def beside(document: Document, name: str) -> str:

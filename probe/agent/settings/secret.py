@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from probe.agent.settings.regular import UnreadableError, read_regular
+
 MOST_BYTES = 65_536
 
 
@@ -44,25 +46,18 @@ class Secret(msgspec.Struct, frozen=True):
         return os.path.join(folder, self.name)
 
 
-def _read(path: str) -> str:
+def _read(file: str) -> str:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as why:
-        raise SecretError(f"{path}: {(why.strerror or str(why)).lower()}") from None
-    with os.fdopen(handle, "rb") as file:
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode):
-            raise SecretError(f"{path} is not a file")
-        if mode & (stat.S_IRWXO | stat.S_IWGRP):
-            # The group may read: a service's secret is commonly root:firstline 0640.
-            raise SecretError(f"{path} is open to others (mode {stat.S_IMODE(mode):04o}); chmod 0640 or 0600")
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise SecretError(f"{path} is larger than {MOST_BYTES:,} bytes; that is no secret")
+        content, mode = read_regular(file, MOST_BYTES)
+    except UnreadableError as why:
+        raise SecretError(f"{file}: {why}") from None
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        # The group may read: a service's secret is commonly root:firstline 0640.
+        raise SecretError(f"{file}: is open to others (mode {mode:04o}); chmod 0600, or 0640 for a group")
     try:
         secret = content.decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise SecretError(f"{path} is not UTF-8 text") from None
+        raise SecretError(f"{file}: is not UTF-8 text") from None
     if not secret:
-        raise SecretError(f"{path} is empty")
+        raise SecretError(f"{file}: is empty")
     return secret

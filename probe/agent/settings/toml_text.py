@@ -51,7 +51,7 @@ def write_value(value: Any) -> str:
 def _number(value: float | Decimal) -> str:
     if not isfinite(value):
         raise ValueError("a number without end")
-    return f"{int(value)}.0" if value == int(value) and abs(float(value)) < 1e15 else str(value)
+    return str(int(value)) if value == int(value) and abs(float(value)) < 1e15 else str(value)
 
 
 def quote(text: str) -> str:
