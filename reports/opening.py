@@ -148,7 +148,12 @@ def _agent(diagnosis: Diagnosis) -> str:
 
 
 def _evidence(diagnosis: Diagnosis) -> bytes | None:
-    return None if diagnosis.evidence is None else msgspec.json.encode(diagnosis.evidence, order="deterministic")
+    if diagnosis.evidence is None:
+        return None
+    try:
+        return msgspec.json.encode(diagnosis.evidence, order="deterministic")
+    except UnicodeEncodeError:  # a name in bytes that are no text: a case without evidence is worth more than none
+        return None
 
 
 def _sorted(values: Iterable[T]) -> tuple[T, ...]:

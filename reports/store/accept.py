@@ -16,6 +16,18 @@ DELIVERED = "delivered"
 DEAD = "dead"
 
 
+def unfit(step: Step) -> str | None:
+    """Return why a step can never be written, None when it can: text that is no Unicode, or that a database does not take."""
+    try:
+        msgspec.json.encode(step)
+    except (UnicodeEncodeError, TypeError, ValueError) as why:
+        return str(why)
+    case = step.case
+    if any("\0" in text for text in (case.cause, case.element, case.agent, case.rules)):
+        return "a NUL character in its cause, element, agent or rules"
+    return None
+
+
 def insert(connection: sa.Connection, table: sa.Table) -> Any:
     """Return the dialect's own INSERT, which knows ON CONFLICT on both databases."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -1,5 +1,6 @@
 """Tracks and baseline hours as rows; inside the caller's transaction."""
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -46,7 +47,12 @@ def drop_tracks(connection: sa.Connection, keys: Iterable[Key]) -> None:
 
 
 def save_hours(connection: sa.Connection, hours: list[Hour]) -> list[Key]:
-    """Write or replace these hours and drop those older than DAYS_KEPT before the newest; returns the keys beyond MAX_SERIES, not kept."""
+    """Write or replace these hours and drop those older than DAYS_KEPT before the newest; returns the keys beyond MAX_SERIES, not kept.
+
+    ValueError for a median or MAD that is no number.
+    """
+    if odd := [one.key for one in hours if not (math.isfinite(one.median) and math.isfinite(one.mad))]:
+        raise ValueError(f"no number for {odd[0]}")
     ids = _series(connection, {one.key for one in hours})
     rows = [
         {"series_id": ids[one.key], "hour": _number(one.at), "count": one.count, "median": one.median, "mad": one.mad}

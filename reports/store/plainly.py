@@ -22,11 +22,9 @@ _SQLITE = {
 
 @contextmanager
 def said_plainly(where: str) -> Iterator[None]:
-    """Turn the errors of databases and disks into StoreAway; a broken unique rule (sa.exc.IntegrityError) passes."""
+    """Turn the errors of databases and disks into StoreAway."""
     try:
         yield
-    except sa.exc.IntegrityError:
-        raise
     except sa.exc.DBAPIError as why:
         raise _away(why.orig, where) from why
     except sa.exc.TimeoutError as why:

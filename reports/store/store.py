@@ -101,8 +101,10 @@ class Store:
     def accept(self, steps: Sequence[Step], now: datetime) -> list[CaseEvent]:
         """Take planned steps in one transaction: cases, events, evidence, and a line in the outbox for every feed; returns what happened.
 
-        May be repeated after any error: a step that was accepted before, or that was planned on an older case, is left out.
+        May be repeated after any error: a step that was accepted before, or that was planned on an older case, is left out. So is one
+        that can never be written (text that is no Unicode): it is logged and does not hold the others up.
         """
+        steps = [step for step in steps if not self._unfit(step)]
         if not steps:
             return []
         with self._write(self._durable) as connection:
@@ -247,6 +249,13 @@ class Store:
         """Return what is wrong with the store, one sentence each; empty when it is whole. Reads all of it."""
         with self._read() as connection:
             return problems(connection)
+
+    @staticmethod
+    def _unfit(step: Step) -> bool:
+        reason = accept.unfit(step)
+        if reason:
+            log.error("%s of case %r cannot be kept: %s", step.kind, (*step.case.identity, step.case.id), reason)
+        return reason is not None
 
     def _settle(self, one: Due, state: str, error: str = "", due_at: datetime | None = None) -> None:
         with self._write(self._durable) as connection:

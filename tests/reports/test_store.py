@@ -96,6 +96,21 @@ def test_a_failing_step_takes_the_whole_call_back(store: Store, making) -> None:
     assert store.backlog() == []
 
 
+@pytest.mark.parametrize("element", ["mount \udcff", "nul \x00"])
+def test_what_can_never_be_written_does_not_hold_up_the_others(
+    store: Store, making, element: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = plan([making.diagnose(element), making.diagnose("web-2")], {}, [], making.START)
+    assert [event.case for event in store.accept(steps, making.START)] == [store.cases()[0].id]
+    assert store.cases()[0].element == "web-2"
+    assert "cannot be kept" in caplog.text
+
+
+def test_an_hour_without_a_number_is_refused(store: Store, making) -> None:
+    with pytest.raises(ValueError, match="no number for"):
+        store.save_hours([Hour(("pop-1", "n", "icmp/rtt", ""), making.START, 1, float("nan"), 0.0)])
+
+
 def test_evidence_is_kept_beside_the_case_and_follows_an_update(store: Store, making) -> None:
     (step,) = plan([making.diagnose()], {}, [], making.START)
     store.accept([msgspec.structs.replace(step, evidence=b'{"rules":"1"}')], making.START)
