@@ -26,6 +26,7 @@ def test_docker_overlays_and_pseudo_file_systems_are_left_out() -> None:
         b"22 27 0:21 / /proc rw - proc proc rw",
         b"31 27 0:28 / /sys/fs/cgroup rw shared:4 master:1 - cgroup2 cgroup rw",
         b"40 27 0:50 / " + docker + b" rw,relatime shared:9 - overlay overlay rw,lowerdir=/a:/b,upperdir=/c",
+        b"40 27 0:52 / /home/u/.local/share/containers/storage/overlay/9/merged rw - overlay overlay rw",
         b"41 27 0:51 / /run/docker/netns/x rw - nsfs nsfs rw",
         b"42 27 7:1 / /snap/core/1 ro - squashfs /dev/loop1 ro",
         b"43 27 0:60 / /run rw - tmpfs tmpfs rw,size=4k",

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,18 +112,22 @@ def test_killed_expected_process_is_missed_at_the_next_look() -> None:
         assert processes.look((f"*{mark}",), 5).expected[0].running == 0
 
 
-def test_zombie_is_counted_and_does_not_run() -> None:
+def test_zombie_is_counted_and_does_not_run(tmp_path: Path) -> None:
+    program = tmp_path / "zombie-4417"
+    program.symlink_to(shutil.which("sleep") or "")
     processes = Processes()
     before = processes.look((), 5).zombies
-    children = [subprocess.Popen(["sleep", "60"]) for _ in range(3)]
-    for one in children:
-        one.send_signal(signal.SIGKILL)
-        os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOWAIT)
+    children = [subprocess.Popen([program, "60"]) for _ in range(3)]
     try:
-        table = processes.look((f"*{'sleep'}*",), 5)
-        assert table.zombies == before + 3
+        wait_for(lambda: processes.look((program.name,), 0).expected[0].running == 3, "three children never ran")
+        for one in children[1:]:
+            one.send_signal(signal.SIGKILL)
+            os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOWAIT)
+        table = processes.look((program.name,), 0)
+        assert (table.zombies, table.expected[0].running) == (before + 2, 1)
     finally:
         for one in children:
+            one.kill()
             one.wait()
     assert processes.look((), 5).zombies == before
 
@@ -178,13 +183,17 @@ def test_process_gone_between_open_and_read_is_left_out(monkeypatch: pytest.Monk
     assert table.processes > 0
 
 
-def test_own_command_line_does_not_count_as_what_it_asks_for() -> None:
-    pattern = f"*{Path(sys.argv[0]).name}*"
-    assert any(pattern.strip("*") in part for part in Path("/proc/self/cmdline").read_text().split("\0"))
-    own = Processes().look((pattern,), 0).expected[0].running
-    with child(sys.executable, "-c", "import time; time.sleep(60)", sys.argv[0]):
-        processes = Processes()
-        wait_for(lambda: processes.look((pattern,), 0).expected[0].running == (own or 0) + 1, "another's command line counts")
+def test_own_command_line_and_that_of_its_shell_do_not_count_as_what_they_ask_for() -> None:
+    mark = "firstline-asked-for-8142"
+    ask = "import sys; from probe.probers.host_processes import Processes; print(Processes().look((f'*{sys.argv[1]}*',), 0).expected[0].running)"
+    shell = ("sh", "-c", f'"$0" -c "$1" {mark}; exit $?', sys.executable, ask)
+
+    def running() -> int:
+        return int(subprocess.run(shell, capture_output=True, check=True, text=True, cwd=Path(host_processes.__file__).parents[2]).stdout)
+
+    assert running() == 0
+    with child(sys.executable, "-c", "import time; time.sleep(60)", mark):
+        wait_for(lambda: running() == 1, "another's command line counts")
 
 
 def test_command_line_is_read_once_and_again_for_another_process_of_that_number(tmp_path: Path) -> None:
