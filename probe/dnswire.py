@@ -151,8 +151,6 @@ def decode_name(packet: bytes, at: int) -> tuple[str, int]:
         if length > 63:
             raise MalformedError(f"unknown label type at octet {at}")
         label = packet[at + 1 : at + 1 + length]
-        if len(label) < length:
-            raise IndexError
         total += length + 1
         if total > 254:
             raise MalformedError("a name is longer than 255 octets")

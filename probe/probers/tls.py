@@ -204,7 +204,7 @@ def matches(name: str, names: tuple[str, ...]) -> bool:
         wanted = wanted.encode("idna").decode()
     shown = {one.removesuffix(".").lower() for one in names if not literal_family(one)}
     _, _, parent = wanted.partition(".")
-    return wanted in shown or (bool(parent) and f"*.{parent}" in shown)
+    return wanted in shown or f"*.{parent}" in shown
 
 
 def words(why: OSError) -> str:

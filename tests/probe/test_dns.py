@@ -249,6 +249,16 @@ def test_a_server_that_died_once_is_asked_again_on_the_same_socket() -> None:
     asyncio.run(run())
 
 
+def test_an_error_about_an_earlier_question_does_not_stop_the_next() -> None:
+    async def run() -> None:
+        async with dns.open() as prober:
+            line = prober.line(socket.AF_INET, "127.0.0.1", free_port())
+            for _ in range(3):  # on loopback the refusal is there before the next call
+                line.send(b"x" * 12)
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -260,6 +270,8 @@ def test_a_server_that_died_once_is_asked_again_on_the_same_socket() -> None:
         (lambda q: reply(q, answers=b"\x80" + A[2:], count=1), "label type"),
         (lambda q: reply(q, answers=A[:2] + struct.pack("!HHIH", 1, 1, 60, 3) + b"abc", count=1), "A record of 3"),
         (lambda q: reply(q, answers=A[:2] + struct.pack("!HHIH", 15, 1, 60, 1) + b"a", count=1), "MX record"),
+        (lambda q: reply(q, answers=A[:2] + struct.pack("!HHIH", 2, 1, 60, 2) + b"\x01b\0", count=1), "NS record"),
+        (lambda q: reply(q, answers=b"\x3fabc", count=1), "ends within a record"),
         (lambda q: reply(q, question=b"\x01b\x04test\0\0\1\0\1"), "another question (b.test)"),
         (lambda q: reply(q, question=b"\x01\xff\x04test\0\0\1\0\1"), r"another question (\255.test)"),
         (lambda q: reply(q, question=b"\x01a\x04test\0\0\x1c\0\1"), "another question"),

@@ -149,27 +149,40 @@ def test_without_a_name_none_is_compared(tmp_path: Path) -> None:
     assert (seen.verified, seen.name_matches, seen.server_name) == (True, None, None)
 
 
-def test_the_server_is_told_goodbye_and_logs_no_broken_connection(tmp_path: Path) -> None:
-    ends: list[object] = []
+def what_servers_hear(tmp_path: Path, connections: int, **options: object) -> list[str]:
+    """Return how each connection to a server ends, in the server's eyes."""
+    ends: list[str] = []
 
     def serve(server: socket.socket, context: ssl.SSLContext) -> None:
-        raw, _ = server.accept()
-        try:
-            with context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False) as peer:
-                ends.append(peer.recv(1))
-        except OSError as why:
-            ends.append(why)
+        for _ in range(connections):
+            raw, _ = server.accept()
+            try:
+                with context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False) as peer:
+                    ends.append("goodbye" if peer.recv(1) == b"" else "data")
+            except OSError as why:
+                ends.append(str(why))
 
     async def run(port: int) -> Outcome:
         async with tls.open() as prober:
-            return await prober.ask(Node("n", "127.0.0.1"), tls.Options(port=port, verify=False))
+            return await prober.ask(Node("n", "127.0.0.1"), tls.Options(port=port, **options))
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve, args=(server, context_of(tmp_path, LEAF)))
         thread.start()
         sample(asyncio.run(run(server.getsockname()[1])))
         thread.join(5)
-    assert ends == [b""]
+    return ends
+
+
+def test_the_server_is_told_goodbye_and_logs_no_broken_connection(tmp_path: Path) -> None:
+    assert what_servers_hear(tmp_path, 1, verify=False) == ["goodbye"]
+
+
+def test_a_server_whose_chain_is_refused_is_told_why(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes(STRANGER.pem)
+    refused, read = what_servers_hear(tmp_path, 2, ca_file=str(tmp_path / "ca.pem"))
+    assert "unknown ca" in refused
+    assert read == "goodbye"
 
 
 def test_verification_can_be_left_out(tmp_path: Path) -> None:
