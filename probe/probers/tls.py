@@ -13,13 +13,14 @@ import msgspec
 from msgspec import Meta
 
 from probe import job
-from probe.channel import TlsChannel
+from probe.channel import Channel, TlsChannel
 from probe.dial import FAMILIES, DialError, Dialled, address_of, dial, failure_of, hang_up
 from probe.inventory import Node
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Outcome
 from probe.observation.tls import CertificateSample, TlsSample
 from probe.resolve import literal_family
+from probe.starttls import NoTlsError, ask_for_tls
 from probe.target import read_address_and_port
 
 NO_TRUST = "this host trusts no CA (Debian: ca-certificates)"
@@ -28,7 +29,10 @@ NO_TRUST = "this host trusts no CA (Debian: ca-certificates)"
 class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be set for a `tls` check."""
 
-    port: Annotated[int, Meta(description="TCP port that speaks TLS from the first octet", ge=1, le=65535)] = 443
+    port: Annotated[int, Meta(description="TCP port", ge=1, le=65535)] = 443
+    starttls: Annotated[
+        Literal["none", "smtp", "imap", "postgresql"], Meta(description="what is spoken before TLS; none where TLS begins at once")
+    ] = "none"
     server_name: Annotated[
         str, Meta(description="name to ask for (SNI) and to find in the certificate; default: the node's address if that is a name")
     ] = ""
@@ -70,15 +74,17 @@ class TlsProber:
             to = await dial(address, options.port, FAMILIES[options.family])
             if trusting:
                 try:
-                    shown, verified = await shake(to, trusting, name), True
+                    shown, verified = await shake(to, trusting, name, options.starttls), True
                 except ssl.SSLError as why:
                     to = await dial(to.address, options.port)
-                    shown, verified = await shake(to, self.reader, name), False
+                    shown, verified = await shake(to, self.reader, name, options.starttls), False
                     problem = refusal(why, shown)
             else:
-                shown = await shake(to, self.reader, name)
+                shown = await shake(to, self.reader, name, options.starttls)
         except DialError as why:
             return why.failure
+        except NoTlsError as why:
+            return Failure(Kind.REJECTED, str(why))
         except ssl.SSLError as why:
             return Failure(Kind.REJECTED, f"TLS: {words(why)}")
         except OSError as why:
@@ -143,9 +149,10 @@ def refusal(why: ssl.SSLError, shown: Shown) -> str:
     return f"{words(why)}; only {shown.protocol} with {shown.cipher} is agreed to"
 
 
-async def shake(to: Dialled, context: ssl.SSLContext, name: str) -> Shown:
-    """Shake hands and hang up; ssl.SSLError as for a client that wants to go on, other OSErrors of the connection."""
+async def shake(to: Dialled, context: ssl.SSLContext, name: str, starttls: str) -> Shown:
+    """Shake hands and hang up; ssl.SSLError as for a client that wants to go on, NoTlsError, OSErrors of the connection."""
     try:
+        await ask_for_tls(Channel(to.sock), starttls)
         channel = TlsChannel(to.sock, context, name or None)
         start = time.perf_counter()
         await channel.handshake()

@@ -300,6 +300,67 @@ def test_a_server_that_hung_up_once_is_not_said_to_have_a_bad_chain() -> None:
         tls.refusal(ssl.SSLEOFError(8, "EOF"), modern)
 
 
+SMTP = [
+    (b"", b"220-hello\r\n220 mail.test\r\n"),
+    (b"EHLO firstline\r\n", b"250-mail.test\r\n250 STARTTLS\r\n"),
+    (b"STARTTLS\r\n", b"220 go\r\n"),
+]
+IMAP = [(b"", b"* OK ready\r\n"), (b"a STARTTLS\r\n", b"* note\r\na OK go\r\n")]
+POSTGRESQL = [(b"\0\0\0\x08\x04\xd2\x16\x2f", b"S")]
+
+
+def before_tls(talk: list[tuple[bytes, bytes]], context: ssl.SSLContext | None, **options: object) -> Outcome:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            for heard, said in talk:
+                assert await reader.readexactly(len(heard)) == heard
+                for octet in said:  # in the smallest pieces
+                    writer.write(bytes([octet]))
+                    await writer.drain()
+                    await asyncio.sleep(0)
+            if context:
+                await writer.start_tls(context)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def run() -> Outcome:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, details: None)
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, tls.open() as prober:
+            given = tls.Options(port=server.sockets[0].getsockname()[1], **options)
+            return await asyncio.wait_for(prober.ask(Node("n", "127.0.0.1"), given), 5)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(("protocol", "talk"), [("smtp", SMTP), ("imap", IMAP), ("postgresql", POSTGRESQL)])
+def test_tls_that_begins_within_another_protocol(tmp_path: Path, protocol: str, talk: list[tuple[bytes, bytes]]) -> None:
+    (tmp_path / "ca.pem").write_bytes(ROOT.pem)
+    for chain, verified in (((LEAF, INTERMEDIATE), True), ((LEAF,), False)):
+        seen = sample(before_tls(talk, context_of(tmp_path, *chain), starttls=protocol, ca_file=str(tmp_path / "ca.pem")))
+        assert (seen.verified, len(seen.chain)) == (verified, len(chain))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "talk", "words"),
+    [
+        ("smtp", [(b"", b"554 no\r\n")], "554 no"),
+        ("smtp", [*SMTP[:2], (b"STARTTLS\r\n", b"454 not now\r\n")], "454 not now"),
+        ("smtp", [(b"", b"220-" + b"x" * 9000)], "longer than"),
+        ("smtp", [(b"", b"220 he")], "closed after"),
+        ("imap", [(b"", b"* OK\r\n"), (b"a STARTTLS\r\n", b"a BAD\r\n")], "a BAD"),
+        ("postgresql", [(POSTGRESQL[0][0], b"N")], "not offered"),
+        ("postgresql", [(POSTGRESQL[0][0], b"")], "not offered"),
+    ],
+)
+def test_a_server_that_does_not_go_over_to_tls_is_rejected(protocol: str, talk: list[tuple[bytes, bytes]], words: str) -> None:
+    seen = before_tls(talk, None, starttls=protocol)
+    assert isinstance(seen, Failure)
+    assert seen.kind is Kind.REJECTED
+    assert words in seen.detail
+
+
 @pytest.mark.parametrize(
     ("name", "names", "valid"),
     [
