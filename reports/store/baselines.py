@@ -107,8 +107,8 @@ def _prune(connection: sa.Connection) -> None:
     newest = connection.execute(sa.select(sa.func.max(row.hour))).scalar_one()
     gone = connection.execute(sa.delete(tables.baseline_hour).where(row.hour <= newest - DAYS_KEPT * 24)).rowcount
     if gone:
-        used = sa.exists().where(row.series_id == tables.series.c.id)
-        connection.execute(sa.delete(tables.series).where(~used))
+        used = sa.select(row.series_id).distinct()  # one pass over the hours, not one a series: others wait for this lock
+        connection.execute(sa.delete(tables.series).where(tables.series.c.id.not_in(used)))
 
 
 def _number(at: datetime) -> int:
