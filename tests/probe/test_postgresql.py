@@ -109,8 +109,7 @@ def test_missing_database_is_a_rejection_with_its_sqlstate(postgres, ask) -> Non
 
 def test_connections_of_ordinary_users_are_counted_with_our_own(postgres, ask) -> None:
     with sessions(postgres, 3):
-        seen = ask("postgresql", postgres.port, user="trusty")
-    assert (seen.connections, seen.max_connections) == (4, 6)
+        eventually(lambda: ask("postgresql", postgres.port, user="trusty").connections == 4)
 
 
 def test_all_slots_taken_is_53300_for_a_user_while_the_greeting_still_works(postgres, ask) -> None:
