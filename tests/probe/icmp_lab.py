@@ -1,6 +1,7 @@
 """Asks about addresses from within a namespace and prints the outcomes; run as a program by the ICMP tests.
 
-Arguments: the uid to become before a socket is opened, the options as JSON, "one" or "all" (ask or ask_all), the answering habits of a
+Arguments: the uid to become before a socket is opened, the options as JSON, "one", "all" or "stall" (ask, ask_all, ask_all
+while something else holds the event loop for a second), the answering habits of a
 responder thread as JSON {address: habit}, then the addresses. The kernel's own answers are off where the responder is on.
 """
 
@@ -90,7 +91,7 @@ async def main(uid: int, options: Options, way: str, addresses: list[str]) -> No
     async with open_prober() as prober:
         if way == "stall":
             asyncio.get_running_loop().call_later(0.02, time.sleep, 1)
-        if way == "all":
+        if way in ("all", "stall"):
             jobs = [Job("agent", Node(address, address), "icmp", options) for address in addresses]
             async for some in prober.ask_all(jobs):
                 for job, outcome in some:
