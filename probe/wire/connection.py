@@ -4,6 +4,7 @@ The deadline comes from outside (`probe.run`); what is bounded here is how many 
 """
 
 import functools
+import socket
 import ssl
 from time import perf_counter
 
@@ -36,6 +37,8 @@ class Connection:
     def __init__(self, to: Dialled, port: int):
         self.address, self.port, self.connect_ms = to.address, port, to.connect_ms
         self.encrypted = False
+        # else our small packets wait for the peer's delayed acknowledgement: 40 ms that are not the server's
+        to.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._since = perf_counter()
         self._channel = Channel(to.sock)
         self._left = MOST_BYTES

@@ -61,6 +61,11 @@ def test_greeting_leaves_no_error_in_the_servers_log(postgres, ask) -> None:
     assert postgres.log.read_text() == before
 
 
+def test_greeting_inside_tls_does_not_wait_for_a_delayed_acknowledgement(postgres, ask) -> None:
+    took = sorted(ask("postgresql", postgres.port, tls="require").ready_ms for _ in range(9))
+    assert took[0] < 40  # the kernel's delay would be in every one of them
+
+
 def test_refusal_by_host_rule_is_a_greeting(postgres, ask) -> None:
     assert ask("postgresql", postgres.port, database="secret").stage == "greeting"
 
