@@ -104,7 +104,9 @@ def test_a_path_that_is_not_there_has_the_line_of_the_nearest_part_that_is() -> 
 
 
 KEYS = st.text(st.characters(exclude_categories=("Cs",)), max_size=6) | st.sampled_from(["a", "b", "name", "x-1", "1", '"', "a.b", " "])
-TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r"), max_size=12) | st.sampled_from(["]", "}", "#", "''", '""', "\\", "\n"])
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r"), max_size=12) | st.sampled_from(
+    ["]", "}", "#", "''", '""', "\\", "\n"]
+)
 SCALARS = st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12)
 TABLES = st.dictionaries(KEYS, VALUES | st.lists(st.dictionaries(KEYS, VALUES, max_size=3), min_size=1, max_size=3), max_size=5)
@@ -132,7 +134,7 @@ class Writer:
         self.put(self.choose(spell(key), _basic(key), *([f"'{key}'"] if plain else [])))
 
     def gap(self) -> None:
-        self.put(self.choose("", " ", "\n", "\n  # a ] comment \"\"\"\n\t"))
+        self.put(self.choose("", " ", "\n", '\n  # a ] comment """\n\t'))
 
     def value(self, value: Any, path: tuple[str | int, ...]) -> None:
         if isinstance(value, list):

@@ -19,7 +19,7 @@ Name = Annotated[str, Meta(pattern=r"^\S(.{0,118}\S)?$", extra={"is": "a name (1
 
 
 def _duration(what: str, low_s: float, high_s: float, description: str) -> Meta:
-    as_text = {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"}
+    as_text = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$"}
     return Meta(description=description, extra={"duration": (what, low_s, high_s)}, extra_json_schema=as_text)
 
 

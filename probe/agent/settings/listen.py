@@ -7,7 +7,7 @@ from probe.agent.settings.document import Document
 from probe.agent.settings.forms import AgentForm
 from probe.agent.settings.reader import show
 
-_FORM = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]\s]*)):(\d{1,5})")
+_FORM = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]\s]*)):([0-9]{1,5})")
 
 
 def read_listen(form: AgentForm, main: Document) -> tuple[str, int]:

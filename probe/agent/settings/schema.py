@@ -7,6 +7,7 @@ import msgspec
 from checks import catalogue as judges
 from checks.finding import Levels
 from checks.history import Rule
+from probe.agent.settings.duration import show_duration
 from probe.agent.settings.feeds import KINDS
 from probe.agent.settings.forms import CheckForm, FeedForm, MainForm, OnceForm, WeeklyForm
 from probe.agent.settings.jobs import options_of
@@ -33,7 +34,24 @@ def make_schema() -> dict[str, Any]:
     main["properties"]["feed"] = {"type": "array", "items": {"anyOf": [_feed(kind, parts) for kind in KINDS]}}
     main["properties"]["maintenance"] = {"type": "array", "items": {"anyOf": [once, weekly]}}
     main["properties"]["rules"] = _inline(Rule, parts)
-    return {"$schema": DIALECT, "title": "firstline.toml", **main, "$defs": parts}
+    tidy: dict[str, Any] = _tidy({"title": "firstline.toml", **main, "$defs": parts})
+    return {"$schema": DIALECT, **tidy}
+
+
+def _tidy(schema: Any) -> Any:
+    """Return the schema as TOML sees it: there is no null, and a time is a text with its unit."""
+    if isinstance(schema, list):
+        return [_tidy(part) for part in schema if part != {"type": "null"}]
+    if not isinstance(schema, dict):
+        return schema
+    tidy = {key: _tidy(part) for key, part in schema.items() if not (key == "default" and part in (None, [], {}))}
+    if tidy.get("type") == "number" and "pattern" in tidy:
+        default = {"default": show_duration(tidy["default"])} if "default" in tidy else {}
+        tidy = {**tidy, "type": "string", **default}
+    if len(tidy.get("anyOf", ())) == 1:
+        only = tidy.pop("anyOf")[0]
+        tidy = {**only, **tidy}
+    return tidy
 
 
 def _check(prober: str, parts: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +102,8 @@ def _inline(form: type[msgspec.Struct], parts: dict[str, Any]) -> dict[str, Any]
         if name != "Levels":  # limits are written as a part of them, see _levels
             parts.setdefault(name, part)
     for name, field in table["properties"].items():
-        field.pop("default", None) if isinstance(field.get("default"), dict | list) else None
+        if isinstance(field.get("default"), dict):
+            del field["default"]
         if name in SECRET_FIELDS:
             table["properties"][name] = REFERENCE
     return {key: value for key, value in table.items() if key != "title"}
