@@ -85,7 +85,8 @@ def judge_storage(seen: Observation, host: HostSample, limits: StorageLimits) ->
 
 def _filesystem(seen: Observation, system: FilesystemSample, limits: StorageLimits) -> Iterator[Finding]:
     item = system.mount
-    yield Finding("host/mount", seen, State.OK, Message("host.mounted", {"mount": item}), item=item)
+    if system.required:
+        yield Finding("host/mount", seen, State.OK, Message("host.mounted", {"mount": item}), item=item)
     if system.remounted_read_only:
         yield Finding(
             "host/read-only", seen, State.CRITICAL, Message("host.remounted", {"mount": item, "device": system.device}), item=item

@@ -40,6 +40,7 @@ class FilesystemSample(msgspec.Struct, frozen=True):
     """One mounted file system; `available_bytes` is what an ordinary user may still write; inodes None where there are none.
 
     `read_only` is its state now; `remounted_read_only` True when it was writable at an earlier look or fstab says that it should be.
+    `required` tells that its being mounted was asked for.
     """
 
     mount: str
@@ -51,6 +52,7 @@ class FilesystemSample(msgspec.Struct, frozen=True):
     inodes_free: int | None
     read_only: bool
     remounted_read_only: bool
+    required: bool = False
 
 
 class DiskSample(msgspec.Struct, frozen=True):

@@ -10,7 +10,8 @@ class SocketsSample(msgspec.Struct, frozen=True, tag="sockets"):
     does not offer is None. `states` maps the TCP state ("ESTABLISHED", RFC 9293 3.3.2) to its number of sockets.
     `ephemeral_in_use` are distinct local ports of connections within the range for outgoing ones; `busiest_ports` of them lead to
     `busiest_destination`, the one destination with most: a port may be used towards several, so this is what runs out. They are None
-    where it can't be near: below a quarter of the range in use. A part that could not be read is named in `missing`: part → reason.
+    where it can't be near: below a quarter of the range in use. With very many sockets states and ports may be
+    of an earlier look. A part that could not be read is named in `missing`: part → reason.
     """
 
     states: dict[str, int]

@@ -65,7 +65,7 @@ class Filesystems:
                 missing[f"mount:{mount.name}"] = str(answer.strerror or answer)
             elif answer is not None and answer.f_blocks:
                 was = mount.read_only and (key in self._writable or mount.path in self._fstab)
-                found.append(_sample(mount, answer, was))
+                found.append(_sample(mount, answer, was, mount.name in only))
         self._writable = writable
         return tuple(found), self._unmounted
 
@@ -104,7 +104,7 @@ def _try(statvfs: Statvfs, path: bytes) -> os.statvfs_result | OSError:
         return why
 
 
-def _sample(mount: Mount, answer: os.statvfs_result, remounted: bool) -> FilesystemSample:
+def _sample(mount: Mount, answer: os.statvfs_result, remounted: bool, required: bool) -> FilesystemSample:
     inodes = answer.f_files or None
     return FilesystemSample(
         mount=mount.name,
@@ -116,6 +116,7 @@ def _sample(mount: Mount, answer: os.statvfs_result, remounted: bool) -> Filesys
         inodes_free=None if inodes is None else answer.f_favail,
         read_only=mount.read_only,
         remounted_read_only=remounted,
+        required=required,
     )
 
 

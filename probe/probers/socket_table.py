@@ -1,6 +1,6 @@
 """The table of TCP sockets by sock_diag(7), or by /proc/net/tcp where the kernel has no inet_diag.
 
-Measured with 5,000 sockets: netlink 5 ms, most of it the kernel's, /proc/net/tcp 14 ms.
+Measured with 5,000 sockets: netlink 7 ms of CPU, 5 of them the kernel's; /proc/net/tcp 14 ms.
 """
 
 import ipaddress

@@ -20,6 +20,9 @@ from probe.probers.worker import StuckError, Worker
 
 T = TypeVar("T")
 
+TABLE_FREE_S = 0.010  # of processor time; what takes longer …
+TABLE_SHARE = 0.002  # … is read as seldom as keeps it at this share of one core
+
 
 class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to look at."""
@@ -76,6 +79,8 @@ class Looks:
         self._before: dict[str, int] = {}
         self._at: float | None = None
         self._diag = True
+        self._table: Table | None = None
+        self._table_until = 0.0
         self._missing: dict[str, str] = {}
 
     def look(self, options: Options) -> SocketsSample:
@@ -161,6 +166,15 @@ class Looks:
         return (None if count is None else int(count), None if most is None else int(most), parse_conntrack_drops(stats or b""))
 
     def _read_table(self, ports: range) -> Table:
+        """Return the table; one that took long stands for a while, so that a look at 50,000 sockets does not become the load itself."""
+        now, start = time.monotonic(), time.thread_time()
+        if self._table is None or now >= self._table_until:
+            self._table = self._read_table_now(ports)
+            took = time.thread_time() - start
+            self._table_until = now + (took / TABLE_SHARE if took > TABLE_FREE_S else 0.0)
+        return self._table
+
+    def _read_table_now(self, ports: range) -> Table:
         if self._diag:
             try:
                 return read_table(ports)

@@ -79,7 +79,8 @@ def states(found: Iterable[Finding]) -> set[State]:
 
 
 def test_quiet_machine_has_nothing_but_ok_and_every_check_speaks() -> None:
-    found = judged(changed(memory=MemorySample(16 * GB, 12 * GB, GB, 0)))
+    asked = msgspec.structs.replace(ROOT, required=True)
+    found = judged(changed(memory=MemorySample(16 * GB, 12 * GB, GB, 0), filesystems=(asked,)))
     assert states(found.values()) == {OK}
     assert {check for check, _ in found} == {check.name for check in host.CHECKS}
 
@@ -218,7 +219,8 @@ def test_read_only_is_a_fault_only_when_it_was_writable(read_only: bool, remount
 
 def test_configured_mount_point_that_is_not_mounted_is_critical() -> None:
     assert state(changed(unmounted=("/srv",)), "host/mount", "/srv") is CRITICAL
-    assert state(QUIET, "host/mount", "/") is OK
+    assert state(changed(filesystems=(msgspec.structs.replace(ROOT, required=True),)), "host/mount", "/") is OK
+    assert state(QUIET, "host/mount", "/") is None  # nobody asked for it
 
 
 @pytest.mark.parametrize(

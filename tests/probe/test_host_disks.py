@@ -174,7 +174,8 @@ def test_small_file_system_fills_up(small_tmpfs: Path) -> None:
 def test_real_remount_read_only_is_seen(small_tmpfs: Path) -> None:
     systems = Filesystems(Procfs())
     only = (str(small_tmpfs),)
-    assert not systems.look(only, (), {})[0][0].remounted_read_only
+    (before,) = systems.look(only, (), {})[0]
+    assert (before.remounted_read_only, before.required) == (False, True)
     subprocess.run(["mount", "-o", "remount,ro", small_tmpfs], check=True)
     assert systems.look(only, (), {})[0][0].remounted_read_only
 

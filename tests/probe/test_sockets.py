@@ -5,6 +5,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from probe.observation.failure import Failure, Kind
 from probe.observation.sockets import SocketsSample
 from probe.probers import sockets
 from probe.probers.procfs import Procfs
-from probe.probers.socket_table import name_destination, parse_table, read_table, read_table_by_proc
+from probe.probers.socket_table import Table, name_destination, parse_table, read_table, read_table_by_proc
 from probe.probers.sockets import Looks, Options, parse_conntrack_drops, parse_counters, parse_usage
 
 CLONE_NEWNET = 0x40000000
@@ -227,6 +228,26 @@ def test_kernel_without_inet_diag_is_read_by_proc(monkeypatch: pytest.MonkeyPatc
     looks.close()
     assert sample.missing == {}
     assert sample.states["ESTABLISHED"] >= 4
+
+
+@pytest.mark.parametrize(("cpu_s", "reads"), [(0.0, 3), (0.02, 1)])
+def test_table_that_takes_long_is_not_read_at_every_look(monkeypatch: pytest.MonkeyPatch, cpu_s: float, reads: int) -> None:
+    count = 0
+
+    def read(ports: range) -> Table:
+        nonlocal count
+        count += 1
+        until = time.thread_time() + cpu_s
+        while time.thread_time() < until:
+            pass
+        return Table({"LISTEN": count}, 0, None)
+
+    monkeypatch.setattr(sockets, "read_table", read)
+    looks = Looks()
+    seen = [looks.look(Options()).states for _ in range(3)]
+    looks.close()
+    assert count == reads
+    assert seen[-1] == {"LISTEN": reads}
 
 
 def test_usage_of_both_families_is_read() -> None:
