@@ -46,4 +46,6 @@ def explain(proof: Proof) -> Explanation:
 
 
 def _bytes(diagnosis: Diagnosis) -> bytes:
-    return msgspec.json.encode(diagnosis, order="deterministic")
+    """Return the one spelling of a diagnosis: read once, so that a whole number in a float field is written as a float on both sides."""
+    spelled = msgspec.json.encode(diagnosis, order="deterministic")
+    return msgspec.json.encode(msgspec.json.decode(spelled, type=Diagnosis), order="deterministic")
