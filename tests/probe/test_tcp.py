@@ -4,6 +4,7 @@ import asyncio
 import errno
 import resource
 import socket
+import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -41,6 +42,43 @@ def test_open_port_is_measured(host: str) -> None:
     assert isinstance(seen, ConnectSample)
     assert (seen.address, seen.port) == (host, port)
     assert 0 < seen.connect_ms < 1000
+
+
+def test_our_own_delay_is_not_taken_for_theirs() -> None:
+    async def run() -> Outcome:
+        async with tcp.open() as prober:
+            asked = asyncio.create_task(prober.ask(Node("n", "127.0.0.1"), tcp.Options(port=port)))
+            await asyncio.sleep(0)
+            time.sleep(0.2)  # noqa: ASYNC251  the loop is busy with something else
+            return await asked
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        seen = asyncio.run(run())
+    assert isinstance(seen, ConnectSample)
+    assert 0 < seen.connect_ms < 100
+
+
+def test_a_repeated_syn_counts_in_full() -> None:
+    async def run() -> Outcome:
+        async with tcp.open() as prober:
+            asked = asyncio.create_task(prober.ask(Node("n", "127.0.0.1"), tcp.Options(port=server.getsockname()[1])))
+            await asyncio.sleep(0.2)  # the first SYN has met a full queue
+            for _ in fillers:
+                server.accept()[0].close()
+            return await asyncio.wait_for(asked, 5)
+
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        fillers = [socket.create_connection(server.getsockname())]
+        try:
+            seen = asyncio.run(run())
+        finally:
+            for one in fillers:
+                one.close()
+    assert isinstance(seen, ConnectSample)
+    assert 900 < seen.connect_ms < 2500
 
 
 def test_a_name_is_resolved_in_the_family_asked_for() -> None:
