@@ -81,7 +81,7 @@ class Casework:
             events = await asyncio.to_thread(self._store.accept, steps, now)
             if moved or gone:
                 await asyncio.to_thread(self._keep_tracks, moved, gone)
-            if events:
+            if steps:  # also when some were left out: they were planned on something older than the store
                 self.open = await asyncio.to_thread(self._store.cases, True)
         except StoreError as why:
             watch.put_back(moved, gone)
@@ -94,6 +94,8 @@ class Casework:
             self.store_problem = None
         for event in events:
             _say(event)
+        if len(events) != len(steps):
+            self._wake.set()
         if events:
             self._on_events()
 

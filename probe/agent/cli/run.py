@@ -1,6 +1,7 @@
 """`firstline run`: the service."""
 
 import logging
+import os
 import sys
 
 import click
@@ -28,6 +29,7 @@ def run(config_file: str | None, state_dir: str | None, log_level: str) -> None:
     from probe.agent.settings.problem import SettingsError
     from reports.store.errors import StoreError
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.basicConfig(level=log_level.upper(), format=_format(), stream=sys.stderr)
     try:
         settings = load(config_file)
@@ -39,10 +41,13 @@ def run(config_file: str | None, state_dir: str | None, log_level: str) -> None:
         click.echo(f" {summary(why.problems)}", err=True)
         click.get_current_context().exit(1)
     try:
-        code = asyncio.run(Service(config_file, default_state_dir(settings, state_dir), settings).run())
+        code = asyncio.Runner().run(Service(config_file, default_state_dir(settings, state_dir), settings).run())
     except (StoreError, OSError, ValueError) as why:
         raise click.ClickException(str(why)) from why
-    click.get_current_context().exit(code)
+    logging.shutdown()
+    # What was accepted is on disk and the store is closed: a thread that still waits for a mail server or a dead mount must not hold up
+    # the end, as leaving in the ordinary way would.
+    os._exit(code)
 
 
 def _format() -> str:
