@@ -102,8 +102,12 @@ class Theirs:
 
     def scrape(self, module: str, target: str) -> bool:
         """Make one probe; tell whether it succeeded."""
-        self.connection.request("GET", "/probe?" + urlencode({"module": module, "target": target}))
-        return b"\nprobe_success 1" in self.connection.getresponse().read()
+        try:
+            self.connection.request("GET", "/probe?" + urlencode({"module": module, "target": target}))
+            return b"\nprobe_success 1" in self.connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            self.connection.close()  # else it stays in the middle of this request
+            raise
 
     def rest(self, seconds: float = 2.0) -> None:
         """Measure what it uses by itself."""
