@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from probe.agent.hostfiles import is_ip
@@ -20,6 +19,8 @@ def look_up(name: str) -> Any:
 
 def resolve_all(nodes: list[Entry[NodeForm]], look: Look = look_up) -> None:
     """Refuse every address of the nodes that is a name and does not resolve."""
+    from concurrent.futures import ThreadPoolExecutor  # only here: every command that reads the settings would pay for it
+
     named = [(node, node.form.address) for node in nodes if node.form and node.form.address and not is_ip(node.form.address)]
     names = sorted({name for _, name in named})
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="resolve") as pool:
