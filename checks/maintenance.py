@@ -73,7 +73,14 @@ class Weekly(msgspec.Struct, frozen=True, tag="weekly"):
             raise ValueError(f"{self.name}: no time zone {self.zone!r}") from why
 
 
-Window = Once | Weekly
+class Always(msgspec.Struct, frozen=True, tag="always"):
+    """No window but a silence: what it concerns is measured and shown, and never alarmed. `name` says why."""
+
+    name: str
+    scope: Scope
+
+
+Window = Once | Weekly | Always
 
 
 def covers(window: Window, at: datetime, node: Node, check: str) -> bool:
@@ -83,6 +90,8 @@ def covers(window: Window, at: datetime, node: Node, check: str) -> bool:
 
 def is_open(window: Window, at: datetime) -> bool:
     """Tell whether the window is open at this time (aware), for whomever."""
+    if isinstance(window, Always):
+        return True
     now = at.astimezone(UTC)
     if isinstance(window, Once):
         return window.starts.astimezone(UTC) <= now < window.ends.astimezone(UTC)
@@ -105,7 +114,8 @@ def alarming(standing: Iterable[Standing], windows: Iterable[Window], at: dateti
 
 def shown(windows: Iterable[Window], at: datetime) -> tuple[Message, ...]:
     """Return what to say of the windows that are open at this time."""
-    return tuple(Message("maintenance.open", {"name": window.name}) for window in windows if is_open(window, at))
+    passing = (window for window in windows if not isinstance(window, Always))
+    return tuple(Message("maintenance.open", {"name": window.name}) for window in passing if is_open(window, at))
 
 
 def _meant(scope: Scope, one: Standing, inventory: Inventory) -> bool:

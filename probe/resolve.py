@@ -128,7 +128,7 @@ class _Names:
             found: list[Address] | BaseException
             try:
                 found = getaddresses(host, family)
-            except Exception as why:
+            except Exception as why:  # noqa: BLE001  handed to whoever waits
                 found = why
             try:
                 loop.call_soon_threadsafe(tell, found)

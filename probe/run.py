@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -50,6 +51,8 @@ def failure_of(why: BaseException, job: Job) -> Failure:
             return why.failure
         case TimeoutError():
             return Failure(Kind.TIMEOUT, f"no answer within {job.timeout_s:g} s")
+        case ssl.SSLError():  # an OSError whose numbers are OpenSSL's own: 1 is not EPERM
+            return Failure(Kind.REJECTED, why.reason or "TLS failed")
         case OSError() if why.errno in _KIND_OF_ERRNO:
             return Failure(_KIND_OF_ERRNO[why.errno], why.strerror or str(why))
         case ConnectionError() | asyncio.IncompleteReadError():

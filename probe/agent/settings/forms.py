@@ -141,7 +141,7 @@ class CustomerForm(Form, frozen=True, kw_only=True):
 
 
 class ScopeForm(Form, frozen=True, kw_only=True):
-    """What both kinds of [[maintenance]] have: a name, and whom it concerns; all of them when a list is left out."""
+    """What [[maintenance]] and [[silence]] have: a name, and whom they concern; all of them when a list is left out."""
 
     name: Name
     nodes: Annotated[tuple[str, ...], Meta(description='names of nodes, or patterns like "web-*"')] = ()
@@ -165,6 +165,10 @@ class WeeklyForm(ScopeForm, frozen=True, kw_only=True):
     days: Annotated[tuple[Weekday, ...], Meta(description="every day when left out")] = ()
 
 
+class SilenceForm(ScopeForm, frozen=True, kw_only=True):
+    """[[silence]]: what is measured and shown but never alarmed; the name says why."""
+
+
 class FeedForm(Form, frozen=True, kw_only=True):
     """[[feed]]: where case events go; the options of its kind stand beside these."""
 
@@ -181,6 +185,7 @@ class InventoryForm(Form, frozen=True, kw_only=True):
     carrier: tuple[CarrierForm, ...] = ()
     customer: tuple[CustomerForm, ...] = ()
     maintenance: tuple[dict[str, Any], ...] = ()
+    silence: tuple[SilenceForm, ...] = ()
 
 
 class MainForm(InventoryForm, frozen=True, kw_only=True):
@@ -188,7 +193,7 @@ class MainForm(InventoryForm, frozen=True, kw_only=True):
 
     agent: AgentForm = AgentForm()
     store: StoreForm = StoreForm()
-    inventory: Annotated[tuple[str, ...], Meta(description="files with more of site, node, link, carrier, customer, maintenance")] = ()
+    inventory: Annotated[tuple[str, ...], Meta(description="files with more of the inventory, maintenance, silence")] = ()
     credential: tuple[CredentialForm, ...] = ()
     feed: tuple[dict[str, Any], ...] = ()
     rules: dict[str, Any] = {}

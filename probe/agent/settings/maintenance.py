@@ -1,11 +1,11 @@
-"""Announced work: [[maintenance]], once (with dates) or every week (with times of a wall clock)."""
+"""What is not alarmed: [[maintenance]], once (with dates) or every week (by a wall clock), and [[silence]], for good."""
 
 from datetime import datetime
 from typing import Any
 
-from checks.maintenance import Once, Scope, Weekly, Window
+from checks.maintenance import Always, Once, Scope, Weekly, Window
 from probe.agent.settings.document import Document
-from probe.agent.settings.forms import OnceForm, ScopeForm, WeeklyForm
+from probe.agent.settings.forms import OnceForm, ScopeForm, SilenceForm, WeeklyForm
 from probe.agent.settings.reader import read, show
 from probe.agent.settings.toml_lines import Path
 from probe.inventory import Inventory
@@ -14,19 +14,30 @@ WILD = frozenset("*?[")
 
 
 def read_maintenance(documents: list[Document], inventory: Inventory) -> tuple[Window, ...]:
-    """Return the maintenance windows of all files."""
+    """Return the maintenance windows and the silences of all files."""
     windows = []
     for document in documents:
-        tables = document.data.get("maintenance", [])
-        if not isinstance(tables, list):
-            document.refuse(("maintenance",), f"{show(tables)} is not a list of tables; write [[maintenance]]")
-            continue
-        for index, table in enumerate(tables):
-            window = _read_window(table, document, ("maintenance", index))
-            if window is not None:
-                _check_scope(window.scope, inventory, document, ("maintenance", index))
-                windows.append(window)
+        for kind, read_one in (("maintenance", _read_window), ("silence", _read_silence)):
+            tables = document.data.get(kind, [])
+            if not isinstance(tables, list):
+                document.refuse((kind,), f"{show(tables)} is not a list of tables; write [[{kind}]]")
+                continue
+            for index, table in enumerate(tables):
+                window = read_one(table, document, (kind, index))
+                if window is not None:
+                    _check_scope(window.scope, inventory, document, (kind, index))
+                    windows.append(window)
     return tuple(windows)
+
+
+def _read_silence(table: Any, document: Document, path: Path) -> Window | None:
+    form = read(SilenceForm, table, document, path)
+    if form is None:
+        return None
+    if not (form.nodes or form.checks or form.sites):
+        document.refuse(path, "silences everything; name nodes, checks or sites")
+        return None
+    return Always(form.name, _scope(form))
 
 
 def _read_window(table: Any, document: Document, path: Path) -> Window | None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from checks.finding import Levels
+from checks.maintenance import Always
 from probe.agent.settings.duration import show_duration
 from probe.agent.settings.reader import HIDDEN, SECRET_FIELDS
 from probe.agent.settings.secret import Secret
@@ -35,7 +36,8 @@ def show_settings(settings: Settings) -> str:
     parts += [write_table(_plain(one), "[[link]]") for one in inventory.links.values()]
     parts += [write_table({"name": feed.name, "kind": feed.kind, **_options(feed.options)}, "[[feed]]") for feed in settings.feeds]
     for window in settings.maintenance:
-        parts.append(write_table({**_plain(window, "scope"), **_plain(window.scope)}, "[[maintenance]]"))
+        kind = "silence" if isinstance(window, Always) else "maintenance"
+        parts.append(write_table({**_plain(window, "scope"), **_plain(window.scope)}, f"[[{kind}]]"))
     return "\n".join(part for part in parts if part.strip("\n") not in {"[store]"})
 
 
