@@ -42,6 +42,10 @@ PUBLIC_TIME = (
 )  # fmt: skip
 QUESTIONS = ({"name": "localhost", "rrtype": "A"}, {"name": ".", "rrtype": "NS"})
 
+NOT_MEASURED = frozenset(
+    f"discovery.{what}" for what in ("public-time", "no-gateway", "no-resolver", "no-time", "not-measurable", "left-out")
+)
+
 Ask = Callable[[Job], Awaitable[Outcome]]
 
 
@@ -111,7 +115,7 @@ def _add(targets: dict[str, _Target], address: str, what: str, node: Node, check
 def _settings(base: Settings, targets: dict[str, _Target], gateways: list[Gateway]) -> Settings:
     here = base.inventory.nodes[base.inventory.here]
     agent = base.agent.name
-    jobs = [_job(agent, here, prober, {}, SLOW_S) for prober in sorted(LOCAL)]
+    jobs = [_job(agent, here, prober, {}, FAST_S) for prober in sorted(LOCAL)]
     jobs += [_job(agent, target.node, *check) for target in targets.values() for check in target.checks]
     nodes = {**base.inventory.nodes, **{target.node.name: target.node for target in targets.values()}}
     links = {}
@@ -264,3 +268,8 @@ def _read(file: Path) -> str:
             return opened.read(MOST_BYTES).decode(errors="replace")
     except OSError:
         return ""
+
+
+def left_out(notes: Iterable[Message]) -> tuple[Message, ...]:
+    """Return the notes on what is not measured: what a person should know who believes that all is seen."""
+    return tuple(note for note in notes if note.id in NOT_MEASURED)

@@ -16,7 +16,7 @@ import msgspec
 from checks.finding import Message
 from probe.agent.answers import Answers
 from probe.agent.casework import Casework
-from probe.agent.discovery import discover
+from probe.agent.discovery import discover, left_out
 from probe.agent.notify import notify, watchdog_s
 from probe.agent.planned import Planned
 from probe.agent.settings.load import SettingsError, load
@@ -104,7 +104,7 @@ class Service:
         self.telling = Telling(self.settings, store, utc_now)
         self.casework = Casework(self.watch, store, self.planned, utc_now, self.telling.wake)
         self.showing = Showing(self.watch, self.casework, self.telling, self.planned, self.lag, utc_now())
-        self.showing.notes = notes
+        self.showing.left_out = left_out(notes)
         self.usual = usual
         self.watch.apply(self.settings, await asyncio.to_thread(store.tracks, self.settings.agent.name))
         self.planned.announced = await asyncio.to_thread(store.maintenance, utc_now())

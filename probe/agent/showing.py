@@ -39,7 +39,7 @@ class Showing:
         self._watch, self._casework, self._telling, self._planned = watch, casework, telling, planned
         self._lag, self._started = lag, started
         self.reloads = Reloads(started)
-        self.notes: tuple[Message, ...] = ()
+        self.left_out: tuple[Message, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -69,6 +69,7 @@ class Showing:
             ),
             maintenance=tuple(self._maintenance(now)),
             problems=tuple(self._problems()),
+            left_out=self.left_out,
         )
 
     def _stale(self, now: datetime) -> Iterator[NotFresh]:
@@ -89,7 +90,6 @@ class Showing:
             yield Message("status.store-away", {"why": self._casework.store_problem})
         if not self.reloads.ok:
             yield Message("status.reload-refused")
-        yield from self.notes
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return what the metrics show; copies what the rendering thread reads."""

@@ -45,7 +45,8 @@ class Maintenance(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """What the service knows of itself and of the network at `at`; `oldest_s` is the age of the oldest reading, None without any.
 
-    `problems` are texts of its own troubles ("store away since …", "the new configuration was not taken").
+    `problems` are texts of its own troubles ("store away since …", "the new configuration was not taken"), `left_out` of what it found
+    and does not measure.
     """
 
     agent: str
@@ -59,6 +60,7 @@ class Status(msgspec.Struct, frozen=True):
     feeds: tuple[FeedTrouble, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     problems: tuple[Message, ...] = ()
+    left_out: tuple[Message, ...] = ()
 
 
 def status_text(status: Status, texts: Texts, colour: bool = False, columns: int = 100, zone: tzinfo | None = None) -> str:
@@ -78,6 +80,9 @@ def status_text(status: Status, texts: Texts, colour: bool = False, columns: int
     for one in status.maintenance:
         until = clock(one.until, status.at, zone)
         lines.append(clip(" " + texts.text("status.maintenance", node=one.node, until=until, why=one.why), columns))
+    if status.left_out:
+        lines.append(" " + texts.text("status.left_out_title"))
+        lines += [clip("   " + texts.say(one), columns) for one in status.left_out]
     return "\n".join(lines) + "\n"
 
 

@@ -178,9 +178,9 @@ def test_a_gateway_that_resolves_too_is_one_node(tmp_path: Path) -> None:
     found = look_around(no_file("web-1"), network(tmp_path)).settings
     asked = [(job.node.name, job.prober, job.options.item, job.every_s) for job in found.jobs]
     assert asked == [
-        ("web-1", "host", "", 60.0),
-        ("web-1", "interfaces", "", 60.0),
-        ("web-1", "sockets", "", 60.0),
+        ("web-1", "host", "", 6.0),
+        ("web-1", "interfaces", "", 6.0),
+        ("web-1", "sockets", "", 6.0),
         ("gateway-192.0.2.1", "icmp", "", 6.0),
         ("gateway-192.0.2.1", "dns", "localhost A", 6.0),
         ("gateway-192.0.2.1", "dns", ". NS", 6.0),
