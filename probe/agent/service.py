@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -18,6 +17,7 @@ from probe.agent.answers import Answers
 from probe.agent.casework import Casework
 from probe.agent.discovery import discover, left_out
 from probe.agent.notify import notify, watchdog_s
+from probe.agent.places import socket_path, store_address
 from probe.agent.planned import Planned
 from probe.agent.settings.load import SettingsError, load
 from probe.agent.settings.problem import Problem
@@ -84,7 +84,7 @@ class Service:
         return "" if idle_s < PROGRESS_WITHIN_S else f"the scheduler has not turned for {idle_s:.0f} s"
 
     def _open_store(self) -> Store:
-        where = self.settings.store.url or self._state_dir
+        where = store_address(self.settings, self._state_dir)
         self._state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         feeds = [feed.name for feed in self.settings.feeds]
         return open_store(where, agent=self.settings.agent.name, feeds=feeds, service=True, state_dir=self._state_dir)
@@ -117,7 +117,7 @@ class Service:
     async def _listen(self, stack: AsyncExitStack) -> None:
         agent = self.settings.agent
         token = agent.token.reveal() if agent.token is not None else None
-        place = Path(agent.socket) if agent.socket else default_socket(self._state_dir)
+        place = socket_path(self.settings, self._state_dir)
         tcp = create_app(self.answers, listener_guard(agent.host, token))
         local = create_app(self.answers, Guard(local=True))
         await stack.enter_async_context(serving(tcp, tcp_socket(agent.host, agent.port)))
@@ -221,22 +221,6 @@ def _same_place(new: Settings, old: Settings) -> Any:
     if any(getattr(new.agent, name) != value for name, value in kept.items()):
         log.warning("[agent] name, state_dir, listen, socket and token change only by a restart")
     return msgspec.structs.replace(new.agent, **kept)
-
-
-def default_state_dir(settings: Settings, wish: str | None) -> Path:
-    """Return where the store is: as asked, as configured, systemd's, root's or the user's own."""
-    named = wish or settings.agent.state_dir or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if named:
-        return Path(named).absolute()
-    if os.geteuid() == 0:
-        return Path("/var/lib/firstline")
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "firstline"
-
-
-def default_socket(state_dir: Path) -> Path:
-    """Return where commands find the service: systemd's runtime folder, else beside the store."""
-    runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    return Path(runtime) / "firstline.sock" if runtime else state_dir / "firstline.sock"
 
 
 async def _named(work: Awaitable[None]) -> None:

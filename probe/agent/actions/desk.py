@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -66,15 +65,14 @@ class Desk:
 
     @contextmanager
     def _store(self) -> Iterator[Any]:
-        from probe.agent.service import default_state_dir
+        from probe.agent.places import state_folder, store_address
         from probe.agent.settings.load import SettingsError, load
         from reports.store.errors import StoreError
         from reports.store.store import open_store
 
         try:
             settings = load(self._config)
-            where: str | Path = settings.store.url or default_state_dir(settings, self._state_dir)
-            with open_store(where) as store:
+            with open_store(store_address(settings, state_folder(settings, self._state_dir))) as store:
                 yield store
         except SettingsError as why:
             raise DeskProblem(f"the configuration has {len(why.problems)} problems; `firstline config check` names them") from why

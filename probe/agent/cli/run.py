@@ -24,7 +24,8 @@ def run(config_file: str | None, state_dir: str | None, log_level: str) -> None:
     """
     import asyncio
 
-    from probe.agent.service import Service, default_state_dir
+    from probe.agent.places import state_folder
+    from probe.agent.service import Service
     from probe.agent.settings.load import load
     from probe.agent.settings.problem import SettingsError
     from reports.store.errors import StoreError
@@ -41,7 +42,7 @@ def run(config_file: str | None, state_dir: str | None, log_level: str) -> None:
         click.echo(f" {summary(why.problems)}", err=True)
         click.get_current_context().exit(1)
     try:
-        code = asyncio.Runner().run(Service(config_file, default_state_dir(settings, state_dir), settings).run())
+        code = asyncio.Runner().run(Service(config_file, state_folder(settings, state_dir), settings).run())
     except (StoreError, OSError, ValueError) as why:
         raise click.ClickException(str(why)) from why
     logging.shutdown()
