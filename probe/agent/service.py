@@ -19,6 +19,7 @@ from probe.agent.discovery import discover, left_out
 from probe.agent.notify import notify, watchdog_s
 from probe.agent.places import socket_path, store_address
 from probe.agent.planned import Planned
+from probe.agent.settings.jobs import LOCAL
 from probe.agent.settings.load import SettingsError, load
 from probe.agent.settings.problem import Problem
 from probe.agent.settings.settings import Settings
@@ -43,6 +44,7 @@ PROGRESS_WITHIN_S = 3 * STALE_SWEEP_S  # the watch loop turns at least once in t
 DRAIN_S = 3.0
 GROUP = "firstline"
 PRUNE_EVERY_S = 3600.0
+LOOK_AROUND_S = 60.0
 
 
 def utc_now() -> datetime:
@@ -73,7 +75,7 @@ class Service:
             agent = self.settings.agent
             log.info("%s measures %d checks; page and metrics on %s", agent.name, len(self.settings.jobs), agent.listen)
             notify("READY=1", f"STATUS={len(self.settings.jobs)} checks")
-            code = await self._supervise(store)
+            code = await self._supervise(store, runner)
             notify("STOPPING=1")
             await self._drain()
         return code
@@ -96,6 +98,18 @@ class Service:
         for note in notes:
             log.info("%s", texts("en").say(note))
         return notes
+
+    async def _look_around_again(self, runner: Runner) -> None:
+        """Without a configuration, and as long as only this host was found: the network may have come up after us."""
+        while self.settings.file is None and all(job.prober in LOCAL for job in self.settings.jobs):
+            await asyncio.sleep(LOOK_AROUND_S)
+            found, notes = await discover(msgspec.structs.replace(self.settings, jobs=()), runner, utc_now)
+            if len(found.jobs) > len(self.settings.jobs):
+                self.settings = self.planned.settings = found
+                self.watch.apply(found)
+                self.showing.left_out = left_out(notes)
+                log.info("the network came up: %d checks", len(found.jobs))
+        await asyncio.Event().wait()
 
     async def _assemble(self, store: Store, runner: Runner, notes: tuple[Message, ...]) -> None:
         usual = Usual()
@@ -132,7 +146,7 @@ class Service:
     def _background(self, work: Coroutine[Any, Any, Any]) -> None:
         self._extra = asyncio.create_task(work)
 
-    async def _supervise(self, store: Store) -> int:
+    async def _supervise(self, store: Store, runner: Runner) -> int:
         save, read = partial(_save_hours, store), partial(_read_hours, store, self.settings.agent.name)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("watch", self.watch.run),
@@ -144,6 +158,7 @@ class Service:
             ("lag", self._measure_lag),
             ("watchdog", self._feed_watchdog),
             ("prune", partial(_prune, store)),
+            ("discovery", partial(self._look_around_again, runner)),
         ]
         tasks = [asyncio.create_task(_named(part()), name=name) for name, part in parts]
         stop = asyncio.create_task(self._stop.wait(), name="stop")

@@ -67,6 +67,7 @@ class Desk:
     def _store(self) -> Iterator[Any]:
         from probe.agent.places import state_folder, store_address
         from probe.agent.settings.load import SettingsError, load
+        from probe.agent.settings.secret import SecretError
         from reports.store.errors import StoreError
         from reports.store.store import open_store
 
@@ -76,7 +77,7 @@ class Desk:
                 yield store
         except SettingsError as why:
             raise DeskProblem(f"the configuration has {len(why.problems)} problems; `firstline config check` names them") from why
-        except StoreError as why:
+        except (StoreError, SecretError) as why:
             raise DeskProblem(str(why)) from why
 
 

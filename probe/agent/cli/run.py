@@ -28,6 +28,7 @@ def run(config_file: str | None, state_dir: str | None, log_level: str) -> None:
     from probe.agent.service import Service
     from probe.agent.settings.load import load
     from probe.agent.settings.problem import SettingsError
+    from probe.agent.settings.secret import SecretError
     from reports.store.errors import StoreError
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -43,7 +44,7 @@ def run(config_file: str | None, state_dir: str | None, log_level: str) -> None:
         click.get_current_context().exit(1)
     try:
         code = asyncio.Runner().run(Service(config_file, state_folder(settings, state_dir), settings).run())
-    except (StoreError, OSError, ValueError) as why:
+    except (StoreError, SecretError, OSError, ValueError) as why:
         raise click.ClickException(str(why)) from why
     logging.shutdown()
     # What was accepted is on disk and the store is closed: a thread that still waits for a mail server or a dead mount must not hold up
