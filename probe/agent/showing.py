@@ -90,6 +90,12 @@ class Showing:
             yield Message("status.store-away", {"why": self._casework.store_problem})
         if not self.reloads.ok:
             yield Message("status.reload-refused")
+        yield from self._blind()
+
+    def _blind(self) -> Iterator[Message]:
+        """Yield once each why others can't be seen from here just now."""
+        doubted = (one.message for findings in list(self._watch.latest.values()) for one in findings if one.state is State.UNKNOWN)
+        yield from {message.id + str(message.values): message for message in doubted if message.id.startswith("sight.")}.values()
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return what the metrics show; copies what the rendering thread reads."""
