@@ -37,6 +37,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def test_the_catalogues_compile_as_make_does_it(tmp_path: Path) -> None:
+    """Run as a script its folder is searched first, so no file beside it may be called like a module of Python."""
+    shutil.copytree(ROOT / "reports" / "locale", tmp_path / "reports" / "locale", ignore=WITHOUT)
+    done = run([sys.executable, "reports/locale/build.py"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.rglob("*.mo"))) == 2
+
+
 class Installed:
     """The wheel in a virtual environment of its own; the dependencies are those of the tests."""
 

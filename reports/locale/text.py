@@ -9,7 +9,7 @@ from string import Formatter
 from typing import Any
 
 from checks.finding import Message, Value
-from reports.locale.numbers import rate, size, span
+from reports.locale.figures import rate, size, span
 
 LANGUAGES = ("en", "zh")
 DOMAIN = "firstline"

@@ -7,7 +7,7 @@ from checks.finding import Finding, State
 from checks.verdict import Urgency
 from probe.observation.observation import Observation
 from reports.case import Case, CaseEvent
-from reports.locale.numbers import clock, span
+from reports.locale.figures import clock, span
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, pad, paint, table, width, wrap
 from reports.render.findings import limit_text

@@ -5,7 +5,7 @@ from datetime import tzinfo
 
 from checks.finding import Finding, Levels, State, worst
 from probe.observation.observation import Observation
-from reports.locale.numbers import reading, span
+from reports.locale.figures import reading, span
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width, wrap
 

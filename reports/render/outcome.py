@@ -7,7 +7,7 @@ import msgspec
 from checks.finding import Message
 from probe.observation.failure import Failure
 from probe.observation.observation import Outcome
-from reports.locale.numbers import number, rate, size
+from reports.locale.figures import number, rate, size
 from reports.locale.text import Texts, printable
 
 _SHOWN = 5

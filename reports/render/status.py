@@ -6,7 +6,7 @@ import msgspec
 
 from checks.finding import Message
 from reports.case import Case
-from reports.locale.numbers import clock, span
+from reports.locale.figures import clock, span
 from reports.locale.text import Texts, printable
 from reports.render.cases import case_lines
 from reports.render.columns import clip, join, table, wrap

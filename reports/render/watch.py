@@ -8,7 +8,7 @@ from statistics import median
 from checks.finding import Finding, State, worst
 from probe.observation.failure import Failure
 from probe.observation.observation import Observation
-from reports.locale.numbers import reading, span
+from reports.locale.figures import reading, span
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, pad, paint, width
 from reports.render.findings import answer

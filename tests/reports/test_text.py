@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.finding import Message
-from reports.locale.numbers import clock, number, rate, reading, size, span
+from reports.locale.figures import clock, number, rate, reading, size, span
 from reports.locale.text import choose, printable, texts
 from reports.render.columns import clip, join, table, width, wrap
 
