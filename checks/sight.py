@@ -11,10 +11,21 @@ CLOCK_CHECKS = frozenset({"ntp/offset"})  # a clock that nobody keeps may still 
 
 
 class Look(msgspec.Struct, frozen=True):
-    """One reading of ourselves: whether it was good, and when it was taken (aware UTC)."""
+    """One reading of ourselves: whether it was good, and when it was taken (aware UTC).
+
+    `again` is when the first good reading after bad ones was taken: what was measured from before that on was still in the dark.
+    """
 
     good: bool
     at: datetime
+    again: datetime | None = None
+
+
+def look(before: Look | None, good: bool, at: datetime) -> Look:
+    """Return the look that follows `before`."""
+    if before is None or not good:
+        return Look(good, at)
+    return Look(True, at, before.again if before.good else at)
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -66,4 +77,9 @@ def _obstacle(finding: Finding, route: Route | None, sight: Sight) -> Message | 
 
 
 def _bad(look: Look | None, at: datetime) -> bool:
-    return look is not None and not look.good and at - look.at <= MAX_AGE
+    """Tell whether we were blind at a time: by a bad look not too long before, or because it was only later that all was well again."""
+    if look is None:
+        return False
+    if look.good:
+        return look.again is not None and at < look.again <= at + MAX_AGE
+    return at - look.at <= MAX_AGE

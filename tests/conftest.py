@@ -64,7 +64,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         report.longrepr = f"left out in CI: {report.longrepr}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def binary():
     """Give the path of a program that the test's `needs` mark names."""
 

@@ -2,10 +2,11 @@
 
 import socket
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
-from checks.sight import Look, Route, Sight
+from checks.sight import Look, Route, Sight, look
 from probe.agent.route import route_to
 from probe.agent.settings.settings import Settings
 from probe.inventory import Node
@@ -49,22 +50,23 @@ class Eyes:
         outcome, address = seen.outcome, job.node.address
         match outcome:
             case InterfacesSample() if job.node.name == self.here:
-                looks = {one.name: Look(one.admin_up and one.oper_up, seen.at) for one in outcome.interfaces}
+                known = self.sight.interfaces
+                looks = {one.name: look(known.get(one.name), one.admin_up and one.oper_up, seen.at) for one in outcome.interfaces}
                 self.sight = msgspec.structs.replace(self.sight, interfaces=looks)
             case HostSample(clock=clock) if job.node.name == self.here and clock is not None:
                 self.sight = msgspec.structs.replace(self.sight, clock=Look(clock.synchronised, seen.at))
             case EchoSample() if address in self._gateways:
-                self._gateway(address, Look(outcome.received > 0, seen.at))
+                self._gateway(address, outcome.received > 0, seen.at)
             case DnsSample() if address in self._resolvers:
-                self.sight = msgspec.structs.replace(self.sight, resolver=Look(True, seen.at))
+                self.sight = msgspec.structs.replace(self.sight, resolver=look(self.sight.resolver, True, seen.at))
             case Failure(ours=False) if job.prober == "dns" and address in self._resolvers:
-                self.sight = msgspec.structs.replace(self.sight, resolver=Look(False, seen.at))
+                self.sight = msgspec.structs.replace(self.sight, resolver=look(self.sight.resolver, False, seen.at))
             case Failure(ours=False) if job.prober == "icmp" and address in self._gateways:
-                self._gateway(address, Look(False, seen.at))
+                self._gateway(address, False, seen.at)
 
-    def _gateway(self, address: str | None, look: Look) -> None:
+    def _gateway(self, address: str | None, good: bool, at: datetime) -> None:
         if address is not None:
-            gateways: Mapping[str, Look] = {**self.sight.gateways, address: look}
+            gateways: Mapping[str, Look] = {**self.sight.gateways, address: look(self.sight.gateways.get(address), good, at)}
             self.sight = msgspec.structs.replace(self.sight, gateways=dict(gateways))
 
 

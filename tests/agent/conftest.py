@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
@@ -46,11 +47,14 @@ class Service:
         self.feed = folder / "cases.jsonl"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self.before: tuple[str, ...] = ()  # words before the command, such as `ip netns exec …`
+        self.extra: dict[str, str] = {}  # more environment for the service alone
 
-    def configure(self, text: str) -> None:
-        """Write the configuration; `text` follows the service's own part."""
+    def configure(self, text: str, agent: str = "") -> None:
+        """Write the configuration; `text` follows the service's own part, `agent` stands in its [agent]."""
         own = f"""
 [agent]
+{agent}
 name = "test"
 node = "here"
 state_dir = "{self.state}"
@@ -70,8 +74,9 @@ path = "{self.feed}"
 
     def start(self, wait: bool = True) -> None:
         with (self.folder / "journal").open("ab") as journal:
-            command = [str(Path(sys.executable).with_name("firstline")), "run", "--config", str(self.config)]
-            self.process = subprocess.Popen(command, stdout=journal, stderr=journal, stdin=subprocess.DEVNULL, env=self.environment)
+            command = [*self.before, str(Path(sys.executable).with_name("firstline")), "run", "--config", str(self.config)]
+            surroundings = {**self.environment, **self.extra}
+            self.process = subprocess.Popen(command, stdout=journal, stderr=journal, stdin=subprocess.DEVNULL, env=surroundings)
         if wait:
             wait_for(self.ready, why=f"readiness; its journal:\n{self.journal}")
 
@@ -83,23 +88,25 @@ path = "{self.feed}"
     def ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"the service ended with {self.process.returncode}:\n{self.journal}"
-        with contextlib.suppress(OSError):
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-            try:
-                connection.request("GET", "/-/ready")
-                return connection.getresponse().status == 200
-            finally:
-                connection.close()
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.ask("GET", "/-/ready")[0] == 200
         return False
 
-    def get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
+    def ask(self, method: str, path: str) -> tuple[int, str]:
+        """Ask over the unix socket, which a namespace of the network does not hide."""
+        return _exchange(_Local(self.socket), method, path, {})
+
+    def get(self, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> tuple[int, str]:
+        """Ask over TCP, as others do."""
+        return _exchange(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10), method, path, headers or {})
+
+    def metric(self, start: str) -> float | None:
+        """Return the value of the first metric whose line begins so."""
+        lines = self.ask("GET", "/metrics")[1].splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(start)), None)
+
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads(self.ask("GET", "/v1/status")[1]))
 
     def run(self, *words: str, expect: int | None = 0) -> str:
         """Run a command of the program beside the service and return what it printed."""
@@ -135,6 +142,63 @@ path = "{self.feed}"
                 self.process.wait(10)
                 pytest.fail(f"SIGTERM was not obeyed within {within_s} s:\n{self.journal}")
         return int(self.process.returncode)
+
+
+class _Local(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=10)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _exchange(connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
+    with contextlib.closing(connection):
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+class Door:
+    """A TCP port on loopback that is open or shut: the cheapest thing that can break and be mended."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.name = f"door-{self.port}"
+        self._listener: socket.socket | None = None
+        self.open()
+
+    def open(self) -> None:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        listener.listen(64)
+        self._listener = listener
+        threading.Thread(target=self._greet, args=(listener,), daemon=True).start()
+
+    @staticmethod
+    def _greet(listener: socket.socket) -> None:
+        while True:
+            try:
+                listener.accept()[0].close()
+            except OSError:
+                return
+
+    def shut(self) -> None:
+        if self._listener is not None:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+
+    @property
+    def text(self) -> str:
+        """Its node and check in the configuration."""
+        return (
+            f'\n[[node]]\nname = "{self.name}"\naddress = "127.0.0.1"\n\n[[node.check]]\nprober = "tcp"\nport = {self.port}\nevery = "5s"\n'
+        )
 
 
 class MailSink:
@@ -173,7 +237,7 @@ def mail() -> Iterator[MailSink]:
     sink.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def until() -> Callable[..., Any]:
     return wait_for
 
@@ -181,3 +245,26 @@ def until() -> Callable[..., Any]:
 @pytest.fixture
 def port() -> Callable[..., int]:
     return free_port
+
+
+@pytest.fixture
+def door() -> Iterator[Callable[[], Door]]:
+    """Give a maker of doors, which are shut when the test ends."""
+    made: list[Door] = []
+
+    def make() -> Door:
+        made.append(Door())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.shut()
+
+
+@pytest.fixture(scope="module")
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Give a service that the tests of one module share; the first of them configures and starts it."""
+    one = Service(tmp_path_factory.mktemp("shared"))
+    yield one
+    if one.process is not None:
+        one.stop()

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.finding import Finding, Levels, Message, State
-from checks.sight import MAX_AGE, Look, Route, Sight, blind
+from checks.sight import MAX_AGE, Look, Route, Sight, blind, look
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
 
@@ -64,3 +64,14 @@ def test_an_old_look_at_ourselves_proves_nothing() -> None:
     late = finding(at=NOW + MAX_AGE + timedelta(seconds=1))
     assert blind(late, ROUTE, sight) is late
     assert blind(finding(at=NOW - timedelta(hours=1)), ROUTE, sight).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(("begun_s", "doubted"), [(-5, True), (-0.001, True), (0, False), (5, False), (-181, False)])
+def test_what_was_begun_in_the_dark_is_doubted_after_the_light_came_back(begun_s: float, doubted: bool) -> None:
+    """A probe that waited through the gateway's failure ends after the gateway has answered again; it must not be believed."""
+    lit = look(look(look(None, True, NOW - MAX_AGE), False, NOW - timedelta(seconds=6)), True, NOW)
+    later = look(lit, True, NOW + timedelta(seconds=3))
+    for sight in (Sight(gateways={"192.0.2.254": lit}), Sight(gateways={"192.0.2.254": later})):
+        after = blind(finding(at=NOW + timedelta(seconds=begun_s)), ROUTE, sight)
+        assert (after.state is State.UNKNOWN) is doubted
+    assert look(None, True, NOW).again is None
