@@ -24,6 +24,8 @@ _NAMES = {number: name for name, number in TYPES.items()}
 _RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE")
 # EDNS0 with the buffer that passes unfragmented everywhere (dnsflagday 2020, RFC 9715 3.1)
 _OPT = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
+MOST_LABELS = 127  # of a name of 255 octets; with a pointer before each, that many
+MOST_ANSWERS = 1000
 _HEADER = struct.Struct("!HHHHHH")
 _RECORD = struct.Struct("!HHIH")
 _PRINTABLE = {byte: chr(byte) for byte in range(0x21, 0x7F)} | {ord(c): "\\" + c for c in '."\\;()@$'}
@@ -111,6 +113,8 @@ def decode(packet: bytes) -> Reply:
         raise MalformedError("a query came back instead of a response (QR is 0)")
     if questions > 1:
         raise MalformedError(f"{questions} questions are echoed, one was asked")
+    if answers > MOST_ANSWERS and not flags & 0x0200:
+        raise MalformedError(f"{answers} answers; at most {MOST_ANSWERS} are read")
     at, question = 12, None
     records = []
     try:
@@ -118,7 +122,7 @@ def decode(packet: bytes) -> Reply:
             name, at = decode_name(packet, at)
             question = (name, struct.unpack_from("!H", packet, at)[0])
             at += 4
-        for _ in range(answers):
+        for _ in range(min(answers, MOST_ANSWERS)):
             record, at = _record(packet, at)
             records.append(record)
     except (struct.error, IndexError):
@@ -138,14 +142,15 @@ def decode(packet: bytes) -> Reply:
 
 def decode_name(packet: bytes, at: int) -> tuple[str, int]:
     """Return the name at octet `at` and the octet after it; every pointer must lead further back, so that none can loop."""
-    labels, total, end, bound = [], 0, -1, at
+    labels, total, end, bound, hops = [], 0, -1, at, 0
     while length := packet[at]:
         if length >= 0xC0:
             target = (length & 0x3F) << 8 | packet[at + 1]
             if end < 0:
                 end = at + 2
-            if target >= bound:
-                raise MalformedError(f"the compression pointer at octet {at} does not lead back")
+            hops += 1
+            if target >= bound or hops > MOST_LABELS:
+                raise MalformedError(f"the compression pointer at octet {at} does not lead back to a name")
             at = bound = target
             continue
         if length > 63:

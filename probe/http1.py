@@ -62,13 +62,14 @@ class Response:
         self._left: int | None = None  # octets of the body or chunk still to come; None: until the end of the connection
         self._chunked = False
         self._line = b""  # what is expected in chunked coding: "size", "data", "end", "trailer"
-        self._trailer = 0
+        self._aside = 0  # octets of chunk extensions and of the trailer
 
     def feed(self, data: bytes) -> None:
         """Take what came next; GarbageError."""
+        searched = max(0, len(self._pending) - 3)
         self._pending += data
-        while self.head is None and self._take_head():
-            pass
+        while self.head is None and self._take_head(searched):
+            searched = 0
         if self.head is None or self.done:
             return
         if self._chunked:
@@ -88,8 +89,8 @@ class Response:
             raise GarbageError(f"the connection was closed in the middle of the body, after {self.body_bytes} octets")
         self.done = True
 
-    def _take_head(self) -> bool:
-        end = _END_OF_HEAD.search(self._pending)
+    def _take_head(self, searched: int) -> bool:
+        end = _END_OF_HEAD.search(self._pending, searched)
         if not end:
             if len(self._pending) > MOST_HEAD:
                 raise GarbageError(f"the head is longer than {MOST_HEAD} octets: {excerpt(bytes(self._pending[:60]))}")
@@ -160,14 +161,19 @@ class Response:
                 raise GarbageError(f"a chunk is longer than it says: {excerpt(text)}")
             self._line = b"size"
         elif self._line == b"trailer":
-            self._trailer += len(text)
-            if self._trailer > MOST_HEAD:
-                raise GarbageError(f"the trailer is longer than {MOST_HEAD} octets")
+            self._set_aside(len(text))
             self.done = not text
         else:
-            size = text.partition(b";")[0].strip(b" \t")
+            size, _, extension = text.partition(b";")
+            self._set_aside(len(extension))
+            size = size.strip(b" \t")
             if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", size):
                 raise GarbageError(f"a chunk's size is no number: {excerpt(text)}")
             self._left = int(size, 16)
             self._line = b"data" if self._left else b"trailer"
         return True
+
+    def _set_aside(self, octets: int) -> None:
+        self._aside += octets
+        if self._aside > MOST_HEAD:
+            raise GarbageError(f"the chunks' extensions and the trailer are longer than {MOST_HEAD} octets")

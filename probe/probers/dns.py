@@ -25,6 +25,7 @@ from probe.resolve import Unresolved, literal_family, resolve
 from probe.target import read_address_and_port
 
 MOST_SERVERS = 256  # sockets kept open while nobody asks
+MOST_AT_ONCE = 64  # datagrams taken before others have their turn
 _IP_RECVERR, _IPV6_RECVERR = 11, 25  # linux/in.h, in6.h: report "host unreachable" too, not only "port unreachable"
 
 
@@ -97,7 +98,7 @@ class Line:
 
     def read(self) -> None:
         """Hand out what has come. An answer to no open question (late, doubled, forged) is dropped."""
-        while True:
+        for _ in range(MOST_AT_ONCE):
             try:
                 data = self.sock.recv(65535)
             except BlockingIOError:
