@@ -47,6 +47,18 @@ WORDS = {
     "DateTimeType": "date and time",
     "TimeType": "time of day",
 }
+MEANINGS = {  # of what has no description beside it
+    "name": "by which it is referred to; unique among its kind",
+    "a": "name of the [[node]] at one end",
+    "b": "name of the [[node]] at the other end",
+    "hard_after": "so many bad readings in a row are believed, 1 … 20",
+    "recover_after": "so many good readings in a row end it, 1 … 20",
+    "flap_start": "from this weighted share of changes among the last 20 readings a series flaps",
+    "flap_stop": "down to this share it does",
+    "maintenance": "announced work, once or weekly",
+    "feed": "where case events go",
+    "rules": "how often a reading must repeat before it is believed",
+}
 # What each bound is, where it stands, and how it is written.
 BOUNDS = (
     ("jobs measured at once, of those that are not bursts", "probe.run:IN_FLIGHT", "{:,}"),
@@ -149,7 +161,15 @@ def fields(form: type[msgspec.Struct], leave_out: str = "", secrets: bool = Fals
         if secrets and name.removesuffix("_file") in SECRET_FIELDS:
             name, kind = name.removesuffix("_file"), BY_REFERENCE
             said = said.replace("file with ", "").replace(", by reference", "")
-        yield f"`{name}`", kind, _default(field), said
+        yield f"`{name}`", kind, _default(field), said or _table_of(field.type) or MEANINGS.get(name, "")
+
+
+def _table_of(kind: inspect.Type) -> str:
+    """Return what the first line of a nested table's form says of it."""
+    inner = kind.item_type if isinstance(kind, inspect.VarTupleType) else kind
+    if not isinstance(inner, inspect.StructType):
+        return ""
+    return (inner.cls.__doc__ or "").partition("\n")[0].partition(": ")[2].rstrip(".")
 
 
 def _default(field: inspect.Field) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from checks.catalogue import JUDGES
 from checks.catalogue import load as judge_of
-from checks.causes import CAUSES
+from checks.causes import CAUSES, KEY_GRADES, MAIN_ROLES
 from checks.finding import Finding, Levels, Message, State
 from probe.agent.cli import INTERRUPTED, USAGE_ERROR, firstline
 from probe.agent.settings import forms
@@ -108,6 +108,17 @@ def test_every_check_is_in_the_handbook_and_every_check_named_anywhere_exists() 
 
 def test_every_cause_is_in_the_handbook_and_no_other() -> None:
     assert first_cells(section("Causes")) == [*(cause.code for cause in CAUSES), "other"]
+
+
+def test_the_roles_and_grades_that_make_an_emergency_are_in_the_handbook() -> None:
+    said = section("Causes").partition("**Urgency.**")[2].partition("<!--")[0]
+    named = {kind: set(re.findall(r"`([^`]+)`", found)) for kind, found in re.findall(r"\((role|grade) ([^)]+)\)", said)}
+    assert named == {"role": MAIN_ROLES, "grade": KEY_GRADES}
+
+
+def test_no_cell_of_the_handbook_s_tables_is_empty() -> None:
+    tables = "\n".join(block[0] for block in generate.BLOCK.finditer(HANDBOOK))
+    assert [line for line in tables.splitlines() if re.search(r"\|\s*\|", line.replace("\\|", ""))] == []
 
 
 def test_every_table_of_the_configuration_has_its_heading_and_keys() -> None:

@@ -65,17 +65,17 @@ class CredentialForm(Form, frozen=True, kw_only=True):
     community: Annotated[Secret | None, Meta(description="v1 and v2c")] = None
     user: Annotated[str | None, Meta(description="v3: the user (RFC 3414)")] = None
     auth: Annotated[Literal["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] | None, Meta(description="v3: protocol")] = None
-    auth_password: Secret | None = None
+    auth_password: Annotated[Secret | None, Meta(description="v3: that belongs to `auth`")] = None
     privacy: Annotated[Literal["des", "aes128", "aes192", "aes256"] | None, Meta(description="v3: protocol")] = None
-    privacy_password: Secret | None = None
+    privacy_password: Annotated[Secret | None, Meta(description="v3: that belongs to `privacy`")] = None
 
 
 class SiteForm(Form, frozen=True, kw_only=True):
     """[[site]]: a place."""
 
     name: Name
-    kind: SiteKind = "datacentre"
-    region: str | None = None
+    kind: Annotated[SiteKind, Meta(description="what kind of place")] = "datacentre"
+    region: Annotated[str | None, Meta(description="by which work is handed out")] = None
     customer: Annotated[Name | None, Meta(description="whose premises these are")] = None
 
 
@@ -101,11 +101,11 @@ class NodeForm(Form, frozen=True, kw_only=True):
     name: Name
     address: Annotated[str | None, Meta(description="an IP address or a name; without one it is not measured itself")] = None
     site: Annotated[Name | None, Meta(description="where it stands")] = None
-    kind: NodeKind = "server"
+    kind: Annotated[NodeKind, Meta(description="what it is; says what a fault of it is called")] = "server"
     role: Annotated[str | None, Meta(description="softswitch, sbc, database, …")] = None
     owner: Annotated[Owner, Meta(description="whose it is: who has to act")] = Owner.COMPANY
     supplied_by: Annotated[Owner | None, Meta(description="who supplied the device")] = None
-    warranty_until: date | None = None
+    warranty_until: Annotated[date | None, Meta(description="last day of its warranty: 2027-03-31")] = None
     snmp: Annotated[Name | None, Meta(description="name of a [[credential]]")] = None
     check: tuple[dict[str, Any], ...] = ()
 
@@ -117,7 +117,7 @@ class LinkForm(Form, frozen=True, kw_only=True):
     a: Name
     b: Name
     ports: Annotated[tuple[str, str] | None, Meta(description="the interface at a and at b")] = None
-    kind: LinkKind = "ethernet"
+    kind: Annotated[LinkKind, Meta(description="what it runs over")] = "ethernet"
     carrier: Annotated[Name | None, Meta(description="name of a [[carrier]]")] = None
     circuit: Annotated[str | None, Meta(description="the carrier's number of the circuit")] = None
 
@@ -126,7 +126,7 @@ class CarrierForm(Form, frozen=True, kw_only=True):
     """[[carrier]]: a network carrier."""
 
     name: Name
-    contacts: tuple[str, ...] = ()
+    contacts: Annotated[tuple[str, ...], Meta(description="whom to call")] = ()
     promised_repair: RepairTime | None = None
 
 
@@ -134,9 +134,9 @@ class CustomerForm(Form, frozen=True, kw_only=True):
     """[[customer]]: a customer."""
 
     name: Name
-    grade: str = "normal"
-    contacts: tuple[str, ...] = ()
-    accounts: tuple[str, ...] = ()
+    grade: Annotated[str, Meta(description="normal, key or vip: a fault of a key customer is more urgent")] = "normal"
+    contacts: Annotated[tuple[str, ...], Meta(description="whom to call")] = ()
+    accounts: Annotated[tuple[str, ...], Meta(description="billing accounts")] = ()
     contract: Annotated[str | None, Meta(description="contract file")] = None
 
 
