@@ -1,6 +1,7 @@
 """README, handbook and the other pages are held to the code: what is there is written down, and what is written down is there."""
 
 import importlib.util
+import json
 import re
 import shlex
 import subprocess
@@ -11,16 +12,24 @@ from pathlib import Path
 import click
 import pytest
 
+from checks.assess import STALE_AFTER
+from checks.baseline import DAYS
 from checks.catalogue import JUDGES
 from checks.catalogue import load as judge_of
 from checks.causes import CAUSES, KEY_GRADES, MAIN_ROLES
 from checks.finding import Finding, Levels, Message, State
+from checks.history import RULE
+from checks.trend import LEFT
 from probe.agent.cli import INTERRUPTED, USAGE_ERROR, firstline
+from probe.agent.discovery import FAST_S, SLOW_S
 from probe.agent.settings import forms
 from probe.agent.settings.feeds import KINDS
 from probe.agent.settings.load import read_settings
+from probe.agent.watching import REPEAT_S
+from probe.observation.failure import Kind
 from probe.probers.catalogue import PROBERS
 from reports.feeds.feed import CaseIdentity, FeedEvent
+from reports.feeds.webhook import cloud_event, signature
 from reports.locale.text import texts
 from reports.render.json import case_data, check_json, finding_data, levels_data
 from reports.render.nagios import exit_code
@@ -163,8 +172,6 @@ def test_every_address_of_the_http_side_is_in_the_handbook_and_no_other() -> Non
 
 
 def test_keys_of_a_check_are_in_the_handbook_and_no_other() -> None:
-    import json
-
     seen = generate._finding().seen
     levels = Levels(1.0, 2.0, "ms", "a test")
     found = Finding("tcp/connect", seen, State.OK, Message("tcp.connect", {"ms": 1.0}), levels, value=1.0)
@@ -193,6 +200,37 @@ def test_keys_of_a_case_and_of_an_event_are_in_the_handbook_and_no_other() -> No
     assert first_cells(section("Event")) == list(FeedEvent.__struct_fields__)
     row = next(line for line in section("Event").splitlines() if line.startswith("| `identity`"))
     assert re.findall(r"`(\w+)`", row) == ["identity", *CaseIdentity.__struct_fields__]
+
+
+def test_keys_and_headers_of_the_webhook_are_in_the_handbook_and_no_other() -> None:
+    from datetime import UTC, datetime
+
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    words = dict.fromkeys(FeedEvent.__struct_fields__, "x") | {"identity": CaseIdentity("k", "c", "e", 1), "at": at, "agent": "a"}  # type: ignore[arg-type]
+    envelope = json.loads(cloud_event(FeedEvent(**words)))  # type: ignore[arg-type]
+    keys = section("webhook").partition("Its keys: ")[2].partition(".\n")[0]
+    assert re.findall(r"`(\w+)`", keys) == list(envelope)
+    headers = signature("a/1/1", 0, b"", "s")
+    assert re.findall(r"^\| `(webhook-\w+)` \|", section("webhook"), re.MULTILINE) == list(headers)
+    assert headers["webhook-signature"].startswith("v1,")
+
+
+def test_numbers_in_the_running_text_are_those_of_the_code() -> None:
+    said = " ".join(section("How readings become cases").split())
+    for words in (
+        f"no data for {['', 'one', 'two', 'three'][STALE_AFTER]} periods",
+        f"`hard_after` ({RULE.hard_after}) bad readings",
+        f"`recover_after` ({RULE.recover_after}) good ones",
+        f"the last {DAYS} days",
+        f"warning below {LEFT.warning:g} h, critical below {LEFT.critical:g} h",
+    ):
+        assert words in said
+    assert 1 <= REPEAT_S <= 2
+    found = " ".join(section("Without a configuration").split())
+    assert f"`sockets`, every {FAST_S:g} s)" in found
+    assert f"`icmp`, every {FAST_S:g} s" in found
+    assert SLOW_S == 60
+    assert set(re.findall(r"`(\w+)`", section("JSON").partition("`kind` of a failure: ")[2].partition("\n")[0])) == set(Kind)
 
 
 def test_exit_codes_are_those_of_the_code() -> None:
