@@ -84,7 +84,8 @@ class Finding(msgspec.Struct, frozen=True):
     """One judgement. It is known by (agent, node, check, item); `item` is the part of the node (a mount, a port), if any.
 
     `value` is the number that was judged, in the unit of `levels`; None when there was none. `seasonal` asks for its departure from the
-    same hour's baseline to be judged too, `full_at` for the time until it reaches that value by its trend.
+    same hour's baseline to be judged too, `full_at` for the time until it reaches that value by its trend. `gated` says that a second
+    condition made it good whatever the value is (swap is full, but memory is not short): no margin of the value holds it for bad.
     """
 
     check: str
@@ -96,6 +97,7 @@ class Finding(msgspec.Struct, frozen=True):
     value: float | None = None
     seasonal: bool = False
     full_at: float | None = None
+    gated: bool = False
 
     @property
     def key(self) -> Key:

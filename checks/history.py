@@ -130,7 +130,7 @@ def _darken(track: Track, at: datetime, rule: Rule) -> Track:
 def _held(hard: State, finding: Finding) -> State:
     """Return the finding's state, or the worse one that its value has not yet left by the margin (hysteresis)."""
     state = finding.state
-    if finding.value is None or finding.levels is None or state is hard or hard is _OK or hard is _UNKNOWN:
+    if finding.value is None or finding.levels is None or finding.gated or state is hard or hard is _OK or hard is _UNKNOWN:
         return state
     if hard is _CRITICAL and finding.levels.holds(finding.value, _CRITICAL):
         return _CRITICAL

@@ -118,11 +118,10 @@ def _missing(seen: Observation, host: HostSample) -> Iterator[Finding]:
 def _cpu(seen: Observation, cpu: CpuSample, top: tuple[ProcessSample, ...], limits: Limits) -> Iterator[Finding]:
     per_core = None if cpu.load_5min is None else cpu.load_5min / cpu.cores
     if cpu.busy_ratio is not None:
-        state = limits.cpu.judge(cpu.busy_ratio)
-        if per_core is not None and limits.queue.judge(per_core) is State.OK:
-            state = State.OK  # a busy minute is work, not a fault
+        alone = per_core is not None and limits.queue.judge(per_core) is State.OK  # a busy minute is work, not a fault
+        state = State.OK if alone else limits.cpu.judge(cpu.busy_ratio)
         text = _blame("host.cpu", state, {"ratio": cpu.busy_ratio}, top)
-        yield Finding("host/cpu", seen, state, text, limits.cpu, value=cpu.busy_ratio)
+        yield Finding("host/cpu", seen, state, text, limits.cpu, value=cpu.busy_ratio, gated=alone)
     for check, levels, value in (("iowait", limits.iowait, cpu.iowait_ratio), ("steal", limits.steal, cpu.steal_ratio)):
         if value is not None:
             text = Message(f"host.{check}", {"ratio": value})
@@ -153,10 +152,9 @@ def _memory(seen: Observation, memory: MemorySample, top: tuple[ProcessSample, .
         yield Finding("host/memory", seen, state, text, levels, value=used)
     if memory.swap_total_bytes and memory.swap_used_bytes is not None:
         swapped = memory.swap_used_bytes / memory.swap_total_bytes
-        state = limits.swap.judge(swapped)
-        if available is not None and limits.short.judge(available / memory.total_bytes) is State.OK:
-            state = State.OK
-        yield Finding("host/swap", seen, state, Message("host.swap", {"ratio": swapped}), limits.swap, value=swapped)
+        plenty = available is not None and memory.total_bytes > 0 and limits.short.judge(available / memory.total_bytes) is State.OK
+        state = State.OK if plenty else limits.swap.judge(swapped)
+        yield Finding("host/swap", seen, state, Message("host.swap", {"ratio": swapped}), limits.swap, value=swapped, gated=plenty)
 
 
 def _blame(text: str, state: State, values: dict[str, Value], top: tuple[ProcessSample, ...]) -> Message:

@@ -119,9 +119,7 @@ def _disk(seen: Observation, disk: DiskSample, limits: StorageLimits, over_s: fl
     elif busy is not None and busy < 0.01:
         yield Finding("host/disk-latency", seen, State.OK, Message("host.disk-idle", {"device": item}), limits.disk_latency, item)
     if busy is not None:
-        state = limits.disk_busy.judge(busy)
-        if took is not None and WAIT.judge(took) is State.OK:
-            state = State.OK
-        yield Finding(
-            "host/disk-busy", seen, state, Message("host.disk-busy", {"device": item, "ratio": busy}), limits.disk_busy, item, busy
-        )
+        keeps_up = took is not None and WAIT.judge(took) is State.OK
+        state = State.OK if keeps_up else limits.disk_busy.judge(busy)
+        text = Message("host.disk-busy", {"device": item, "ratio": busy})
+        yield Finding("host/disk-busy", seen, state, text, limits.disk_busy, item, busy, gated=keeps_up)

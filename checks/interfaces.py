@@ -76,17 +76,17 @@ def _quality(
     name = port.name
     errors = _larger(port.in_error_ratio, port.out_error_ratio)
     if errors is not None:
-        state = limits.errors.judge(errors)
-        if before is not None and _since(port.in_errors + port.out_errors, before.in_errors + before.out_errors) < ENOUGH_ERRORS:
-            state = State.OK
-        yield Finding("interfaces/errors", seen, state, _ratio("errors", name, errors), limits.errors, name, errors)
+        few = before is not None and _since(port.in_errors + port.out_errors, before.in_errors + before.out_errors) < ENOUGH_ERRORS
+        state = State.OK if few else limits.errors.judge(errors)
+        yield Finding("interfaces/errors", seen, state, _ratio("errors", name, errors), limits.errors, name, errors, gated=few)
     discards = _larger(port.in_discard_ratio, port.out_discard_ratio)
     if discards is not None:
-        state = limits.discards.judge(discards)
+        few = False
         if before is not None and over_s:
             lost = _since(port.in_discards + port.out_discards, before.in_discards + before.out_discards)
-            state = state if lost >= ENOUGH_DISCARDS_PER_S * over_s else State.OK
-        yield Finding("interfaces/discards", seen, state, _ratio("discards", name, discards), limits.discards, name, discards)
+            few = lost < ENOUGH_DISCARDS_PER_S * over_s
+        state = State.OK if few else limits.discards.judge(discards)
+        yield Finding("interfaces/discards", seen, state, _ratio("discards", name, discards), limits.discards, name, discards, gated=few)
     rate = _larger(port.in_bps, port.out_bps)
     if rate is not None and port.speed_bps:
         used = rate / port.speed_bps

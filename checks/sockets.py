@@ -74,9 +74,10 @@ def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iter
 def _traffic(seen: Observation, sample: SocketsSample, limits: Limits) -> Iterator[Finding]:
     ratio, sent = sample.retransmission_ratio, sample.out_segments_since
     if ratio is not None and sent is not None:
-        state = limits.retransmission.judge(ratio) if sent >= ENOUGH_SEGMENTS else State.OK
+        few = sent < ENOUGH_SEGMENTS
+        state = State.OK if few else limits.retransmission.judge(ratio)
         text = Message("sockets.retransmission", {"ratio": ratio, "sent": sent})
-        yield Finding("sockets/retransmission", seen, state, text, limits.retransmission, value=ratio)
+        yield Finding("sockets/retransmission", seen, state, text, limits.retransmission, value=ratio, gated=few)
     overflows, drops = sample.listen_overflows_since, sample.listen_drops_since
     if overflows is not None or drops is not None:
         refused = max(overflows or 0, drops or 0)  # an overflow is counted as a drop too
