@@ -29,7 +29,7 @@ from probe.observation.failure import Kind
 from probe.observation.observation import Outcome
 from probe.target import read_address_and_port
 from probe.wire import mysql as protocol
-from probe.wire.connection import Connection, RefusedError, TlsError, tls_context
+from probe.wire.connection import Connection, RefusedError, TlsError, count, tls_context
 from probe.wire.database import NOBODY, DatabaseOptions, converse
 
 PORT = 3306
@@ -101,18 +101,12 @@ async def _talk(failed: list[TlsError], wire: Connection, options: Options, host
     now = await protocol.first_row(packets, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")
     query_ms = wire.elapsed_ms() - ready_ms
     await packets.command(protocol.QUIT)
-    return _sample(wire, greeting, "query", ready_ms, query_ms, None, _count(now), _count(most))
+    return _sample(wire, greeting, "query", ready_ms, query_ms, None, count(now[-1]), count(most[-1]))
 
 
 def _sample(wire: Connection, greeting: protocol.Greeting | None, stage: str, ready_ms: float, *queried: Any) -> DatabaseSample:
     engine, version = (greeting.engine, greeting.version) if greeting else ("mysql", None)
     return DatabaseSample(engine, wire.address, wire.port, stage, version, wire.connect_ms, ready_ms, *queried)
-
-
-def _count(row: list[str | None]) -> int:
-    if not row[-1] or not row[-1].isdecimal():
-        raise RefusedError("answered the statement with something else than was asked for")
-    return int(row[-1])
 
 
 async def _log_in(packets: protocol.Packets, greeting: protocol.Greeting, options: Options, host: str) -> None:

@@ -23,7 +23,7 @@ from probe.observation.failure import Kind
 from probe.observation.observation import Outcome
 from probe.target import read_address_and_port
 from probe.wire import postgresql as protocol
-from probe.wire.connection import Connection, RefusedError, tls_context
+from probe.wire.connection import Connection, RefusedError, count, tls_context
 from probe.wire.database import NOBODY, DatabaseOptions, converse
 from probe.wire.scram import Scram, ScramError
 
@@ -200,6 +200,6 @@ async def _query(wire: Connection) -> tuple[bool, int, int]:
         elif kind == b"Z":
             break
     match values:
-        case ["t" | "f" as standby, str(connections), str(most)] if connections.isdecimal() and most.isdecimal():
-            return standby == "t", int(connections), int(most)
+        case ["t" | "f" as standby, connections, most]:
+            return standby == "t", count(connections), count(most)
     raise RefusedError("answered the statement with something else than was asked for")

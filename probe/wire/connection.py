@@ -31,6 +31,13 @@ class TlsError(RefusedError):
     """TLS was agreed upon and failed."""
 
 
+def count(text: str | None) -> int:
+    """Return a number of connections as a server tells it; RefusedError when it is none, or no such number can be."""
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise RefusedError("answered the statement with something else than was asked for")
+    return int(text)
+
+
 class Connection:
     """A dialled socket; after `start_tls` all goes through TLS. Whoever dialled hangs up."""
 

@@ -323,6 +323,11 @@ HOSTILE = {
         NATIVE, packet(2, OK), packet(1, b"\1") + packet(2, b"\3def") + packet(3, END) + packet(4, b"\xfd") + packet(5, END)
     ),
     "no rows": speak(NATIVE, packet(2, OK), packet(1, b"\1") + packet(2, b"\3def") + packet(3, END) + packet(4, END)),
+    "more connections than can be": speak(
+        NATIVE,
+        packet(2, OK),
+        *[packet(1, b"\1") + packet(2, b"\3def") + packet(3, END) + packet(4, b"\x1e" + b"9" * 30) + packet(5, END)] * 2,
+    ),
     "words for a number": speak(
         NATIVE, packet(2, OK), *[packet(1, b"\1") + packet(2, b"\3def") + packet(3, END) + packet(4, b"\1x") + packet(5, END)] * 2
     ),

@@ -189,6 +189,15 @@ def sasl(number: int, body: bytes) -> bytes:
     return b"R" + struct.pack("!ii", len(body) + 8, number) + body
 
 
+LET_IN = sasl(0, b"") + b"Z" + struct.pack("!i", 5) + b"I"
+
+
+def counted(connections: bytes):
+    """Let in, then answer the statement with that many connections."""
+    row = b"\0\3\0\0\0\1f" + struct.pack("!i", len(connections)) + connections + b"\0\0\0\x0210"
+    return after_question(LET_IN, b"D" + struct.pack("!i", len(row) + 4) + row + LET_IN[-6:])
+
+
 HOSTILE = {
     "garbage": flood(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
     "endless parameters": flood(b"S" + struct.pack("!i", 9) + b"a\0b\0\0" + b"N" + struct.pack("!i", 4)),
@@ -201,6 +210,9 @@ HOSTILE = {
     "short demand": after_question(b"R" + struct.pack("!i", 6) + b"ab"),
     "error without a code": after_question(b"E" + struct.pack("!i", 5) + b"\0"),
     "another's nonce": after_question(sasl(10, b"SCRAM-SHA-256\0\0"), sasl(11, b"r=other,s=c2FsdA==,i=4096")),
+    "more connections than can be": counted(b"9" * 30),
+    "a number without end": counted(b"9" * 5000),
+    "other digits": counted("\u0663".encode()),
     "not base64": after_question(sasl(10, b"SCRAM-SHA-256\0\0"), sasl(11, b"r=\xff")),
 }
 
@@ -225,9 +237,6 @@ def scram_server(then):
             peer.recv(4096)
 
     return act
-
-
-LET_IN = sasl(0, b"") + b"Z" + struct.pack("!i", 5) + b"I"
 
 
 @pytest.mark.parametrize(
