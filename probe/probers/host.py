@@ -79,6 +79,9 @@ class HostProber:
         try:
             if self._units.due():
                 await self._systemctl.run(self._units.ask)
+        except StuckError as why:
+            self._units.answer = str(why)
+        try:
             return await self._worker.run(lambda: sweep.look(options, self._units.answer))
         except StuckError as why:
             return Failure(Kind.BROKEN, str(why))

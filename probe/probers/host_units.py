@@ -18,19 +18,15 @@ class Units:
         self._command = command
         self._running = running
         self._asked: float | None = None
-        self._answer: tuple[str, ...] | str | None = None
+        self.answer: tuple[str, ...] | str | None = None
+        """The failed units (50 at most), or in a text why they can't be told, or None: no systemd here, or not asked yet."""
 
     def due(self) -> bool:
         """Whether systemd runs here (sd_booted(3)) and was not asked within the minute."""
         if not os.path.isdir(self._running):
-            self._answer = None
+            self.answer = None
             return False
         return self._asked is None or time.monotonic() - self._asked >= EVERY_S
-
-    @property
-    def answer(self) -> tuple[str, ...] | str | None:
-        """The failed units (50 at most), or in a text why they can't be told, or None: no systemd here, or not asked yet."""
-        return self._answer
 
     def ask(self) -> None:
         """Ask now."""
@@ -38,12 +34,12 @@ class Units:
         try:
             done = subprocess.run(self._command, capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL, check=False)
         except (OSError, subprocess.TimeoutExpired) as why:
-            self._answer = f"systemctl: {why}"
+            self.answer = f"systemctl: {why}"
             return
         if done.returncode:
-            self._answer = f"systemctl: {done.stderr.decode('utf-8', 'replace').strip() or done.returncode}"
+            self.answer = f"systemctl: {done.stderr.decode('utf-8', 'replace').strip() or done.returncode}"
         else:
-            self._answer = parse_units(done.stdout)
+            self.answer = parse_units(done.stdout)
 
 
 def parse_units(raw: bytes) -> tuple[str, ...]:

@@ -78,7 +78,6 @@ class Looks:
         self._files = Procfs(root)
         self._before: dict[str, int] = {}
         self._at: float | None = None
-        self._diag = True
         self._table: Table | None = None
         self._table_until = 0.0
         self._missing: dict[str, str] = {}
@@ -175,12 +174,10 @@ class Looks:
         return self._table
 
     def _read_table_now(self, ports: range) -> Table:
-        if self._diag:
-            try:
-                return read_table(ports)
-            except OSError:
-                self._diag = False  # no inet_diag in this kernel, or not for us
-        return read_table_by_proc(self._files, ports)
+        try:
+            return read_table(ports)
+        except OSError:  # no inet_diag in this kernel, or not for us, or not at this moment
+            return read_table_by_proc(self._files, ports)
 
 
 def parse_usage(raw: bytes) -> dict[str, int]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def ask_beside_a_clock(prober: str, port: int, timeout_s: float = 1.0, **options
 
 
 @pytest.mark.parametrize(("prober", "options"), [("tls", {"verify": False}), ("http", {"scheme": "https", "verify": False})])
-def test_a_handshake_that_never_ends_holds_up_neither_the_deadline_nor_others(prober: str, options: dict[str, object]) -> None:
+def test_a_handshake_that_never_ends_holds_up_neither_the_deadline_nor_others(prober: str, options: dict[str, Any]) -> None:
     with flood(HELLO_REQUESTS * 8) as port:
         outcome, took, stood = ask_beside_a_clock(prober, port, **options)
     assert isinstance(outcome, Failure)

@@ -276,3 +276,27 @@ def test_missing_systemctl_is_a_reason_and_no_systemd_is_no_fault(tmp_path: Path
     assert not none.due()
     assert none.answer is None
     assert parse_units(b"\n  \n") == ()
+
+
+def test_systemctl_that_never_comes_back_leaves_the_rest_of_the_host_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PATIENCE_S", 0.2)
+    back = threading.Event()
+
+    class Hung(Units):
+        def ask(self) -> None:
+            super().ask()
+            back.wait(10)
+
+    async def look() -> list[object]:
+        async with host.open() as prober:
+            prober._units = Hung(("true",), running=str(tmp_path))
+            try:
+                return [await prober.ask(HERE, Options(processes=False)) for _ in range(2)]
+            finally:
+                back.set()
+
+    for sample in asyncio.run(look()):
+        assert isinstance(sample, HostSample)
+        assert sample.memory is not None
+        assert sample.failed_units is None
+        assert "has not come back" in sample.missing["units"]

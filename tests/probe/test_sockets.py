@@ -230,6 +230,23 @@ def test_kernel_without_inet_diag_is_read_by_proc(monkeypatch: pytest.MonkeyPatc
     assert sample.states["ESTABLISHED"] >= 4
 
 
+def test_one_refusal_of_the_kernel_does_not_cost_the_table_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([OSError(105, "No buffer space available"), Table({"LISTEN": 77}, 0, None)])
+
+    def read(ports: range) -> Table:
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(sockets, "read_table", read)
+    looks = Looks()
+    assert looks.look(Options()).states.get("LISTEN") != 77
+    looks._table_until = 0.0
+    assert looks.look(Options()).states == {"LISTEN": 77}
+    looks.close()
+
+
 @pytest.mark.parametrize(("cpu_s", "reads"), [(0.0, 3), (0.02, 1)])
 def test_table_that_takes_long_is_not_read_at_every_look(monkeypatch: pytest.MonkeyPatch, cpu_s: float, reads: int) -> None:
     count = 0
