@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from checks.assess import STALE_AFTER
 from checks.baseline import DAYS
@@ -33,6 +34,7 @@ from reports.feeds.webhook import cloud_event, signature
 from reports.locale.text import texts
 from reports.render.json import case_data, check_json, finding_data, levels_data
 from reports.render.nagios import exit_code
+from reports.render.status import FeedTrouble, Maintenance, NotFresh, Status
 from reports.web.app import create_app
 from reports.web.guard import LEAST_TOKEN, Guard
 
@@ -180,6 +182,15 @@ def test_keys_of_a_check_are_in_the_handbook_and_no_other() -> None:
     top = list(json.loads(check_json("t", "tcp", seen, [found], said)))
     outcomes = first_cells(generate.table("outcomes"))
     assert written == [*top, *finding_data(found, said), *levels_data(levels), *outcomes]
+
+
+def test_keys_of_the_status_and_of_the_list_of_checks_are_in_the_handbook_and_no_other() -> None:
+    assert first_cells(section("Status")) == list(Status.__struct_fields__)
+    for form, key in ((NotFresh, "stale"), (FeedTrouble, "feeds"), (Maintenance, "maintenance")):
+        row = next(line for line in section("Status").splitlines() if line.startswith(f"| `{key}`"))
+        assert re.findall(r"`(\w+)`", row) == [key, *form.__struct_fields__]
+    listed = CliRunner().invoke(firstline, ["checks", "icmp", "--format", "json"])
+    assert first_cells(section("List of checks")) == list(json.loads(listed.stdout)[0])
 
 
 def test_keys_of_a_case_and_of_an_event_are_in_the_handbook_and_no_other() -> None:
