@@ -16,8 +16,11 @@ def phase(job: Job) -> float:
 
 def next_due(job: Job, after: float) -> float:
     """Return the first moment later than `after` at which the job is due; moments are phase + k · period."""
-    start = phase(job)
-    return start + ((after - start) // job.every_s + 1) * job.every_s
+    return _next(phase(job), job.every_s, after)
+
+
+def _next(start: float, every_s: float, after: float) -> float:
+    return start + ((after - start) // every_s + 1) * every_s
 
 
 class Timetable:
@@ -32,13 +35,15 @@ class Timetable:
         self.overruns = 0
         self._heap: list[tuple[float, JobKey]] = []
         self._due: dict[JobKey, float] = {}
+        self._phases: dict[JobKey, float] = {}  # hashed once, not after each measurement
         for job in jobs:
             if job.key in self.jobs:
                 raise ValueError(f"two jobs with the key {job.key}")
             self.jobs[job.key] = job
-            share = phase(job) / job.every_s
-            soon = now + share * first_within_s if first_within_s is not None else next_due(job, now)
-            self._push(job.key, min(soon, next_due(job, now)))
+            start = self._phases[job.key] = phase(job)
+            regular = _next(start, job.every_s, now)
+            soon = now + start / job.every_s * first_within_s if first_within_s is not None else regular
+            self._push(job.key, min(soon, regular))
 
     def _push(self, key: JobKey, at: float) -> None:
         self._due[key] = at
@@ -61,12 +66,17 @@ class Timetable:
 
     def done(self, job: Job, started: float, now: float, again_in_s: float | None = None) -> None:
         """Put a job that ended at `now` back: at its next regular moment, or sooner when it is to be repeated."""
-        if self.jobs.get(job.key) is not job:
+        key, every_s = job.key, job.every_s
+        if self.jobs.get(key) is not job:
             return  # the configuration changed while it ran
-        regular = next_due(job, now)
-        self.overruns += max(0, round((regular - next_due(job, started)) / job.every_s))
-        soon = now + again_in_s if again_in_s is not None else regular
-        self._push(job.key, min(soon, regular))
+        start = self._phases[key]
+        regular = _next(start, every_s, now)
+        missed = (regular - _next(start, every_s, started)) / every_s
+        if missed >= 0.5:  # a period or more; less is the rounding of floats
+            self.overruns += round(missed)
+        if again_in_s is not None and now + again_in_s < regular:
+            regular = now + again_in_s
+        self._push(key, regular)
 
     def hasten(self, key: JobKey, at: float) -> None:
         """Make a job due at `at` if that is sooner than planned; a running or unknown one is left alone."""

@@ -27,6 +27,7 @@ class Usual:
         self.baselines: dict[Key, Baseline] = {}
         self.dropped = 0
         self._hour: datetime | None = None
+        self._hour_ends = datetime.max.replace(tzinfo=UTC)
         self._values: dict[Key, array[float]] = {}
         self._full: list[tuple[datetime, dict[Key, array[float]]]] = []
 
@@ -37,20 +38,23 @@ class Usual:
 
     def add(self, at: datetime, values: Iterable[tuple[Key, float]]) -> None:
         """Take the readings of one observation."""
-        hour = at.replace(minute=0, second=0, microsecond=0)
-        if hour != self._hour:
-            if self._hour is not None and self._values:
-                self._full.append((self._hour, self._values))
-            self._hour, self._values = hour, {}
+        if self._hour is None or not self._hour <= at < self._hour_ends:  # two comparisons; making the hour of each reading cost more
+            self._begin(at.replace(minute=0, second=0, microsecond=0))
+        series = self._values
         for key, value in values:
-            kept = self._values.get(key)
+            kept = series.get(key)
             if kept is None:
-                if len(self._values) >= MOST_SERIES:
+                if len(series) >= MOST_SERIES:
                     self.dropped += 1
                     continue
-                kept = self._values[key] = array("f")
+                kept = series[key] = array("f")
             if len(kept) < MOST_READINGS:
                 kept.append(value)
+
+    def _begin(self, hour: datetime) -> None:
+        if self._hour is not None and self._values:
+            self._full.append((self._hour, self._values))
+        self._hour, self._hour_ends, self._values = hour, hour + timedelta(hours=1), {}
 
     async def close_hours(self) -> list[Hour]:
         """Return the summaries of the hours that ended since the last call, made in slices so that nothing waits for them."""

@@ -31,6 +31,8 @@ STALE_SWEEP_S = 10.0
 SLICE = 200  # jobs looked at before the loop is given back
 SECOND_LOOK_S = 1.0
 
+_NOTHING = Memory()
+
 
 class Tally(msgspec.Struct):
     """Counted since the start, for the metrics."""
@@ -46,13 +48,15 @@ class Watch:
         self, settings: Settings, runner: Runner, usual: Usual, now: Callable[[], datetime], on_change: Callable[[], None]
     ) -> None:
         self._runner, self._usual, self._now, self._on_change = runner, usual, now, on_change
-        self._poke = asyncio.Event()
+        self._asleep: asyncio.Future[None] | None = None
+        self._wake_at = 0.0
         self._started: dict[JobKey, float] = {}
         self.memories: dict[JobKey, Memory] = {}
         self.latest: dict[JobKey, tuple[Finding, ...]] = {}
         self.moved: dict[Key, Track] = {}
         self.forgotten: set[Key] = set()
         self.tally = Tally()
+        self._scene = Scene()
         self._turned = self._now_s()
         self.apply(settings)
 
@@ -77,7 +81,7 @@ class Watch:
         self.latest = {key: found for key, found in self.latest.items() if key in self.rules}
         if tracks:
             self._take_up(tracks)
-        self._poke.set()
+        self._wake()
 
     def _take_up(self, tracks: Mapping[Key, Track]) -> None:
         for job in self.settings.jobs:
@@ -90,58 +94,88 @@ class Watch:
         """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            self._turned = loop.time()
-            self._poke.clear()
+            self._turned = now = loop.time()
             at = self.timetable.next_at()
-            if at is None or at > loop.time():
-                wait_s = TICK_S if at is None else max(TICK_S, at - loop.time())
-                try:
-                    async with asyncio.timeout(min(wait_s, STALE_SWEEP_S)):
-                        await self._poke.wait()
-                except TimeoutError:
-                    pass
+            if at is None or at > now:
+                latest = now + STALE_SWEEP_S
+                await self._sleep_until(latest if at is None else min(max(at, now + TICK_S), latest))
             due = self.timetable.take(loop.time())
             if due:
                 started = loop.time()
-                self._started.update((job.key, started) for job in due)
+                for job in due:
+                    self._started[job.key] = started
                 self._runner.start(due, self._deliver)
 
+    async def _sleep_until(self, at: float) -> None:
+        """Sleep until then, or until `_rouse`: a bare timer and future, a third of what asyncio.timeout around an Event costs each tick."""
+        loop = asyncio.get_running_loop()
+        self._asleep = loop.create_future()
+        self._wake_at = at
+        timer = loop.call_at(at, self._wake)
+        try:
+            await self._asleep
+        finally:
+            timer.cancel()
+            self._asleep = None
+
+    def _wake(self) -> None:
+        if self._asleep is not None and not self._asleep.done():
+            self._asleep.set_result(None)
+
+    def _rouse(self) -> None:
+        """Wake the measuring loop when something is due before it would wake by itself: most deliveries leave it asleep."""
+        at = self.timetable.next_at()
+        if self._asleep is not None and at is not None and at < self._wake_at:
+            self._wake()
+
+    def hasten(self, keys: Iterable[JobKey]) -> None:
+        """Measure these now instead of at their next regular moment; those under way are left alone."""
+        now = self._now_s()
+        for key in keys:
+            self.timetable.hasten(key, now)
+        self._rouse()
+
     def _deliver(self, results: list[tuple[Job, Observation]]) -> None:
-        changed = False
+        changed, now = False, self._now_s()
         for job, seen in results:
             try:
-                changed |= self._take(job, seen)
+                changed |= self._take(job, seen, now)
             except Exception:  # a judgement that raises must cost its own check only
                 log.exception("judging %s of %s raised", job.prober, job.node.name)
-                self.timetable.done(job, self._now_s(), self._now_s())
+                self.timetable.done(job, now, now)
         if changed:
             self._on_change()
-        self._poke.set()
+        self._rouse()
 
     @staticmethod
     def _now_s() -> float:
         return asyncio.get_running_loop().time()
 
-    def _take(self, job: Job, seen: Observation) -> bool:
+    def _take(self, job: Job, seen: Observation, now: float) -> bool:
         """Judge one observation; return whether something is believed now that was not before."""
-        key, now = job.key, self._now_s()
+        key = job.key
+        started = self._started.pop(key, now)
         rules = self.rules.get(key)
         if rules is None:
             return False  # no longer configured
         self.eyes.look(job, seen)
-        first = key not in self.memories
-        scene = Scene(self.eyes.sight, self._usual.baselines)
-        old = self.memories.get(key) or Memory()
-        memory, result = assess(seen, old, rules, scene)
+        old = self.memories.get(key)
+        memory, result = assess(seen, old or _NOTHING, rules, self._present())
         self.memories[key], self.latest[key] = memory, result.findings
         self._note(job, seen, result)
         soon = REPEAT_S if result.repeat else None
-        if first and getattr(seen.outcome, "over_s", 0.0) is None:
+        if old is None and getattr(seen.outcome, "over_s", 0.0) is None:
             soon = SECOND_LOOK_S  # rates need two looks
-        self.timetable.done(job, self._started.pop(key, now), now, soon)
+        self.timetable.done(job, started, now, soon)
         if result.repeat:
             self._look_at_ourselves(rules, now)
-        return _matters(result, old)
+        return bool(result.changes or result.moved or result.forgotten) and _matters(result, old or _NOTHING)
+
+    def _present(self) -> Scene:
+        """Return what holds for all jobs now; made anew only when it changed, which between two observations it hardly ever does."""
+        if self._scene.sight is not self.eyes.sight or self._scene.baselines is not self._usual.baselines:
+            self._scene = Scene(self.eyes.sight, self._usual.baselines)
+        return self._scene
 
     def _look_at_ourselves(self, rules: Rules, now: float) -> None:
         """Before something bad is believed of another, the agent's own interface and gateway are measured freshly."""
@@ -155,9 +189,9 @@ class Watch:
                 self.timetable.hasten(key, now)
 
     def _note(self, job: Job, seen: Observation, result: Assessment) -> None:
-        kind = seen.outcome.kind.value if isinstance(seen.outcome, Failure) else "sample"
-        self.tally.observations[job.prober, kind] += 1
-        self.tally.seconds[job.prober] = self.tally.seconds.get(job.prober, 0.0) + seen.took_ms / 1000
+        prober, tally = job.prober, self.tally
+        tally.observations[prober, seen.outcome.kind.value if isinstance(seen.outcome, Failure) else "sample"] += 1
+        tally.seconds[prober] = tally.seconds.get(prober, 0.0) + seen.took_ms / 1000
         if result.values:
             self._usual.add(seen.at, result.values)
         for track in result.moved:
