@@ -3,6 +3,17 @@
 from probe.resolve import literal_family
 
 
+def is_host(text: str) -> bool:
+    """Tell whether a text can be the name or the address of a host, alone: no URL, no port, no label that IDNA (RFC 3490) can't say."""
+    if literal_family(text):
+        return True
+    try:
+        text.encode("idna")
+    except UnicodeError:
+        return False
+    return bool(text) and not any(c.isspace() or not c.isprintable() or c in "/@?#[]:" for c in text)
+
+
 def read_address_and_port(text: str, default: int | None = None) -> tuple[str, int]:
     """Read `host:port`, `192.0.2.1:port`, `[2001:db8::1]:port`; without `default` the port must be there. ValueError: what, where, cure."""
     cure = "write host:port, 192.0.2.1:port or [2001:db8::1]:port"
@@ -16,7 +27,7 @@ def read_address_and_port(text: str, default: int | None = None) -> tuple[str, i
         if text.count(":") > 1:
             raise ValueError(f"{text!r}: an IPv6 address with a port needs brackets; {cure}")
         host, _, port = text.partition(":")
-    if not host or any(c.isspace() or c in "/@?#[]" for c in host):
+    if not is_host(host):
         raise ValueError(f"{text!r}: {host!r} is no host; {cure}")
     if not port:
         if default is None:

@@ -19,8 +19,8 @@ from probe.inventory import Node
 from probe.observation.failure import Failure, Kind
 from probe.observation.http import HttpSample
 from probe.observation.observation import Outcome
-from probe.probers.tls import NO_TRUST, reading_context, verifying_context, words
-from probe.resolve import literal_family
+from probe.probers.tls import NO_TRUST, TrustStores, reading_context, words
+from probe.target import is_host
 
 MOST_BODY = 1 << 20
 _RANGES = re.compile(r"[1-5]\d\d(?:-[1-5]\d\d)?(?:,[1-5]\d\d(?:-[1-5]\d\d)?)*", re.ASCII)
@@ -52,7 +52,7 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Refuse what could not be asked; ValueError."""
         if not _RANGES.fullmatch(self.expect_status):
             raise ValueError(f"expect_status: {self.expect_status!r} is no list of status codes; write 200, 200-399 or 200,401")
-        if any(not c.isprintable() or c.isspace() or c in "/@?#" for c in self.host):
+        if self.host and not is_host(self.host):
             raise ValueError(f"host: {self.host!r} is no host name; write www.example.org, without scheme, port and path")
         for name, value in self.headers.items():
             if not _FIELD.fullmatch(name) or not value.isprintable() or not value.isascii():
@@ -95,10 +95,11 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class HttpProber:
-    """Keeps the TLS contexts, which take long to build."""
+    """Keeps the trust stores."""
 
     def __init__(self) -> None:
-        self.contexts: dict[tuple[bool, str], ssl.SSLContext] = {}
+        self.trust = TrustStores(check_hostname=True)
+        self.reader = reading_context()
 
     async def ask(self, node: Node, options: Options) -> Outcome:
         """Return the answer to the last request that was made, and the phases of that one; `total_ms` spans them all."""
@@ -155,18 +156,10 @@ class HttpProber:
 
     def context(self, options: Options) -> ssl.SSLContext:
         """Return the TLS context for these options; DialError when none can be made."""
-        key = (options.verify, options.ca_file)
-        known = self.contexts.get(key)
-        if known is None:
-            try:
-                known = verifying_context(options.ca_file) if options.verify else reading_context()
-            except OSError as why:
-                raise DialError(Failure(Kind.BROKEN, f"ca_file {options.ca_file}: {words(why)}")) from None
-            if known is None:
-                raise DialError(Failure(Kind.BROKEN, f"{NO_TRUST}; install them, or set verify = false"))
-            known.check_hostname = options.verify
-            self.contexts[key] = known
-        return known
+        context = self.trust.context(options.ca_file) if options.verify else self.reader
+        if context is None:
+            raise DialError(Failure(Kind.BROKEN, f"{NO_TRUST}; install them, or set verify = false"))
+        return context
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -270,7 +263,7 @@ def read_target(text: str) -> tuple[str, dict[str, Any]]:
         raise ValueError("the URL holds a user name or password, which would be shown in listings and logs; leave out what is before the @")
     if parts.scheme not in {"http", "https"}:
         raise ValueError(f"{text!r}: {parts.scheme!r} is not asked; {cure}")
-    if not host or (":" in host and not literal_family(host)) or any(c.isspace() for c in host):
+    if not host or not is_host(host):
         raise ValueError(f"{text!r}: the host is missing or none; {cure}")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not all("!" <= c <= "~" for c in path):

@@ -21,7 +21,7 @@ from probe.observation.observation import Outcome
 from probe.observation.tls import CertificateSample, TlsSample
 from probe.resolve import literal_family
 from probe.starttls import NoTlsError, ask_for_tls
-from probe.target import read_address_and_port
+from probe.target import is_host, read_address_and_port
 
 NO_TRUST = "this host trusts no CA (Debian: ca-certificates)"
 
@@ -42,6 +42,11 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
         Literal["any", "ipv4", "ipv6"], Meta(description="which addresses of a name to use; the first of them is measured")
     ] = "any"
 
+    def __post_init__(self) -> None:
+        """Refuse what could not be asked; ValueError."""
+        if self.server_name and not is_host(self.server_name):
+            raise ValueError(f"server_name: {self.server_name!r} is no host name; write www.example.org, without scheme, port and path")
+
     @property
     def item(self) -> str:
         """The port, and the name asked for when it is not the node's own."""
@@ -57,11 +62,33 @@ class Shown(msgspec.Struct, frozen=True):
     handshake_ms: float
 
 
+class TrustStores:
+    """Keeps contexts that verify, which take long to load. One whose CAs have changed on disk is loaded anew."""
+
+    def __init__(self, check_hostname: bool) -> None:
+        self._check_hostname = check_hostname
+        self._known: dict[str, tuple[float, ssl.SSLContext | None]] = {}
+
+    def context(self, ca_file: str) -> ssl.SSLContext | None:
+        """Return a context that verifies, None when this host has no trust store; DialError when `ca_file` can't be used."""
+        try:
+            stamp = os.stat(ca_file or ssl.get_default_verify_paths().capath or "/").st_mtime
+            known = self._known.get(ca_file)
+            if known is None or known[0] != stamp:
+                made = verifying_context(ca_file)
+                if made:
+                    made.check_hostname = self._check_hostname
+                known = self._known[ca_file] = (stamp, made)
+        except OSError as why:  # ssl.SSLError is one
+            raise DialError(Failure(Kind.BROKEN, f"ca_file {ca_file}: {words(why)}")) from None
+        return known[1]
+
+
 class TlsProber:
-    """Keeps the trust stores, which take long to load. One changed on disk is read anew."""
+    """Keeps the trust stores."""
 
     def __init__(self) -> None:
-        self.contexts: dict[str, tuple[float, ssl.SSLContext | None]] = {}
+        self.trust = TrustStores(check_hostname=False)
         self.reader = reading_context()
 
     async def ask(self, node: Node, options: Options) -> Outcome:
@@ -69,7 +96,7 @@ class TlsProber:
         try:
             address = address_of(node)
             name = options.server_name or ("" if literal_family(address) else address.removesuffix("."))
-            trusting = self.trusting(options.ca_file) if options.verify else None
+            trusting = self.trust.context(options.ca_file) if options.verify else None
             verified, problem = None, "" if trusting or not options.verify else NO_TRUST
             to = await dial(address, options.port, FAMILIES[options.family])
             if trusting:
@@ -103,17 +130,6 @@ class TlsProber:
             matches(name, shown.chain[0].names) if name and shown.chain else None,
             problem,
         )
-
-    def trusting(self, ca_file: str) -> ssl.SSLContext | None:
-        """Return a context that verifies, None when this host has no trust store; DialError when `ca_file` can't be used."""
-        try:
-            stamp = os.stat(ca_file or ssl.get_default_verify_paths().capath or "/").st_mtime
-            known = self.contexts.get(ca_file)
-            if known is None or known[0] != stamp:
-                known = self.contexts[ca_file] = (stamp, verifying_context(ca_file))
-        except OSError as why:  # ssl.SSLError is one
-            raise DialError(Failure(Kind.BROKEN, f"ca_file {ca_file}: {words(why)}")) from None
-        return known[1]
 
 
 def verifying_context(ca_file: str) -> ssl.SSLContext | None:
@@ -204,6 +220,7 @@ def moment(text: str) -> datetime:
 
 def matches(name: str, names: tuple[str, ...]) -> bool:
     """Tell whether a certificate for `names` is valid for `name`: RFC 9525 6.3, a wildcard stands for the whole left-most label."""
+    names = tuple(one for one in names if len(one) <= 253)  # RFC 1035; what is longer would only fill memory
     if literal_family(name):
         return any(ipaddress.ip_address(name) == ipaddress.ip_address(one) for one in names if literal_family(one))
     wanted = name.removesuffix(".").lower()

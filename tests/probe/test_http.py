@@ -1,6 +1,7 @@
 """Asking real web servers, and such as misbehave in every way that a peer can; the reader of answers is fuzzed."""
 
 import asyncio
+import os
 import itertools
 import shutil
 import socket
@@ -527,10 +528,22 @@ def test_no_location_can_put_a_line_into_our_request(location: str) -> None:
 
 
 def test_a_host_that_trusts_no_ca_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "verifying_context", lambda ca_file: None)
+    monkeypatch.setattr("probe.probers.tls.verifying_context", lambda ca_file: None)
     seen = ask(9, scheme="https")
     assert isinstance(seen, Failure)
     assert seen.ours
+
+
+def test_a_changed_ca_file_is_read_anew_and_names_are_still_compared(certificate: Path, tmp_path: Path) -> None:
+    prober, file = http.HttpProber(), tmp_path / "ca.pem"
+    file.write_bytes(certificate.read_bytes())
+    options = http.Options(scheme="https", ca_file=str(file))
+    first = prober.context(options)
+    assert prober.context(options) is first
+    os.utime(file, (1, 1))
+    anew = prober.context(options)
+    assert anew is not first
+    assert anew.check_hostname
 
 
 def test_a_ca_file_that_is_missing_is_ours(tmp_path: Path) -> None:

@@ -225,11 +225,11 @@ def test_a_changed_ca_file_is_read_anew(tmp_path: Path) -> None:
     prober = tls.TlsProber()
     file = tmp_path / "ca.pem"
     file.write_bytes(ROOT.pem)
-    first = prober.trusting(str(file))
-    assert prober.trusting(str(file)) is first
+    first = prober.trust.context(str(file))
+    assert prober.trust.context(str(file)) is first
     file.write_bytes(STRANGER.pem)
     os.utime(file, (1, 1))
-    assert prober.trusting(str(file)) is not first
+    assert prober.trust.context(str(file)) is not first
 
 
 def meet(peer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], timeout_s: float = 3.0) -> Outcome:
@@ -392,3 +392,14 @@ def test_tls_target_is_read(text: str, read: tuple[str, int]) -> None:
 def test_the_name_asked_for_is_part_of_the_item() -> None:
     assert tls.Options().item == "443"
     assert tls.Options(server_name="a.test").item == "443 a.test"
+
+
+@pytest.mark.parametrize("name", [".example.org", "a..b", "x" * 64 + ".test", "a b", "a\0b", "https://a", "a:443", "\x9b2J.test"])
+def test_a_name_that_no_server_can_have_is_refused_before_it_is_asked_for(name: str) -> None:
+    with pytest.raises(ValueError, match="server_name"):
+        tls.Options(server_name=name)
+
+
+@pytest.mark.parametrize("name", ["", "a", "a.test.", "_sip.example.org", "münchen.example", "192.0.2.1", "2001:db8::1"])
+def test_a_name_that_a_server_can_have_is_taken(name: str) -> None:
+    assert tls.Options(server_name=name).server_name == name
