@@ -2,7 +2,7 @@
 
 import msgspec
 
-from checks.finding import State
+from checks.finding import State, base
 from checks.verdict import Area, CaseKind, Side, Urgency
 from probe.inventory import Customer, Node, Owner
 
@@ -94,7 +94,7 @@ EXPLAINED_BY = {finding: cause for cause in CAUSES for finding in cause.explains
 
 def default(check: str) -> Cause | None:
     """Return the cause to which a check points when nothing more exact is known; `.usual` and `.trend` point where their check does."""
-    return EXPLAINED_BY.get(check.removesuffix(".usual").removesuffix(".trend"))
+    return EXPLAINED_BY.get(base(check))
 
 
 def cause_of(check: str, said: str) -> Cause | None:

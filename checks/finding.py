@@ -80,6 +80,11 @@ class Check(msgspec.Struct, frozen=True):
     levels: Levels | None = None
 
 
+def base(check: str) -> str:
+    """Return the check of which this is the trend or the departure from the usual, else the check itself."""
+    return check.removesuffix(".usual").removesuffix(".trend")
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One judgement. It is known by (agent, node, check, item); `item` is the part of the node (a mount, a port), if any.
 

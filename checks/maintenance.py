@@ -1,23 +1,23 @@
 """Planned work: when alarming is withheld, for whom. Measuring goes on, and so does recovery."""
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from checks.assess import Standing
-from checks.finding import Message
-from probe.inventory import Inventory, Node
+from checks.finding import base
+from probe.inventory import Node
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LONGEST = timedelta(days=366)
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """Whom a window concerns: patterns ("web-*", "host/*") of node, check and site; an empty tuple means all of them."""
+    """Whom a window concerns: patterns ("web-*", "host/*") of node, check and site; an empty tuple means all of them.
+
+    A check is meant together with its trend and its departures from the usual.
+    """
 
     nodes: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Scope(msgspec.Struct, frozen=True):
         """Tell whether this check of this node is meant; a node without a site is at none."""
         return (
             _fits(node.name, self.nodes)
-            and _fits(check, self.checks)
+            and (_fits(check, self.checks) or _fits(base(check), self.checks))
             and (not self.sites or (node.site is not None and _fits(node.site, self.sites)))
         )
 
@@ -51,7 +51,8 @@ class Weekly(msgspec.Struct, frozen=True, tag="weekly"):
     """A window on these weekdays (none: every day) from the wall clock's `starts` until before its `ends` in `zone`.
 
     An end at or before the start is the next day's. Where the clocks change, the wall clock counts: from 01:00 to 05:00 are three hours in
-    one night and five in another; an hour that comes twice belongs to the window both times if it does once.
+    one night and five in another; an hour that comes twice belongs to the window both times if it does once. A time that the clock
+    leaves out comes as much later as the clock is put forward.
     """
 
     name: str
@@ -100,38 +101,16 @@ def is_open(window: Window, at: datetime) -> bool:
     return any(span is not None and span[0] <= now < span[1] for span in spans)
 
 
-def alarming(standing: Iterable[Standing], windows: Iterable[Window], at: datetime, inventory: Inventory) -> tuple[Standing, ...]:
-    """Return what may open or change a case now: what is believed bad and in no window's scope.
-
-    An open case is not touched by it: cases end by good tracks, which a window does not hide. What is still bad after the window is
-    returned then, with the time since which it has been.
-    """
-    open_now = tuple(window for window in windows if is_open(window, at))
-    if not open_now:
-        return tuple(standing)
-    return tuple(one for one in standing if not any(_meant(window.scope, one, inventory) for window in open_now))
-
-
-def shown(windows: Iterable[Window], at: datetime) -> tuple[Message, ...]:
-    """Return what to say of the windows that are open at this time."""
-    passing = (window for window in windows if not isinstance(window, Always))
-    return tuple(Message("maintenance.open", {"name": window.name}) for window in passing if is_open(window, at))
-
-
-def _meant(scope: Scope, one: Standing, inventory: Inventory) -> bool:
-    _, name, check, _ = one.track.key
-    return scope.concerns(inventory.nodes.get(name) or Node(name), check)
-
-
 def _span(window: Weekly, day: date) -> tuple[datetime, datetime] | None:
     """Return when the window of this local day starts and ends, in UTC; None when the day has none."""
     if window.days and WEEKDAYS[day.weekday()] not in window.days:
         return None
     last = day if window.ends > window.starts else day + timedelta(days=1)
-    zone: Any = ZoneInfo(window.zone)
+    zone = ZoneInfo(window.zone)
     start = datetime.combine(day, window.starts, zone)
-    end = datetime.combine(last, window.ends, zone).replace(fold=1)
-    return start.astimezone(UTC), end.astimezone(UTC)
+    end = datetime.combine(last, window.ends, zone)
+    # the later reading of an end that comes twice (fold=1) or never (fold=0): nobody is woken in the middle of announced work
+    return start.astimezone(UTC), max(end.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:

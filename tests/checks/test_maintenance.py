@@ -5,13 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.assess import Standing
-from checks.finding import Finding, Message, State
-from checks.history import Track
-from checks.maintenance import Once, Scope, Weekly, Window, alarming, covers, is_open, shown
-from probe.inventory import Inventory, Node
-from probe.observation.failure import Failure, Kind
-from probe.observation.observation import Observation
+from checks.maintenance import Once, Scope, Weekly, Window, covers, is_open
+from probe.inventory import Node
 
 WEB = Node("web-1", site="paris")
 NIGHT = Weekly("night", time(1), time(5), "Europe/Paris")
@@ -69,6 +64,21 @@ def test_an_hour_that_comes_twice_belongs_to_the_window_both_times() -> None:
     assert [is_open(window, when) for when in hours][9:] == [False] * 6
 
 
+@pytest.mark.parametrize(
+    ("starts", "ends", "opens", "closes"),
+    [
+        (time(1), time(2, 30), "2026-03-29T00:00Z", "2026-03-29T01:30Z"),
+        (time(2, 15), time(2, 45), "2026-03-29T01:15Z", "2026-03-29T01:45Z"),
+        (time(2, 30), time(4), "2026-03-29T01:30Z", "2026-03-29T02:00Z"),
+    ],
+)
+def test_a_wall_clock_time_that_never_comes_does_not_cut_a_window_short(starts: time, ends: time, opens: str, closes: str) -> None:
+    window = Weekly("w", starts, ends, "Europe/Paris", ("sunday",))
+    second = timedelta(seconds=1)
+    assert [is_open(window, when) for when in (at(opens) - second, at(opens))] == [False, True]
+    assert [is_open(window, when) for when in (at(closes) - second, at(closes))] == [True, False]
+
+
 def test_an_end_at_the_start_is_a_whole_day() -> None:
     whole = Weekly("w", time(0), time(0), "Asia/Shanghai", ("sunday",))
     assert is_open(whole, at("2026-02-28T16:00Z"))
@@ -88,27 +98,16 @@ def test_an_end_at_the_start_is_a_whole_day() -> None:
         (Scope(sites=("paris",)), WEB, "tcp/port", True),
         (Scope(sites=("par*",)), Node("x"), "tcp/port", False),
         (Scope(("web-1",), ("tcp/port",), ("lyon",)), WEB, "tcp/port", False),
+        (Scope(checks=("host/disk",)), WEB, "host/disk.trend", True),
+        (Scope(checks=("host/disk.trend",)), WEB, "host/disk.trend", True),
+        (Scope(checks=("host/disk.trend",)), WEB, "host/disk", False),
+        (Scope(checks=("icmp/latency",)), WEB, "icmp/latency.usual", True),
     ],
 )
 def test_whom_a_window_concerns(scope: Scope, node: Node, check: str, meant: bool) -> None:
     window = msgspec.structs.replace(ONCE, scope=scope)
     assert covers(window, at("2026-03-01T09:00Z"), node, check) is meant
     assert not covers(window, at("2026-03-01T11:00Z"), node, check)
-
-
-def standing(node: str) -> Standing:
-    seen = Observation("agent", node, "tcp", at("2026-03-01T08:30Z"), 1.0, Failure(Kind.TIMEOUT))
-    finding = Finding("tcp/port", seen, State.CRITICAL, Message("x"))
-    return Standing(finding, Track(finding.key, State.CRITICAL, State.CRITICAL))
-
-
-def test_alarming_is_withheld_for_those_meant_and_only_while_the_window_is_open() -> None:
-    inventory = Inventory("here", {"web-1": WEB})
-    window = msgspec.structs.replace(ONCE, scope=Scope(sites=("paris",)))
-    both = (standing("web-1"), standing("elsewhere"))
-    assert alarming(both, [window], at("2026-03-01T09:00Z"), inventory) == both[1:]
-    assert alarming(both, [window], at("2026-03-01T10:00Z"), inventory) == both
-    assert [message.values for message in shown([window, NIGHT], at("2026-03-01T09:00Z"))] == [{"name": "move"}]
 
 
 @pytest.mark.parametrize(
