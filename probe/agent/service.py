@@ -215,7 +215,7 @@ class Service:
         except SettingsError as why:
             for problem in why.problems:
                 log.error("%s", problem)
-            log.error("%d problems; the old configuration stays in force", len(why.problems))
+            log.error("the old configuration stays in force: problems in the new one: %d", len(why.problems))
             return list(why.problems)
         except ValueError as why:
             log.error("%s; the old configuration stays in force", why)

@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 10.0
+EXCHANGE_S = 300.0  # longer than any measurement on request, for readers who never read
 MOST_CONNECTIONS = 128
 STOP_S = 2.0
 SOCKET_MODE = 0o660
@@ -39,7 +40,10 @@ def tcp_socket(host: str, port: int) -> socket.socket:
         listener.listen(MOST_CONNECTIONS)
     except OSError as why:
         listener.close()
-        raise OSError(why.errno, f"can't listen on {host}:{port}: {os.strerror(why.errno or 0)}") from why
+        cures = {errno.EADDRINUSE: "end what listens there, or ", errno.EADDRNOTAVAIL: "`ip addr` shows which addresses are here; "}
+        cure = cures.get(why.errno or 0, "") + "choose another `listen` in [agent]"
+        reason = f"can't listen on {host}:{port}: {os.strerror(why.errno or 0)}; {cure}"
+        raise OSError(why.errno, reason) from why
     listener.setblocking(False)
     return listener
 
@@ -148,21 +152,39 @@ class _Server(uvicorn.Server):
 
 
 class _Impatient(H11Protocol):
-    """Closes a connection that has sent no whole request head after HEAD_S, so that idle strangers can't fill the server."""
+    """Closes a connection whose next request head is not whole HEAD_S after its first byte (the first one: after the connection was made),
+    or whose exchange is not over after EXCHANGE_S, so that slow strangers can't fill the server.
+    """
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait."""
         super().connection_made(transport)
-        self._patience = self.loop.call_later(HEAD_S, self._give_up)
+        self._waits_for: Any = None
+        self._patience = self.loop.call_later(HEAD_S, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Wait for the head that begins with this, or for the exchange that begins with its end."""
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._wait(EXCHANGE_S)
+        elif self.cycle is not None and self.cycle.response_complete and self._waits_for is not self.cycle:
+            self._waits_for = self.cycle
+            self._wait(HEAD_S)
+
+    def on_response_complete(self) -> None:
+        """Leave the connection to the time that it may be idle."""
+        self._patience.cancel()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._patience.cancel()
         super().connection_lost(exc)
 
-    def _give_up(self) -> None:
-        if getattr(self, "cycle", None) is None:
-            self.transport.close()
+    def _wait(self, seconds: float) -> None:
+        self._patience.cancel()
+        self._patience = self.loop.call_later(seconds, self.transport.abort)
 
 
 def _make_room(path: str) -> None:
