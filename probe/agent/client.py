@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT_S = 30.0
-PLACES = ("/run/firstline/firstline.sock", ".firstline/firstline.sock")
+PLACES = ("/run/firstline/firstline.sock", ".firstline/firstline.sock", "/var/lib/firstline/firstline.sock")
+OWN = "firstline/firstline.sock"
+FILES = ("firstline.toml", "/etc/firstline/firstline.toml")
 
 
 class ServiceProblem(Exception):
@@ -26,19 +28,43 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def find_socket() -> Path | None:
-    """Return where a service listens: FIRSTLINE_SOCKET, the system's, or the one of `make run` here; None when nowhere."""
+def find_socket(config: str | None = None) -> Path | None:
+    """Return where a service listens: as FIRSTLINE_SOCKET or the configuration says, or a usual place; None: nowhere."""
     named = os.environ.get("FIRSTLINE_SOCKET")
     if named:
         return Path(named)
-    return next((path for path in map(Path, PLACES) if path.is_socket()), None)
+    places = [*_configured(config), *map(Path, PLACES), Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state") / OWN]
+    return next((place for place in (path.expanduser() for path in places) if _is_socket(place)), None)
 
 
-def ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def _configured(config: str | None) -> list[Path]:
+    """Return the socket that the configuration in force names; none when there is no configuration, or it can't be used."""
+    if config is None and not os.environ.get("FIRSTLINE_CONFIG") and not any(Path(file).exists() for file in FILES):
+        return []
+    from probe.agent.places import socket_path, state_folder
+    from probe.agent.settings.load import SettingsError, load
+
+    try:
+        settings = load(config, secrets=False)
+    except SettingsError:
+        return []
+    return [socket_path(settings, state_folder(settings))]
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return path.is_socket()
+    except OSError:
+        return False
+
+
+def ask(method: str, path: str, body: dict[str, Any] | None = None, config: str | None = None) -> Any:
     """Return the service's JSON answer; ServiceProblem when there is none or it is an error."""
-    place = find_socket()
+    place = find_socket(config)
     if place is None:
-        raise ServiceProblem("no service runs here; start one with `firstline run`, or name its socket with FIRSTLINE_SOCKET")
+        raise ServiceProblem(
+            "no service was found here; start one with `firstline run`, or say which: --config FILE, or FIRSTLINE_SOCKET=PATH"
+        )
     connection = _UnixConnection(place)
     try:
         payload = json.dumps(body).encode() if body is not None else None

@@ -22,7 +22,7 @@ class Desk:
 
     def __init__(self, config: str | None = None, state_dir: str | None = None) -> None:
         self._config, self._state_dir = config, state_dir
-        self._live = find_socket() is not None and state_dir is None
+        self._live = state_dir is None and find_socket(config) is not None
 
     def status(self) -> Status:
         """Return the status of the running service."""
@@ -56,10 +56,9 @@ class Desk:
             raise DeskProblem(f"case #{number} has no evidence")
         return bytes(stored)
 
-    @staticmethod
-    def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
-            return ask(method, path, body)
+            return ask(method, path, body, self._config)
         except ServiceProblem as why:
             raise DeskProblem(str(why)) from why
 

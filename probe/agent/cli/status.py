@@ -9,7 +9,8 @@ import click
 @click.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--language", type=click.Choice(["en", "zh"]), help="language of the answer")
-def status(form: str, language: str | None) -> None:
+@click.option("--config", "config_file", help="configuration file of the service")
+def status(form: str, language: str | None, config_file: str | None) -> None:
     """One screen: what is wrong now, what is not seen, what does not get out. Exit 0 without a case, 1 with one.
 
     \b
@@ -19,7 +20,7 @@ def status(form: str, language: str | None) -> None:
     from probe.agent.actions.desk import Desk, DeskProblem
 
     try:
-        found = Desk().status()
+        found = Desk(config_file).status()
     except DeskProblem as why:
         raise click.ClickException(str(why)) from why
     if form == "json":
