@@ -72,6 +72,7 @@ class Line:
     def __init__(self, family: int, address: str, port: int):
         self.loop = asyncio.get_running_loop()
         self.waiting: dict[int, asyncio.Future[bytes]] = {}
+        self.doubtful = False  # an answer did not come: perhaps our address or route has changed, which a connected socket never sees
         self.sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             if family == socket.AF_INET6:
@@ -143,6 +144,9 @@ class Line:
         try:
             self.send(query)
             return await future
+        except BaseException:  # the deadline's cancelling is one
+            self.doubtful = True
+            raise
         finally:
             del self.waiting[ident]
             if future.done() and not future.cancelled():
@@ -199,6 +203,9 @@ class DnsProber:
         """Return the socket for this server, the one used last standing last; DialError when there can be none."""
         key = (address, port)
         line = self.lines.pop(key, None)
+        if line and line.doubtful and not line.waiting:
+            line.close()
+            line = None
         if line is None:
             try:
                 line = Line(family, address, port)
