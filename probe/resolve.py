@@ -13,7 +13,7 @@ from probe.observation.failure import Failure, Kind
 
 FOUND_S, MISSING_S = 30.0, 5.0  # how long an answer is believed; the system's resolver does not tell its TTL
 MOST_NAMES = 4096
-MOST_LOOKUPS = 16  # a dead resolver holds each of these threads for 10 s and more
+MOST_LOOKUPS = 32  # a dead resolver holds each of these threads for 10 s and more
 PATIENCE_S = 0.3  # after this, ask the resolver whether it lives; a living one answers from its cache within milliseconds
 LIVES_S = 0.5  # how long it may take to say so; it is asked twice, so that one lost packet is no dead resolver
 LIMIT_S = 2.5  # for a living resolver that is still busy with this name; well below a job's usual 5 s
@@ -81,7 +81,8 @@ class _Names:
         return found
 
     async def look_up(self, host: str, family: int) -> list[Address] | Failure:
-        call = asyncio.create_task(self.in_thread(host, family))
+        begun = asyncio.Event()
+        call = asyncio.create_task(self.in_thread(host, family, begun))
         found: list[Address] | Failure
         try:
             await asyncio.wait({call}, timeout=PATIENCE_S)
@@ -93,6 +94,8 @@ class _Names:
             else:
                 call.cancel()
                 found = await self.doubt(host, "no answer")
+                if not begun.is_set() and not found.ours:
+                    found = Failure(Kind.BROKEN, f"{host} was not looked up: {MOST_LOOKUPS} other names wait for their answers")
         except socket.gaierror as why:
             if why.errno in {socket.EAI_NONAME, socket.EAI_NODATA, getattr(socket, "EAI_ADDRFAMILY", -9)}:
                 self.answered = time.monotonic()
@@ -106,13 +109,14 @@ class _Names:
         self.remember((host, family), found)
         return found
 
-    async def in_thread(self, host: str, family: int) -> list[Address]:
+    async def in_thread(self, host: str, family: int, begun: asyncio.Event) -> list[Address]:
         """Look up in a daemon thread: one that hangs must not hold up the end of the program, as a thread pool's would."""
         loop = asyncio.get_running_loop()
         if self.slots is None or self.loop is not loop:
             self.slots, self.loop = asyncio.Semaphore(MOST_LOOKUPS), loop
         slots = self.slots
         await slots.acquire()
+        begun.set()
         answer: asyncio.Future[list[Address]] = loop.create_future()
 
         def tell(found: list[Address] | BaseException) -> None:

@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from probe import resolve
-from probe.observation.failure import Kind
+from probe.observation.failure import Failure, Kind
 from probe.resolve import Unresolved, literal_family, nameservers
 
 # In a network and mount namespace of its own: a resolver at 127.0.0.1:53 that knows what each name is there to show.
@@ -157,6 +158,32 @@ def test_our_own_error_in_looking_up_is_ours(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(Unresolved) as why:
         asyncio.run(resolve._Names().find("a.test", 0))
     assert why.value.failure.ours
+
+
+def test_a_name_that_waits_behind_hanging_ones_is_not_to_blame(monkeypatch: pytest.MonkeyPatch) -> None:
+    back = threading.Event()
+
+    async def lives(self: object) -> bool:
+        return True
+
+    async def run() -> list[Failure]:
+        names = resolve._Names()
+        hosts = ("hangs.test", "also.test", "good.test")
+        found = await asyncio.gather(*(names.find(host, 0) for host in hosts), return_exceptions=True)
+        return [why.failure for why in found if isinstance(why, Unresolved)]
+
+    monkeypatch.setattr(resolve, "MOST_LOOKUPS", 2)
+    monkeypatch.setattr(resolve, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(resolve, "LIMIT_S", 0.2)
+    monkeypatch.setattr(resolve._Names, "resolver_lives", lives)
+    monkeypatch.setattr(resolve, "getaddresses", lambda host, family: back.wait(10))
+    try:
+        hangs, also, good = asyncio.run(run())
+    finally:
+        back.set()
+    assert (hangs.kind, also.kind) == (Kind.UNRESOLVED, Kind.UNRESOLVED)
+    assert good.ours
+    assert "good.test was not looked up" in good.detail
 
 
 def test_nameservers_are_those_of_the_file_and_at_most_three(tmp_path: Path) -> None:
