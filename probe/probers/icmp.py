@@ -22,6 +22,7 @@ from probe.resolve import Unresolved, literal_family, resolve
 _MOST_KNOWN = 65_536  # addresses whose struct sockaddr is kept
 _AT_A_TIME = 512  # jobs prepared, and outcomes handed out, before others have their turn
 _NAMES_AT_A_TIME = 32
+_MAPPED = bytes(10) + b"\xff\xff"
 
 
 class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +35,11 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
     family: Annotated[
         Literal["any", "ipv4", "ipv6"], Meta(description="which addresses of a name to use; the first of them is measured")
     ] = "any"
+
+    @property
+    def longest_s(self) -> float:
+        """How long one burst may take: 5 s, or all of its echoes with the wait for the last, and a second for the name."""
+        return max(5.0, ((self.count - 1) * self.interval_ms + self.wait_ms) / 1e3 + 1.0)
 
 
 Manner = tuple[int, Options, float | None]
@@ -233,6 +239,8 @@ def _destination(family: int, text: str) -> Destination | Failure:
     """Return where to send; an address of many hosts is refused as ours (DENIED): one echo would be answered by many, or by none."""
     bare, _, zone = text.partition("%")
     packed = socket.inet_pton(family, bare)
+    if packed.startswith(_MAPPED):  # RFC 4291 2.5.5.2: the IPv4 host of this address, which no IPv6 packet reaches
+        family, packed = socket.AF_INET, packed[len(_MAPPED) :]
     many = is_for_many(family, packed)
     if many:
         return Failure(Kind.DENIED, f"{text} is {many}; an echo needs the address of one host")

@@ -258,6 +258,18 @@ def test_an_address_of_many_hosts_is_refused_as_ours(address: str) -> None:
     assert address in seen.detail
 
 
+def test_an_ipv4_address_in_ipv6_dress_is_asked_as_the_ipv4_host_that_it_is() -> None:
+    seen = ask("::ffff:127.0.0.1")
+    assert isinstance(seen, EchoSample)
+    assert (seen.address, seen.received) == ("::ffff:127.0.0.1", seen.sent)
+
+
+def test_a_long_burst_says_how_long_it_takes() -> None:
+    assert Options().longest_s == 5.0
+    assert Options(count=1000).longest_s == pytest.approx(11.99)
+    assert Options(wait_ms=60_000).longest_s > 60
+
+
 def test_a_name_that_is_none_and_a_node_without_address_are_told_apart() -> None:
     assert ask("127.0.0.1", Options(family="ipv6")) == Failure(Kind.UNRESOLVED, "127.0.0.1 is not an IPv6 address")
     assert isinstance(ask("no-such-host.invalid"), Failure)

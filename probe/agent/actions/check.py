@@ -14,7 +14,8 @@ from probe.job import Job
 from probe.observation.failure import Failure
 from probe.observation.observation import Observation
 from probe.probers import catalogue as probers
-from probe.run import Runner, observe
+from probe.probers.prober import BurstProber
+from probe.run import Runner, observe, observe_all
 
 if TYPE_CHECKING:  # a single check needs no settings, and must start fast
     from probe.agent.settings.settings import Settings
@@ -103,6 +104,10 @@ async def _look(runner: Runner, job: Job, now: Callable[[], datetime]) -> Observ
         prober = await runner.prober(job.prober)
     except OSError as why:
         return await observe(job, _Closed(why), now)
+    if isinstance(prober, BurstProber):  # it keeps its own time: of a burst that is cut short, what came counts
+        found: list[tuple[Job, Observation]] = []
+        await observe_all([job], prober, now, found.extend)
+        return found[0][1]
     return await observe(job, prober, now)
 
 
