@@ -10,6 +10,7 @@ from reports.locale.figures import clock, span
 from reports.locale.text import Texts, printable
 from reports.render.cases import case_lines
 from reports.render.columns import clip, join, table, wrap
+from reports.render.json import case_data, pretty
 
 _SHOWN_STALE = 10
 
@@ -84,6 +85,12 @@ def status_text(status: Status, texts: Texts, colour: bool = False, columns: int
         lines.append(" " + texts.text("status.left_out_title"))
         lines += [clip("   " + texts.say(one), columns) for one in status.left_out]
     return "\n".join(lines) + "\n"
+
+
+def status_json(status: Status, texts: Texts) -> str:
+    """Return the status as one JSON object, ending in a newline; a case has the keys of `case list --format json`, a message its text."""
+    said = {name: [texts.say(one) for one in getattr(status, name)] for name in ("problems", "left_out")}
+    return pretty({**msgspec.structs.asdict(status), **said, "cases": [case_data(case, texts) for case in status.cases]})
 
 
 def _first(status: Status, texts: Texts) -> str:

@@ -18,18 +18,19 @@ def status(form: str, language: str | None, config_file: str | None) -> None:
     watch -n 5 firstline status
     """
     from probe.agent.actions.desk import Desk, DeskProblem
+    from reports.locale.text import texts
 
+    said = texts(language)
     try:
         found = Desk(config_file).status()
     except DeskProblem as why:
         raise click.ClickException(str(why)) from why
     if form == "json":
-        from reports.render.json import pretty
+        from reports.render.status import status_json
 
-        click.echo(pretty(found), nl=False)
+        click.echo(status_json(found, said), nl=False)
     else:
-        from reports.locale.text import texts
         from reports.render.status import status_text
 
-        click.echo(status_text(found, texts(language), sys.stdout.isatty(), shutil.get_terminal_size().columns), nl=False)
+        click.echo(status_text(found, said, sys.stdout.isatty(), shutil.get_terminal_size().columns), nl=False)
     click.get_current_context().exit(1 if found.cases else 0)
