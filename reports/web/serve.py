@@ -15,7 +15,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 10.0
-EXCHANGE_S = 300.0  # longer than any measurement on request, for readers who never read
+EXCHANGE_S = 300.0  # longer than any measurement on request
+TAKEN_S = 60.0  # twice the time for which a connection may be idle
 MOST_CONNECTIONS = 128
 STOP_S = 2.0
 SOCKET_MODE = 0o660
@@ -152,30 +153,31 @@ class _Server(uvicorn.Server):
 
 
 class _Impatient(H11Protocol):
-    """Closes a connection whose next request head is not whole HEAD_S after its first byte (the first one: after the connection was made),
-    or whose exchange is not over after EXCHANGE_S, so that slow strangers can't fill the server.
+    """Ends a connection that is slow, so that strangers can't fill the server: a request head has HEAD_S from its first byte (the first
+    one from the connection on), its answer EXCHANGE_S, and what was answered is taken, or the next request begins, within TAKEN_S.
     """
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait."""
         super().connection_made(transport)
-        self._waits_for: Any = None
+        self._idle = False
         self._patience = self.loop.call_later(HEAD_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Wait for the head that begins with this, or for the exchange that begins with its end."""
-        before = self.cycle
+        """Wait for the end of the head that begins here, or for the answer to the one that ends here."""
+        before, idle = self.cycle, self._idle
         super().data_received(data)
         if self.cycle is not before:
             self._wait(EXCHANGE_S)
-        elif self.cycle is not None and self.cycle.response_complete and self._waits_for is not self.cycle:
-            self._waits_for = self.cycle
+        elif idle:
             self._wait(HEAD_S)
 
     def on_response_complete(self) -> None:
-        """Leave the connection to the time that it may be idle."""
-        self._patience.cancel()
+        """Wait until the answer is taken; a request that came behind the one before may begin at once."""
+        before = self.cycle
         super().on_response_complete()
+        self._wait(TAKEN_S if self.cycle is before else EXCHANGE_S)
+        self._idle = self.cycle is before
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
@@ -183,6 +185,7 @@ class _Impatient(H11Protocol):
         super().connection_lost(exc)
 
     def _wait(self, seconds: float) -> None:
+        self._idle = False
         self._patience.cancel()
         self._patience = self.loop.call_later(seconds, self.transport.abort)
 

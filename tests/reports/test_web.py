@@ -3,6 +3,7 @@ import gzip
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import stat
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -465,6 +466,60 @@ def test_a_connection_that_says_nothing_is_closed(service, monkeypatch):
     with running(listener, Guard(open=True), service), socket.create_connection(listener.getsockname(), timeout=10) as silent:
         silent.sendall(b"GET / HTTP/1.1\r\n")
         assert silent.recv(100) == b""
+
+
+def answered(connection: socket.socket) -> None:
+    got = b""
+    while not got.endswith(b"ok\n"):
+        got += connection.recv(4096)
+
+
+@pytest.mark.parametrize("behind", [b"G", b"GET / HTTP/1.1\r\nHost: localhost\r\nA: b"])
+def test_a_second_request_that_never_ends_is_closed_as_the_first_is(service, monkeypatch, behind):
+    monkeypatch.setattr(serve, "HEAD_S", 0.5)
+    listener = tcp_socket("127.0.0.1", 0)
+    with running(listener, Guard(open=True), service), socket.create_connection(listener.getsockname(), timeout=10) as slow:
+        slow.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answered(slow)
+        slow.sendall(behind)
+        assert slow.recv(100) == b""
+
+
+def test_a_connection_in_use_outlives_the_patience_for_a_head(service, monkeypatch):
+    monkeypatch.setattr(serve, "HEAD_S", 0.3)
+    listener = tcp_socket("127.0.0.1", 0)
+    with running(listener, Guard(open=True), service), socket.create_connection(listener.getsockname(), timeout=10) as steady:
+        for _ in range(4):
+            steady.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answered(steady)
+            assert not select.select([steady], [], [], 0.15)[0]
+
+
+@pytest.mark.parametrize("limit", ["EXCHANGE_S", "TAKEN_S"])
+def test_a_reader_who_never_reads_is_cut_off(monkeypatch, limit):
+    monkeypatch.setattr(serve, limit, 0.3)
+
+    async def main():
+        parts = 1 if limit == "TAKEN_S" else 40  # one part is handed to the kernel at once, of many each waits for the one before
+
+        async def app(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for left in reversed(range(parts)):
+                await send({"type": "http.response.body", "body": b"x" * (40_000_000 // parts), "more_body": left > 0})
+
+        listener = tcp_socket("127.0.0.1", 0)
+        async with serving(app, listener):
+            reader, writer = await asyncio.open_connection(*listener.getsockname(), limit=1000)
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await asyncio.sleep(0.8)
+            came = 0
+            with suppress(ConnectionError):
+                while part := await reader.read(1_000_000):
+                    came += len(part)
+            assert came < 40_000_000
+            writer.close()
+
+    asyncio.run(main())
 
 
 def test_the_socket_file_is_for_owner_and_group_only(tmp_path):
