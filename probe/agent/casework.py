@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -27,6 +27,7 @@ GATHER_S = 0.3  # changes that come together are looked at together
 LOOK_AGAIN_S = 30.0  # without any change: windows of maintenance end, a store comes back
 RETRY_S = 2.0
 SLICE = 50
+MOMENT = timedelta(microseconds=1)
 
 
 class Casework:
@@ -74,7 +75,8 @@ class Casework:
         diagnoses = [one for one in diagnoses if _identity(one) in known or not self._planned.covers(one, now)]
         keys = {key for case in self.open for key in case.keys}
         unwatched = watch.unwatched({key for key in keys if key[0] == watch.settings.agent.name})
-        steps = await asyncio.to_thread(plan, diagnoses, watch.tracks_of(keys, memories), self.open, now, unwatched)
+        tracks = self._dated(watch.tracks_of(keys, memories))
+        steps = await asyncio.to_thread(plan, diagnoses, tracks, self.open, now, unwatched)
         steps = await self._with_evidence(steps, {_identity(one): one for one in diagnoses}, memories)
         moved, gone = watch.take_moved()
         try:
@@ -98,6 +100,23 @@ class Casework:
             self._wake.set()
         if events:
             self._on_events()
+
+    def _dated(self, tracks: dict[Key, Track]) -> dict[Key, Track]:
+        """Return the tracks, those that are good by a measurement of this run dated after their case.
+
+        A track says since when it is good, and one that is older than the case may have been left behind by a crash. The clock may have
+        been set back since the case opened, though, and a track that was good all the time keeps its date: what was measured in this run
+        needs no date.
+        """
+        dated = dict(tracks)
+        for case in self.open:
+            for key in case.keys:
+                track = dated.get(key)
+                if track is None or track.bad or track.since is None or track.since > case.since:
+                    continue
+                if self._watch.good_now(key):
+                    dated[key] = msgspec.structs.replace(track, since=case.since + MOMENT)
+        return dated
 
     def _keep_tracks(self, moved: list[Track], gone: list[Key]) -> None:
         self._store.save_tracks(moved)

@@ -59,9 +59,12 @@ class Telling:
                 await asyncio.gather(pump, changed, return_exceptions=True)
 
     async def look(self) -> None:
-        """Keep the backlog's figures, until cancelled."""
+        """Keep the backlog's figures and see to it that nothing waits for a time that our clock has left again, until cancelled."""
         while True:
             try:
+                if await asyncio.to_thread(self._store.clock_set_back, self._now()):
+                    log.warning("our clock was set back: what waits to be told is due now")
+                    self.wake()
                 self.backlog = await asyncio.to_thread(self._store.backlog)
             except StoreError:
                 log.debug("no backlog while the store is away")

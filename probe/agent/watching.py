@@ -11,7 +11,7 @@ import msgspec
 
 from checks import catalogue as judges
 from checks.assess import Assessment, Memory, Rules, Scene, assess, stale
-from checks.finding import Finding, Key
+from checks.finding import Finding, Key, State
 from checks.history import Change, Track
 from probe.agent.eyes import Eyes
 from probe.agent.settings.settings import Settings
@@ -28,6 +28,7 @@ TICK_S = 0.1  # jobs that fall due within one tick start together, so that echoe
 FIRST_WITHIN_S = 5.0  # after a start every check comes once within this time, or within its period if that is shorter
 REPEAT_S = 1.5  # a bad reading that is not believed yet is repeated this soon
 STALE_SWEEP_S = 10.0
+CLOCK_STEP_S = 2.0  # a clock that gains or loses more than this between two sweeps was set, not steered
 SLICE = 200  # jobs looked at before the loop is given back
 SECOND_LOOK_S = 1.0
 
@@ -206,13 +207,16 @@ class Watch:
 
     async def sweep(self) -> None:
         """Look for checks that bring no observations any more, until cancelled: they become unknown, not good."""
+        ahead_s = self._now().timestamp() - self._now_s()
         while True:
             await asyncio.sleep(STALE_SWEEP_S)
             now, changed = self._now(), False
+            before_s, ahead_s = ahead_s, now.timestamp() - self._now_s()
+            stepped = abs(ahead_s - before_s) > CLOCK_STEP_S
             for number, job in enumerate(self.settings.jobs):
                 memory = self.memories.get(job.key)
-                if memory is not None and memory.last_at is not None and memory.last_at > now:
-                    # our clock was set back: the age of the reading can't be told, so it starts anew
+                if memory is not None and memory.last_at is not None and (stepped or memory.last_at > now):
+                    # our clock was set: the age of the reading can't be told, so it starts anew
                     self.memories[job.key] = msgspec.structs.replace(memory, last_at=now)
                     continue
                 gone = stale(memory, job.every_s, now) if memory is not None else None
@@ -236,6 +240,11 @@ class Watch:
                 if track is not None and track.key == key:
                     found[key] = track
         return found
+
+    def good_now(self, key: Key) -> bool:
+        """Tell whether the last observation of this run says that a key is good."""
+        found = (one for job in self.jobs_of(key[1]) for one in self.latest.get(job.key, ()) if one.key == key)
+        return any(one.state is State.OK for one in found)
 
     def unwatched(self, keys: Iterable[Key]) -> set[Key]:
         """Return those keys that no configured job can measure."""

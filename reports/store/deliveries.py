@@ -58,6 +58,20 @@ def settle(
     connection.execute(sa.update(tables.outbox).where(*this, _out.state == PENDING).values(values))
 
 
+def from_the_future(connection: sa.Connection, agent: str, now: datetime) -> bool:
+    """Tell whether something waits that was accepted later than now."""
+    return connection.execute(sa.select(sa.exists().where(*_later(agent, now)))).scalar_one()
+
+
+def bring_back(connection: sa.Connection, agent: str, now: datetime) -> int:
+    """Make that due now, as if it were accepted now; returns how many."""
+    return connection.execute(sa.update(tables.outbox).where(*_later(agent, now)).values(accepted_at=now, due_at=now)).rowcount
+
+
+def _later(agent: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_out.agent == agent, _out.state == PENDING, _out.accepted_at > now)
+
+
 def backlog(connection: sa.Connection, agent: str) -> list[Backlog]:
     """Return how far each feed is behind."""
     waits = _out.state == PENDING

@@ -108,8 +108,7 @@ class Store:
         if not steps:
             return []
         with self._write(self._durable) as connection:
-            tried = (accept.record(connection, step, now, self.agent, self.feeds) for step in steps)
-            return [event for event in tried if event is not None]
+            return accept.record(connection, steps, now, self.agent, self.feeds)
 
     def cases(self, open_only: bool = False, limit: int | None = None) -> list[Case]:
         """Return the cases, newest first; with `open_only` those that are uncleared or that a person still has to finish."""
@@ -213,6 +212,14 @@ class Store:
     def dead(self, one: Due, reason: str) -> None:
         """Note that a feed will never get this event; later events of the case go on."""
         self._settle(one, accept.DEAD, reason)
+
+    def clock_set_back(self, now: datetime) -> int:
+        """Make due what was accepted at a time still to come, as a clock that was set back leaves it, and say how many."""
+        with self._read() as connection:
+            if not deliveries.from_the_future(connection, self.agent, now):
+                return 0
+        with self._write(self._durable) as connection:
+            return deliveries.bring_back(connection, self.agent, now)
 
     def backlog(self) -> list[Backlog]:
         """Return how far each feed of this agent is behind, by name."""

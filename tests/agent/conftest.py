@@ -204,11 +204,11 @@ class Door:
 class MailSink:
     """A real SMTP server (aiosmtpd) that keeps what it was sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int | None = None) -> None:
         from aiosmtpd.controller import Controller
 
         self.messages: list[EmailMessage] = []
-        self.port = free_port()
+        self.port = port or free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
         self._controller.start()
 
@@ -219,7 +219,7 @@ class MailSink:
         return "250 OK"
 
     def close(self) -> None:
-        self._controller.stop()
+        self._controller.stop(no_assert=True)
 
 
 @pytest.fixture
