@@ -40,11 +40,11 @@ EMPTY = Trend()
 
 
 def grow(trend: Trend, at_s: float, value: float, full_at: float) -> Trend:
-    """Return the trend with one more point; a drop restarts it, a point too close to the last one changes nothing."""
+    """Return the trend with one more point; a drop or a clock set back restarts it, a point too close to the last one changes nothing."""
     if not trend.points:
         return Trend(((at_s, value),))
     last_at, last = trend.points[-1]
-    if last - value > RESET * abs(full_at):
+    if last - value > RESET * abs(full_at) or at_s < last_at - trend.spacing_s:
         return Trend(((at_s, value),))
     if at_s - last_at < trend.spacing_s:
         return trend

@@ -50,6 +50,13 @@ def test_hours_left_are_judged(per_hour: float, hours: float, state: State) -> N
     assert (found.check, found.item, found.state) == ("host/disk.trend", "/var", state)
 
 
+def test_a_trend_goes_on_after_a_clock_that_was_wrong_for_a_while() -> None:
+    rising = follow([0.5 + 0.002 * minute for minute in range(40)])
+    lost = grow(rising, 5e9, 0.581, 1.0)
+    found = reduce(lambda trend, minute: grow(trend, minute * 60.0, 0.5 + 0.002 * minute, 1.0), range(41, 100), lost)
+    assert until(found, 1.0) == pytest.approx(60 * (0.302 / 0.002), rel=0.05)
+
+
 def test_a_trend_needs_its_time_and_its_points() -> None:
     rising = [0.6 + 0.002 * minute for minute in range(60)]
     assert judge_trend(finding(0.66), follow(rising[:30])) is None
