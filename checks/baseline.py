@@ -1,14 +1,12 @@
 """What is usual at this hour of the day, and how far a reading is from it."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from statistics import median
 
 import msgspec
 
 from checks.finding import Finding, Levels, Message, State, Value
 
-DAYS = 14
 MIN_DAYS = 5  # our choice: below it one odd day would be half of what is usual
 MIN_READINGS = 60  # our choice: at one reading a minute an hour's worth
 K = 3.5  # Iglewicz & Hoaglin, How to Detect and Handle Outliers (1993): a modified z-score above 3.5 is a potential outlier
@@ -58,12 +56,6 @@ def combine(hours: Sequence[HourSummary]) -> Baseline | None:
     within = _weighted_median([(hour.mad, hour.count) for hour in hours])
     between = _weighted_median([(abs(hour.median - middle), hour.count) for hour in hours])
     return Baseline(middle, within + between, count, len(hours))
-
-
-def same_hour(summaries: Mapping[datetime, HourSummary], hour: datetime) -> Baseline | None:
-    """Return the baseline for `hour` (a UTC hour's start) from the summaries by hour start of the 14 days before it."""
-    days = (summaries.get(hour - timedelta(days=day)) for day in range(1, DAYS + 1))
-    return combine([summary for summary in days if summary is not None])
 
 
 def room(baseline: Baseline, unit: str) -> float:

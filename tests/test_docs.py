@@ -14,7 +14,6 @@ import pytest
 from click.testing import CliRunner
 
 from checks.assess import STALE_AFTER
-from checks.baseline import DAYS
 from checks.catalogue import JUDGES
 from checks.catalogue import load as judge_of
 from checks.causes import CAUSES, KEY_GRADES, MAIN_ROLES
@@ -35,6 +34,7 @@ from reports.locale.text import texts
 from reports.render.json import case_data, check_json, finding_data, levels_data
 from reports.render.nagios import exit_code
 from reports.render.status import FeedTrouble, Maintenance, NotFresh, Status
+from reports.store.baselines import DAYS_KEPT
 from reports.web.app import create_app
 from reports.web.guard import LEAST_TOKEN, Guard
 
@@ -232,7 +232,7 @@ def test_numbers_in_the_running_text_are_those_of_the_code() -> None:
         f"no data for {['', 'one', 'two', 'three'][STALE_AFTER]} periods",
         f"`hard_after` ({RULE.hard_after}) bad readings",
         f"`recover_after` ({RULE.recover_after}) good ones",
-        f"the last {DAYS} days",
+        f"the last {DAYS_KEPT} days",
         f"warning below {LEFT.warning:g} h, critical below {LEFT.critical:g} h",
     ):
         assert words in said

@@ -47,9 +47,10 @@ def drop_tracks(connection: sa.Connection, keys: Iterable[Key]) -> None:
 
 
 def save_hours(connection: sa.Connection, hours: list[Hour]) -> list[Key]:
-    """Write or replace these hours and drop those older than DAYS_KEPT before the newest; returns the keys beyond MAX_SERIES, not kept.
+    """Write or replace these hours; returns the keys beyond MAX_SERIES, not kept. ValueError for a median or MAD that is no number.
 
-    ValueError for a median or MAD that is no number.
+    Of the same agents all is dropped that is older than DAYS_KEPT before the newest of these hours, or DAYS_KEPT after it: such was
+    written while a clock was wrong, and would be the newest for years.
     """
     if odd := [one.key for one in hours if not (math.isfinite(one.median) and math.isfinite(one.mad))]:
         raise ValueError(f"no number for {odd[0]}")
@@ -63,25 +64,25 @@ def save_hours(connection: sa.Connection, hours: list[Hour]) -> list[Key]:
         put = insert(connection, tables.baseline_hour)
         new = {name: put.excluded[name] for name in ("count", "median", "mad")}
         connection.execute(put.on_conflict_do_update(index_elements=["hour", "series_id"], set_=new), rows)
-        _prune(connection)
+        _prune(connection, {one.key[0] for one in hours}, max(row["hour"] for row in rows))
     return sorted({one.key for one in hours} - ids.keys())
 
 
 def read_hours(connection: sa.Connection, hour_of_day: int, agent: str | None) -> list[Hour]:
     """Return the kept hours that begin at `hour_of_day` (UTC, 0 … 23), oldest first."""
-    newest = connection.execute(sa.select(sa.func.max(tables.baseline_hour.c.hour))).scalar()
+    row, names = tables.baseline_hour.c, tables.series.c
+    joined = tables.baseline_hour.join(tables.series, row.series_id == names.id)
+    whose = sa.true() if agent is None else names.agent == agent
+    newest = connection.execute(sa.select(row.hour).select_from(joined).where(whose).order_by(row.hour.desc()).limit(1)).scalar()
     if newest is None:
         return []
     wanted = [hour for hour in range(newest - DAYS_KEPT * 24 + 1, newest + 1) if hour % 24 == hour_of_day]
-    row, names = tables.baseline_hour.c, tables.series.c
     query = (
         sa.select(*(names[name] for name in _KEY), row.hour, row.count, row.median, row.mad)
-        .select_from(tables.baseline_hour.join(tables.series, row.series_id == names.id))
-        .where(row.hour.in_(wanted))
+        .select_from(joined)
+        .where(row.hour.in_(wanted), whose)
         .order_by(row.hour, row.series_id)
     )
-    if agent is not None:
-        query = query.where(names.agent == agent)
     return [Hour((a, n, q, i), _EPOCH + hour * _HOUR, *rest) for a, n, q, i, hour, *rest in connection.execute(query)]
 
 
@@ -102,11 +103,11 @@ def _known(connection: sa.Connection) -> dict[Key, int]:
     return {(a, n, q, i): number for number, a, n, q, i in connection.execute(query)}
 
 
-def _prune(connection: sa.Connection) -> None:
-    row = tables.baseline_hour.c
-    newest = connection.execute(sa.select(sa.func.max(row.hour))).scalar_one()
-    gone = connection.execute(sa.delete(tables.baseline_hour).where(row.hour <= newest - DAYS_KEPT * 24)).rowcount
-    if gone:
+def _prune(connection: sa.Connection, agents: set[str], newest: int) -> None:
+    row, kept = tables.baseline_hour.c, DAYS_KEPT * 24
+    theirs = row.series_id.in_(sa.select(tables.series.c.id).where(tables.series.c.agent.in_(sorted(agents))))
+    odd = (row.hour <= newest - kept) | (row.hour >= newest + kept)
+    if connection.execute(sa.delete(tables.baseline_hour).where(odd, theirs)).rowcount:
         used = sa.select(row.series_id).distinct()  # one pass over the hours, not one a series: others wait for this lock
         connection.execute(sa.delete(tables.series).where(tables.series.c.id.not_in(used)))
 

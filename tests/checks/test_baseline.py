@@ -1,5 +1,5 @@
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from statistics import median
 
 import pytest
@@ -16,7 +16,6 @@ from checks.baseline import (
     combine,
     departure,
     is_usual,
-    same_hour,
     summarise,
 )
 from checks.finding import Finding, Levels, Message, State
@@ -53,14 +52,6 @@ def test_one_wild_day_does_not_move_what_is_usual_and_days_that_differ_widen_it(
     mixed = combine([HourSummary(60, 10.0, 1.0)] * 3 + [HourSummary(60, 14.0, 1.0)] * 4)
     assert mixed == Baseline(14.0, 1.0, 420, 7)
     assert combine([HourSummary(60, value, 1.0) for value in (8.0, 9.0, 10.0, 11.0, 12.0)]) == Baseline(10.0, 2.0, 300, 5)
-
-
-def test_only_the_same_hour_of_the_fortnight_before_counts() -> None:
-    kept = {HOUR - timedelta(days=day): HourSummary(60, float(day), 0.0) for day in range(20)}
-    kept[HOUR - timedelta(hours=1)] = HourSummary(60, 999.0, 0.0)
-    found = same_hour(kept, HOUR)
-    assert found is not None
-    assert (found.days, found.count, found.median) == (14, 840, 7.0)
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,17 @@ def test_a_series_beyond_the_limit_is_an_error_that_says_so_and_the_others_are_k
     store.save_hours(hours[:2])
 
 
+def test_a_clock_that_was_wrong_for_an_hour_costs_its_own_agents_baselines_at_most(store: Store, making) -> None:
+    mine, theirs = ("pop-1", "n", "icmp/rtt", ""), ("pop-2", "n", "icmp/rtt", "")
+    store.save_hours([Hour(key, making.START + day * 24 * HOUR, 60, 1.0, 0.5) for key in (mine, theirs) for day in range(10)])
+    store.save_hours([Hour(mine, making.START + 9999 * 24 * HOUR, 60, 1.0, 0.5)])
+    assert len(store.hours(0, agent="pop-2")) == 10
+    again = [Hour(mine, making.START + day * 24 * HOUR, 60, 2.0, 0.5) for day in range(11, 14)]
+    for hour in again:
+        store.save_hours([hour])
+    assert store.hours(0, agent="pop-1") == again
+
+
 def test_a_series_without_hours_makes_room(store: Store, making, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "MAX_SERIES", 1)
     store.save_hours([Hour(("pop-1", "old", "icmp/rtt", ""), making.START, 1, 1.0, 0.0)])
