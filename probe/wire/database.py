@@ -26,7 +26,7 @@ class DatabaseOptions(Options, frozen=True, kw_only=True):
     user: Annotated[
         Annotated[str, Meta(min_length=1)] | None, Meta(description="user to log in as; without it only the greeting is measured")
     ] = None
-    password: Annotated[str | None, Meta(description="its password, by reference")] = None
+    password: Annotated[str | None, Meta(description="its password")] = None
     database: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description="database to open")] = None
     tls: Annotated[
         Literal["prefer", "require", "off"],

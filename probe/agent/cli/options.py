@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import click
 import msgspec
 
+from probe.probers.catalogue import SECRET_FIELDS
+
 
 def describe(options: type[msgspec.Struct]) -> list[tuple[str, Any, str, Any]]:
     """Return (field, plain type, description, default) of each field; the default is msgspec.NODEFAULT where it is required."""
@@ -35,10 +37,13 @@ def parameters(options: type[msgspec.Struct], given: frozenset[str] = frozenset(
     """Return a click option for every field; those that the target itself may give (`given`) are not required."""
     made: list[click.Parameter] = []
     for name, kind, text, default in describe(options):
+        if name in SECRET_FIELDS:  # never an argument itself: every user of the machine can read those
+            made.append(click.Option([f"--{name}-file", name], metavar="FILE", callback=_revealed, help=f"file with {text}; - asks for it"))
+            continue
         required = default is msgspec.NODEFAULT and name not in given
         flags = [f"--{name.replace('_', '-')}"]
         settings: dict[str, Any] = {"help": text, "required": required, "default": None}
-        if default not in (msgspec.NODEFAULT, None, "", ()):
+        if default not in (msgspec.NODEFAULT, None, "", (), {}):
             shown = default.value if isinstance(default, Enum) else default
             settings["help"] = f"{text}  [default: {shown}]" if kind is not bool else text
         if kind is bool:
@@ -56,6 +61,28 @@ def _click_type(kind: Any) -> dict[str, Any]:
         return {"type": click.Choice([str(word.value) for word in kind])}
     if get_origin(kind) in (tuple, list):
         return {"multiple": True, "type": str}
+    if get_origin(kind) is dict:
+        return {"multiple": True, "metavar": "NAME=VALUE", "callback": _pairs}
     if kind in (int, float):
         return {"type": kind}
     return {"type": str}
+
+
+def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
+    for pair in given:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", context, option)
+    return dict(pair.split("=", 1) for pair in given) or None
+
+
+def _revealed(context: click.Context, option: click.Parameter, file: str | None) -> str | None:
+    if file is None:
+        return None
+    if file == "-":
+        return str(click.prompt(str(option.name).capitalize(), hide_input=True, err=True))
+    from probe.agent.settings.secret import Secret, SecretError  # what needs no password must start fast
+
+    try:
+        return Secret("file", file).reveal()
+    except SecretError as why:
+        raise click.BadParameter(str(why), context, option) from why

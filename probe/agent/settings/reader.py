@@ -18,6 +18,7 @@ from probe.agent.settings.duration import read_duration, show_duration
 from probe.agent.settings.secret import Secret, SecretError
 from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.toml_lines import Path, spell
+from probe.probers.catalogue import SECRET_FIELDS
 
 Form = TypeVar("Form", bound=msgspec.Struct)
 Read = Callable[[Any, Document, Path], Any]
@@ -29,7 +30,6 @@ class _Bad:
 
 BAD = _Bad()
 HIDDEN = "(set)"
-SECRET_FIELDS = frozenset({"password", "token", "secret", "passphrase"})  # a text field of this name takes a reference
 SECRET_KINDS = ("file", "env", "credential")
 REFERENCE = 'put it in a file of its own and write { file = "…" }, { env = "…" } or { credential = "…" }'
 

@@ -11,8 +11,9 @@ from probe.agent.settings.duration import show_duration
 from probe.agent.settings.feeds import KINDS
 from probe.agent.settings.forms import CheckForm, FeedForm, MainForm, OnceForm, WeeklyForm
 from probe.agent.settings.jobs import options_of
-from probe.agent.settings.reader import SECRET_FIELDS, SECRET_KINDS
+from probe.agent.settings.reader import SECRET_KINDS
 from probe.probers import catalogue as probers
+from probe.probers.catalogue import SECRET_FIELDS
 from reports.feeds import catalogue as feeds
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -8,11 +8,12 @@ import msgspec
 from checks.finding import Levels
 from checks.maintenance import Always
 from probe.agent.settings.duration import show_duration
-from probe.agent.settings.reader import HIDDEN, SECRET_FIELDS
+from probe.agent.settings.reader import HIDDEN
 from probe.agent.settings.secret import Secret
 from probe.agent.settings.settings import Settings
 from probe.agent.settings.toml_text import write_table
 from probe.job import Job
+from probe.probers.catalogue import SECRET_FIELDS
 
 
 def show_settings(settings: Settings) -> str:
