@@ -25,7 +25,6 @@ from probe.probers.host_kernel import (
 )
 from probe.probers.host_processes import Processes, read_expected
 from probe.probers.host_units import Units
-from probe.probers.local import refusal
 from probe.probers.procfs import Procfs
 from probe.probers.worker import StuckError, Worker
 
@@ -69,10 +68,7 @@ class HostProber:
         self._sweeps: dict[str, Sweep] = {}
 
     async def ask(self, node: Node, options: Options) -> Outcome:
-        """Return a HostSample whose rates span the time since the look before at this node; REJECTED for another machine's address."""
-        refused = refusal("host", node)
-        if refused:
-            return refused
+        """Return a HostSample of this machine; its rates span the time since the look before under this node's name."""
         sweep = self._sweeps.get(node.name)
         if sweep is None:
             sweep = self._sweeps[node.name] = Sweep()

@@ -15,7 +15,6 @@ from probe.observation.interfaces import InterfaceSample, InterfacesSample
 from probe.observation.observation import Outcome
 from probe.probers.counters import difference, ratio
 from probe.probers.links import Addresses, Counters, Link, read_addresses, read_links
-from probe.probers.local import refusal
 from probe.probers.worker import StuckError, Worker
 
 NO_ADDRESSES = Addresses((), False)
@@ -50,10 +49,7 @@ class InterfacesProber:
         self._looks: dict[str, Looks] = {}
 
     async def ask(self, node: Node, options: Options) -> Outcome:
-        """Return an InterfacesSample whose rates span the time since the look before at this node; REJECTED for another machine."""
-        refused = refusal("interfaces", node)
-        if refused:
-            return refused
+        """Return an InterfacesSample of this machine; its rates span the time since the look before under this node's name."""
         looks = self._looks.setdefault(node.name, Looks())
         try:
             return await self._worker.run(lambda: looks.look(read_links(), read_addresses(), options.names, time.monotonic()))

@@ -13,7 +13,6 @@ from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Outcome
 from probe.observation.sockets import SocketsSample
 from probe.probers.counters import difference
-from probe.probers.local import refusal
 from probe.probers.procfs import Procfs
 from probe.probers.socket_table import Table, name_destination, read_table, read_table_by_proc
 from probe.probers.worker import StuckError, Worker
@@ -48,10 +47,7 @@ class SocketsProber:
         self._looks: dict[str, Looks] = {}
 
     async def ask(self, node: Node, options: Options) -> Outcome:
-        """Return a SocketsSample whose differences span the time since the look before; REJECTED for another machine's address."""
-        refused = refusal("sockets", node)
-        if refused:
-            return refused
+        """Return a SocketsSample of this machine; its differences span the time since the look before under this node's name."""
         looks = self._looks.setdefault(node.name, Looks())
         try:
             return await self._worker.run(lambda: looks.look(options))

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.inventory import Node
-from probe.observation.failure import Failure, Kind
 from probe.observation.interfaces import InterfaceSample, InterfacesSample
 from probe.probers import interfaces
 from probe.probers.interfaces import Looks, Options, grown, read_medium
@@ -82,16 +81,6 @@ def test_this_machine_has_its_loopback() -> None:
     assert not loopback.expected
     assert {one.name for one in sample.interfaces} == {name for _, name in socket.if_nameindex()}
     assert msgspec.json.decode(msgspec.json.encode(sample), type=InterfacesSample) == sample
-
-
-def test_another_machine_is_rejected() -> None:
-    async def ask() -> object:
-        async with interfaces.open() as prober:
-            return await prober.ask(Node("far", address="192.0.2.77"), Options())
-
-    outcome = asyncio.run(ask())
-    assert isinstance(outcome, Failure)
-    assert outcome.kind is Kind.REJECTED
 
 
 @pytest.mark.needs_root

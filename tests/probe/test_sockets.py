@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.inventory import Node
-from probe.observation.failure import Failure, Kind
 from probe.observation.sockets import SocketsSample
 from probe.probers import sockets
 from probe.probers.procfs import Procfs
@@ -94,16 +93,6 @@ def test_first_look_has_no_differences() -> None:
     looks.close()
     assert (sample.over_s, sample.out_segments_since, sample.listen_drops_since, sample.retransmission_ratio) == (None,) * 4
     assert (sample.states, sample.ephemeral_in_use) == ({}, None)
-
-
-def test_another_machine_is_rejected() -> None:
-    async def ask() -> object:
-        async with sockets.open() as prober:
-            return await prober.ask(Node("far", address="192.0.2.77"), Options())
-
-    outcome = asyncio.run(ask())
-    assert isinstance(outcome, Failure)
-    assert outcome.kind is Kind.REJECTED
 
 
 @pytest.mark.needs_root

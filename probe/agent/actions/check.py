@@ -1,6 +1,7 @@
 """One check now: measure, judge, and say what was seen; no service and no configuration needed."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ class CheckProblem(Exception):
 def read_job(prober: str, target: str, given: dict[str, Any], timeout_s: float | None = None) -> Job:
     """Return the job for an address as typed ("192.0.2.1", "db:5432", a URL) with options by name; CheckProblem says what is wrong."""
     module = probers.load(prober)
+    if prober in probers.LOCAL and not is_here(target):
+        raise _elsewhere(prober, target)
     try:
         address, options = module.read_target(target) if hasattr(module, "read_target") else (target, {})
     except ValueError as why:
@@ -47,6 +50,31 @@ def read_job(prober: str, target: str, given: dict[str, Any], timeout_s: float |
     except msgspec.ValidationError as why:
         raise CheckProblem(f"{prober}: {why}; `firstline check {prober} --help` lists the options") from why
     return Job(HERE, Node(target, address), prober, settings, timeout_s=timeout_s or default_timeout_s(settings))
+
+
+def is_here(target: str) -> bool:
+    """Tell whether a name or an address, as typed, is this machine's own; a name may be looked up for it, which blocks."""
+    own = socket.gethostname().lower()
+    if target.lower() in {"localhost", own, own.partition(".")[0]}:
+        return True
+    try:
+        rows = socket.getaddrinfo(target.strip("[]"), 0, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError):
+        return False
+    return any(_can_be_bound(row[0], row[4]) for row in rows)
+
+
+def _can_be_bound(family: int, address: Any) -> bool:
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind(address)
+        except OSError:
+            return False
+    return True
+
+
+def _elsewhere(prober: str, target: str) -> CheckProblem:
+    return CheckProblem(f"{prober} measures the machine on which it runs, and {target} is not this one; run it there, or name localhost")
 
 
 def default_timeout_s(options: Any) -> float:
@@ -59,11 +87,16 @@ def known_job(settings: "Settings", prober: str, target: str, given: dict[str, A
     node = settings.inventory.nodes.get(target)
     if node is None:
         return None
+    if prober in probers.LOCAL and target != settings.inventory.here:
+        raise _elsewhere(prober, target)
     mine = [job for job in settings.jobs if job.node.name == target and job.prober == prober]
-    if len(mine) > 1 and "port" in given:
-        mine = [job for job in mine if getattr(job.options, "port", None) == given["port"]]
+    if len(mine) > 1:
+        mine = [job for job in mine if all(getattr(job.options, name, None) == value for name, value in given.items())]
+    if len(mine) > 1:
+        items = ", ".join(job.options.item for job in mine)
+        raise CheckProblem(f"{target} has {len(mine)} {prober} checks: {items}; say by an option which of them")
     configured = msgspec.structs.asdict(mine[0].options) if mine else {}
-    if node.address is None:
+    if node.address is None and prober not in probers.LOCAL:
         raise CheckProblem(f"{target} has no address in the inventory")
     try:
         options = msgspec.convert({**configured, **given}, probers.load(prober).Options, strict=False)

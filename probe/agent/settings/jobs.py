@@ -19,8 +19,7 @@ from probe.probers import catalogue
 
 JobKey = tuple[str, str, str]
 
-# These look at the machine on which they run; another host is seen by SNMP or by its own agent.
-LOCAL = frozenset({"host", "interfaces", "sockets"})
+LOCAL = catalogue.LOCAL
 OWN = known_fields(CheckForm)
 TIMEOUT_S = 5.0
 
