@@ -36,16 +36,8 @@ def read(prober: str, table: Mapping[str, object]) -> tuple[Any, list[Problem]]:
         if name not in names:
             problems.append(Problem((name,), _unknown(name, names, f"{prober} has no levels {name!r}")))
             continue
-        default = getattr(limits, name)
-        if isinstance(default, Levels):
-            levels, wrong = _levels(name, value, default)
-            changed[name] = levels
-            problems += wrong
-        else:
-            try:
-                changed[name] = msgspec.convert(_plain(value), _type_of(type(limits), name))
-            except msgspec.ValidationError as why:
-                problems.append(Problem((name,), str(why)))
+        changed[name], wrong = _levels(name, value, getattr(limits, name))
+        problems += wrong
     return msgspec.structs.replace(limits, **changed) if changed else limits, problems
 
 
@@ -87,6 +79,8 @@ def _number(key: str, given: object, default: Levels) -> tuple[float | None, str
         return (number, "") if 0 <= number < 1 else (None, "a margin is a share of the limit: 0 or more, below 1")
     if number < 0 and default.unit not in SIGNED:
         return None, f"{number:g} {default.unit} can never be: expected 0 or more"
+    if number == 0 and not default.low and default.unit not in SIGNED:
+        return None, "0 is always reached: expected more than 0, or false for no limit"
     if number > 1 and default.unit == "ratio":
         return None, f"{number:g} can never be reached: a ratio is 0 … 1 (for {number:g} % write {number / 100:g})"
     return number, ""
@@ -115,11 +109,3 @@ def _unknown(name: str, names: tuple[str, ...], said: str) -> str:
 def _kind(value: object) -> str:
     names = {bool: "true or false", str: "a text", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return names.get(type(value), type(value).__name__)
-
-
-def _plain(value: object) -> object:
-    return float(value) if isinstance(value, Decimal) else value
-
-
-def _type_of(limits: type[Any], name: str) -> Any:
-    return next(field.type for field in msgspec.structs.fields(limits) if field.name == name)

@@ -53,6 +53,7 @@ def test_nothing_set_changes_nothing() -> None:
         ("tcp", {"connect": {"critical": 10**400}}, "connect.critical", "expected a finite number"),
         ("tcp", {"connect": {"critical": Decimal("sNaN")}}, "connect.critical", "expected a finite number"),
         ("tcp", {"connect": {"warning": -1}}, "connect.warning", "-1 ms can never be: expected 0 or more"),
+        ("icmp", {"loss": {"warning": 0}}, "loss.warning", "0 is always reached: expected more than 0, or false for no limit"),
         ("tcp", {"connect": {"margin": 1}}, "connect.margin", "a margin is a share of the limit: 0 or more, below 1"),
         (
             "host",
@@ -91,10 +92,21 @@ def test_what_is_wrong_is_told_with_its_place_and_keeps_the_default(prober: str,
     assert said(prober, table) == [(where, what)]
 
 
-@pytest.mark.parametrize(("ratio", "fine"), [(0, True), (1, True), (1.0001, False)])
+@pytest.mark.parametrize(("ratio", "fine"), [(0, False), (0.0001, True), (1, True), (1.0001, False)])
 def test_both_sides_of_a_possible_ratio(ratio: float, fine: bool) -> None:
     _, problems = read("host", {"inodes": {"warning": False, "critical": ratio}})
     assert (problems == []) is fine
+
+
+def test_nothing_left_is_a_limit_where_small_values_are_bad() -> None:
+    limits, problems = read("tls", {"days_left": {"critical": 0}})
+    assert (problems, limits.days_left.critical) == ([], 0.0)
+
+
+@pytest.mark.parametrize("prober", catalogue.JUDGES)
+def test_all_that_can_be_set_are_levels(prober: str) -> None:
+    limits = catalogue.load(prober).Limits()
+    assert {type(getattr(limits, name)) for name in limits.__struct_fields__} == {Levels}
 
 
 def test_warning_and_critical_may_be_equal() -> None:
