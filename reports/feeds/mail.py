@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import smtplib
 import ssl
+from email.errors import MessageDefect, MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -60,6 +61,8 @@ class Mail:
         self._options = options
         self._render = render
         self._taken: dict[str, set[str]] = {}
+        for address in (options.sender, *options.recipients):
+            _plain_address(address)
         if (options.username is None) != (options.password_file is None):
             raise ValueError("username and password_file go together")
         if options.username is not None and options.security is Security.NONE:
@@ -86,6 +89,14 @@ class Mail:
         self._taken[identity] = taken
         while len(self._taken) > _REMEMBERED:
             del self._taken[next(iter(self._taken))]
+
+
+def _plain_address(address: str) -> None:
+    """Raise ValueError unless a header can carry this address: what a pattern lets through may still be none ("a@b@c")."""
+    try:
+        Address(addr_spec=address)
+    except (ValueError, MessageError, MessageDefect) as why:
+        raise ValueError(f"{address} is no mail address") from why
 
 
 def message_id(event: FeedEvent, number: int, domain: str) -> str:

@@ -166,6 +166,8 @@ def test_a_server_without_starttls_gets_no_mail_when_it_was_asked_for(events: li
         ({"username": "u", "password_file": "f", "security": "none"}, "over TLS only"),
         ({"username": "u"}, "go together"),
         ({"password_file": "f"}, "go together"),
+        ({"sender": "a@b@c"}, "a@b@c is no mail address"),
+        ({"recipients": ("noc@example.net", "a..b@example.net")}, "a..b@example.net is no mail address"),
     ],
 )
 def test_options_that_contradict_themselves(options: dict, words: str) -> None:
