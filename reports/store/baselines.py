@@ -64,7 +64,7 @@ def save_hours(connection: sa.Connection, hours: list[Hour]) -> list[Key]:
         put = insert(connection, tables.baseline_hour)
         new = {name: put.excluded[name] for name in ("count", "median", "mad")}
         connection.execute(put.on_conflict_do_update(index_elements=["hour", "series_id"], set_=new), rows)
-        _prune(connection, {one.key[0] for one in hours}, max(row["hour"] for row in rows))
+        _prune(connection, {one.key[0] for one in hours}, max(_number(one.at) for one in hours if one.key in ids))
     return sorted({one.key for one in hours} - ids.keys())
 
 
