@@ -55,9 +55,9 @@ def append(path: Path, line: bytes) -> None:
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
         whole = (b"\n" if torn else b"") + line + b"\n"
         try:
-            written = os.write(handle, whole)
-            if written < len(whole):
-                os.write(handle, whole[written:])  # says why: a file is written short only when the disk or a quota is full
+            left = memoryview(whole)
+            while left:  # a disk or a quota that is nearly full takes a part first and says why it takes no more then
+                left = left[os.write(handle, left) :]
             os.fsync(handle)
         except OSError:
             os.ftruncate(handle, size)

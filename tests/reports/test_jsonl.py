@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import stat
 import subprocess
 import threading
@@ -78,6 +79,13 @@ def test_a_moved_file_is_begun_anew(tmp_path: Path) -> None:
     path.rename(tmp_path / "cases.jsonl.1")
     jsonl.append(path, b"2")
     assert (path.read_bytes(), (tmp_path / "cases.jsonl.1").read_bytes()) == (b"2\n", b"1\n")
+
+
+def test_a_line_that_is_taken_in_parts_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(jsonl.os, "write", lambda handle, data: write(handle, bytes(data)[:3]))
+    jsonl.append(tmp_path / "lines", b'{"a":1234567890}')
+    assert (tmp_path / "lines").read_bytes() == b'{"a":1234567890}\n'
 
 
 def test_many_writers_never_mix_their_lines(tmp_path: Path) -> None:
