@@ -19,6 +19,7 @@ import msgspec
 from checks.finding import Message
 from reports.feeds.feed import Feed, Later, Refused, Text, feed_event
 from reports.feeds.options import Clock
+from reports.locale.text import printable
 from reports.store.errors import StoreError
 from reports.store.values import Due
 
@@ -87,8 +88,11 @@ class Pump:
                 away = 0
             except StoreError as why:
                 away += 1
-                pause = wait_s(away, None, self._chance)
-                log.warning("feed %s waits for the store: %s", feed.name, why)
+                log.log(logging.WARNING if away == 1 else logging.DEBUG, "feed %s waits for the store: %s", feed.name, why)
+                await _first_of(
+                    woken.wait(), min(wait_s(away, None, self._chance), LOOKS_EVERY_S)
+                )  # woken: the store has accepted something
+                continue
             if pause is None:
                 pause = await self._until_due(feed)
                 await _first_of(woken.wait(), pause)
@@ -150,20 +154,20 @@ class Pump:
     async def _later(self, feed: Feed, one: Due, why: Later) -> None:
         now, tries = self._now(), one.attempts + 1
         if tries >= TRIES and now - one.accepted_at > KEPT_TRYING:
-            await self._give_up(feed, one, f"not delivered in {tries} tries: {why}")
+            await self._give_up(feed, one, f"not delivered in {tries} tries: {_words(why)}")
             return
         wait = timedelta(seconds=wait_s(tries, why.retry_after_s, self._chance))
         log.info("feed %s: case %d event %d later (%s)", feed.name, one.event.case, one.event.number, why)
-        await asyncio.to_thread(self._store.failed, one, now + wait, str(why))
+        await asyncio.to_thread(self._store.failed, one, now + wait, _words(why))
 
     async def _refused(self, feed: Feed, one: Due, why: Refused) -> None:
         tries = one.attempts + 1
         if why.final or tries >= TRIES:
-            await self._give_up(feed, one, str(why))
+            await self._give_up(feed, one, _words(why))
             return
         wait = timedelta(seconds=wait_s(tries, None, self._chance))
         log.warning("feed %s refuses case %d event %d: %s", feed.name, one.event.case, one.event.number, why)
-        await asyncio.to_thread(self._store.failed, one, self._now() + wait, str(why))
+        await asyncio.to_thread(self._store.failed, one, self._now() + wait, _words(why))
 
     async def _give_up(self, feed: Feed, one: Due, reason: str) -> None:
         log.error("feed %s gives up case %d event %d: %s", feed.name, one.event.case, one.event.number, reason)
@@ -177,6 +181,11 @@ class Pump:
         if at is None:
             return LOOKS_EVERY_S
         return max(0.0, min(LOOKS_EVERY_S, (at - self._now()).total_seconds()))
+
+
+def _words(why: Exception) -> str:
+    """Return a reason that every store takes: the other side's words may hold what no database keeps."""
+    return printable(str(why))
 
 
 async def _first_of(woken: Awaitable[R], pause_s: float) -> None:

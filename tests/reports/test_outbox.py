@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -95,6 +95,16 @@ def test_an_event_in_trouble_holds_back_its_own_case_only(store: Store, making) 
     assert feed.got == [(2, 1), (2, 2), (2, 3)]
     rounds(store, feed, making.START + 2 * HOUR, 3)
     assert feed.got[3:] == [(1, 1), (1, 2), (1, 3)]
+
+
+@pytest.mark.parametrize("trouble", [Later, Refused, lambda words: Refused(words, final=True)])
+def test_words_that_no_database_keeps_do_not_end_the_feed(store: Store, making, trouble: Callable[[str], Exception]) -> None:
+    making.story(store)
+    feed = Script("one", trouble("500 \0 \udcff"))
+    rounds(store, feed, making.START + HOUR, 1)
+    rounds(store, feed, making.START + 2 * HOUR, 3)
+    assert feed.got[-2:] == [(1, 2), (1, 3)]
+    assert [one.reason for one in store.given_up()] in ([], ["500 \\x00 \\xdcff"])
 
 
 def test_a_restart_goes_on_where_it_was(tmp_path: Path, making) -> None:
