@@ -20,7 +20,7 @@ from checks.finding import Key
 from checks.history import Track
 from reports.case import DONE, Case, CaseEvent, Step, case_from_row, event_from_row
 from reports.store import accept, baselines, connect, deliveries, lock, migrate, tables
-from reports.store.errors import LimitReached
+from reports.store.errors import LimitReached, StoreAway
 from reports.store.integrity import problems
 from reports.store.plainly import said_plainly
 from reports.store.values import Backlog, Dead, Due, Hour, Maintenance
@@ -85,6 +85,8 @@ class Store:
         except BaseException:
             self._dispose()
             raise
+        self._path = path
+        self._file = _identity(path) if path else None
 
     def __enter__(self) -> Self:
         return self
@@ -275,9 +277,24 @@ class Store:
 
     @contextmanager
     def _write(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        self._still_there()
         with said_plainly(self.name), connect.writer(engine).begin() as connection:
             yield connection
+
+    def _still_there(self) -> None:
+        """Raise StoreAway when the file was moved or removed: SQLite would go on writing into one that nobody finds again."""
+        if self._path is not None and _identity(self._path) != self._file:
+            cure = "put it back; or stop the service, and it makes a new one when it starts"
+            raise StoreAway("the file of the store was taken away", self.name, cure)
 
     def _dispose(self) -> None:
         self._durable.dispose()
         self._quick.dispose()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)

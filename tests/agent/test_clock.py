@@ -44,6 +44,10 @@ security = "none"
 sender = "firstline@example.org"
 recipients = ["duty@example.org"]
 
+[rules]
+hard_after = 1
+recover_after = 1
+
 [[node]]
 name = "here"
 address = "localhost"

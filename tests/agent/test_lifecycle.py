@@ -56,7 +56,9 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 
 
 def here(*doors: Any) -> str:
-    return '\n[[node]]\nname = "here"\naddress = "localhost"\n' + "".join(door.text for door in doors)
+    return '\n[rules]\nhard_after = 1\nrecover_after = 1\n\n[[node]]\nname = "here"\naddress = "localhost"\n' + "".join(
+        door.text for door in doors
+    )
 
 
 def test_systemd_is_told_when_it_is_ready_alive_reloading_and_stopping(
