@@ -89,8 +89,9 @@ def departure(finding: Finding, baseline: Baseline) -> Finding | None:
     usual = Levels(limit, None, levels.unit, source, low=levels.low)
     state = usual.judge(finding.value)
     values: dict[str, Value] = {"value": finding.value, "median": baseline.median, "unit": levels.unit, "days": baseline.days}
-    kind = "usual.normal" if state is State.OK else "usual.lower" if levels.low else "usual.higher"
-    return Finding(f"{finding.check}.usual", finding.seen, state, Message(kind, values), usual, finding.item, finding.value)
+    where = "normal" if state is State.OK else "lower" if levels.low else "higher"
+    text = Message(f"usual.{where}-share" if levels.unit == "ratio" else f"usual.{where}", values)
+    return Finding(f"{finding.check}.usual", finding.seen, state, text, usual, finding.item, finding.value)
 
 
 def _weighted_median(pairs: list[tuple[float, int]]) -> float:

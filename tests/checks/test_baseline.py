@@ -21,6 +21,7 @@ from checks.baseline import (
 from checks.finding import Finding, Levels, Message, State
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
+from reports.locale.text import texts
 
 HOUR = datetime(2026, 3, 15, 9, tzinfo=UTC)
 numbers = st.floats(-1e6, 1e6)
@@ -129,3 +130,11 @@ def test_ordinary_noise_seldom_departs(seed: int) -> None:
     assert beyond <= 5  # 3.5 robust standard deviations: 1 in 4,000
     assert abs(usual.median - 50) < 3
     assert median([usual.mad * SIGMA, 5.0]) < 8
+
+
+def test_a_share_that_departs_is_told_as_a_share() -> None:
+    seen = Observation("agent", "web-1", "interfaces", HOUR, 1.0, Failure(Kind.TIMEOUT))
+    share = Finding("interfaces/utilisation", seen, State.OK, Message("x"), Levels(0.8, 0.95, "ratio", "t"), "eth0", 0.6)
+    found = departure(share, Baseline(0.2, 0.01, 600, 10))
+    assert found is not None
+    assert texts("en").say(found.message) == "60.0%, higher than usual at this hour (median 20.0% of 10 days)"
