@@ -157,7 +157,7 @@ class Pump:
             await self._give_up(feed, one, f"not delivered in {tries} tries: {_words(why)}")
             return
         wait = timedelta(seconds=wait_s(tries, why.retry_after_s, self._chance))
-        log.info("feed %s: case %d event %d later (%s)", feed.name, one.event.case, one.event.number, why)
+        log.info("feed %s: case %d event %d later (%s)", feed.name, one.event.case, one.event.number, _words(why))
         await asyncio.to_thread(self._store.failed, one, now + wait, _words(why))
 
     async def _refused(self, feed: Feed, one: Due, why: Refused) -> None:
@@ -166,7 +166,7 @@ class Pump:
             await self._give_up(feed, one, _words(why))
             return
         wait = timedelta(seconds=wait_s(tries, None, self._chance))
-        log.warning("feed %s refuses case %d event %d: %s", feed.name, one.event.case, one.event.number, why)
+        log.warning("feed %s refuses case %d event %d: %s", feed.name, one.event.case, one.event.number, _words(why))
         await asyncio.to_thread(self._store.failed, one, self._now() + wait, _words(why))
 
     async def _give_up(self, feed: Feed, one: Due, reason: str) -> None:
