@@ -50,7 +50,7 @@ class Scene(msgspec.Struct, frozen=True):
     tracks: Mapping[Key, Track] = {}
 
 
-class Moment(msgspec.Struct, frozen=True):
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """A job's memory as it stood, and the observation that met it there (nothing is copied: memories share what did not change)."""
 
     before: Observation | None
@@ -64,14 +64,14 @@ class Moment(msgspec.Struct, frozen=True):
     rules: Rules
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """Something believed to be bad: its track, and the last finding that said so."""
 
     finding: Finding
     track: Track
 
 
-class Memory(msgspec.Struct, frozen=True):
+class Memory(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of one job; (check, item) is the key within it. The mappings are never changed, only replaced.
 
     `recent` are the moments since all was well, 12 at most. `quiet` says that every track is steadily good and nothing is absent.
@@ -92,7 +92,7 @@ class Memory(msgspec.Struct, frozen=True):
         return tuple(Standing(finding, self.tracks[key]) for key, finding in self.bad.items() if self.tracks[key].bad)
 
 
-class Assessment(msgspec.Struct, frozen=True):
+class Assessment(msgspec.Struct, frozen=True, gc=False):
     """What one observation said and changed.
 
     `repeat` asks for a quick repetition: a bad reading is not yet believed. `moved` are the tracks that are no longer what they were (to

@@ -6,6 +6,9 @@ import msgspec
 
 from probe.observation.observation import Observation
 
+# Values made at every observation, here and in the rooms beside, say gc=False: they can't be part of a cycle, and a collector that walks
+# through those of 12,000 targets stops the service for half a second.
+
 Value = str | int | float | bool | None
 Key = tuple[str, str, str, str]
 
@@ -27,14 +30,14 @@ def worst(states: "set[State] | frozenset[State]") -> State:
     return next((state for state in _BEATS if state in states), State.UNKNOWN)
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A text to be: its id in the catalogues and the values of its placeholders; translated when shown."""
 
     id: str
     values: dict[str, Value] = {}
 
 
-class Levels(msgspec.Struct, frozen=True):
+class Levels(msgspec.Struct, frozen=True, gc=False):
     """Where a value becomes a warning and critical, in which unit, and who says so (a standard, a device, a baseline, a person).
 
     With `low` the small values are bad (days left). A limit of None is not judged. The value *at* a limit is beyond it.
@@ -85,7 +88,7 @@ def base(check: str) -> str:
     return check.removesuffix(".usual").removesuffix(".trend")
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """One judgement. It is known by (agent, node, check, item); `item` is the part of the node (a mount, a port), if any.
 
     `value` is the number that was judged, in the unit of `levels`; None when there was none. `seasonal` asks for its departure from the

@@ -51,7 +51,7 @@ _WEIGHTS = tuple(1.2 - 0.4 * age / (_KEPT - 1) for age in range(_KEPT))
 RULE = Rule()
 
 
-class Track(msgspec.Struct, frozen=True):
+class Track(msgspec.Struct, frozen=True, gc=False):
     """What is believed of one (agent, node, check, item) and how it came to that.
 
     `hard` is the believed state (unknown until the first reading), `since` the first reading of the good or bad time it stands for (a

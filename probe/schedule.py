@@ -26,7 +26,8 @@ def _next(start: float, every_s: float, after: float) -> float:
 class Timetable:
     """All jobs and when each is due next. A job that was taken is not due again before it is given back with `done`.
 
-    `overruns` counts the rounds that were left out because the job before was still running.
+    `overruns` counts the rounds that were left out because the job before was still running. A first or repeated measurement is made
+    between the rounds; when it runs across the moment of one, it is that round's.
     """
 
     def __init__(self, jobs: Iterable[Job], now: float, first_within_s: float | None = None) -> None:
@@ -35,6 +36,7 @@ class Timetable:
         self.overruns = 0
         self._heap: list[tuple[float, JobKey]] = []
         self._due: dict[JobKey, float] = {}
+        self._between: set[JobKey] = set()  # jobs whose next or present measurement is not at its regular moment
         self._phases: dict[JobKey, float] = {}  # hashed once, not after each measurement
         for job in jobs:
             if job.key in self.jobs:
@@ -43,7 +45,14 @@ class Timetable:
             start = self._phases[job.key] = phase(job)
             regular = _next(start, job.every_s, now)
             soon = now + start / job.every_s * first_within_s if first_within_s is not None else regular
-            self._push(job.key, min(soon, regular))
+            self._plan(job.key, soon, regular)
+
+    def _plan(self, key: JobKey, soon: float | None, regular: float) -> None:
+        if soon is not None and soon < regular:
+            self._between.add(key)
+            self._push(key, soon)
+        else:
+            self._push(key, regular)
 
     def _push(self, key: JobKey, at: float) -> None:
         self._due[key] = at
@@ -73,12 +82,12 @@ class Timetable:
         regular = _next(start, every_s, now)
         missed = (regular - _next(start, every_s, started)) / every_s
         if missed >= 0.5:  # a period or more; less is the rounding of floats
-            self.overruns += round(missed)
-        if again_in_s is not None and now + again_in_s < regular:
-            regular = now + again_in_s
-        self._push(key, regular)
+            self.overruns += round(missed) - (key in self._between)
+        self._between.discard(key)
+        self._plan(key, None if again_in_s is None else now + again_in_s, regular)
 
     def hasten(self, key: JobKey, at: float) -> None:
         """Make a job due at `at` if that is sooner than planned; a running or unknown one is left alone."""
         if key in self._due and at < self._due[key]:
+            self._between.add(key)
             self._push(key, at)

@@ -42,7 +42,7 @@ class EventKind(StrEnum):
     WATCHED = "watched"  # all of it is measured again
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
+class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One case as it stands. It is known by (kind, cause, element, episode); at most one episode of these is uncleared.
 
     `id`, `episode` and `events` (the number of its last event) are 0 until the store has given them. `severity` is the worst believed

@@ -66,7 +66,7 @@ class Answers:
     async def metrics(self, accept: str) -> tuple[bytes, str]:
         """Return the exposition; one at a time, in a thread."""
         async with self._scraping:
-            return await asyncio.to_thread(render, self._showing.snapshot(self.now()), accept)
+            return await asyncio.to_thread(lambda: render(self._showing.snapshot(self.now()), accept))
 
     async def probe(self, target: str, module: str, timeout_s: float | None) -> Checked:
         """Measure a target of the inventory with a network check."""

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 
-from checks.assess import Memory
+from checks.assess import Memory, Rules
 from checks.correlate import RULES, correlate
 from checks.finding import Key
 from checks.history import Track
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 GATHER_S = 0.3  # changes that come together are looked at together
 LOOK_AGAIN_S = 30.0  # without any change: windows of maintenance end, a store comes back
 RETRY_S = 2.0
-SLICE = 50
 MOMENT = timedelta(microseconds=1)
 
 
@@ -69,15 +68,7 @@ class Casework:
         now = self._now()
         watch = self._watch
         memories = dict(watch.memories)  # everything below looks at this one moment, whatever is measured meanwhile
-        standing = [one for memory in memories.values() if memory.bad for one in memory.standing]
-        diagnoses = await asyncio.to_thread(correlate, standing, watch.settings.inventory)
-        known = {case.identity for case in self.open}
-        diagnoses = [one for one in diagnoses if _identity(one) in known or not self._planned.covers(one, now)]
-        keys = {key for case in self.open for key in case.keys}
-        unwatched = watch.unwatched({key for key in keys if key[0] == watch.settings.agent.name})
-        tracks = self._dated(watch.tracks_of(keys, memories))
-        steps = await asyncio.to_thread(plan, diagnoses, tracks, self.open, now, unwatched)
-        steps = await self._with_evidence(steps, {_identity(one): one for one in diagnoses}, memories)
+        steps = await asyncio.to_thread(self._decide, memories, watch.rules, now)
         moved, gone = watch.take_moved()
         try:
             events = await asyncio.to_thread(self._store.accept, steps, now)
@@ -94,12 +85,37 @@ class Casework:
         if self.store_problem is not None:
             log.warning("the store is back")
             self.store_problem = None
-        for event in events:
-            _say(event)
+        await asyncio.to_thread(_say, events)
         if len(events) != len(steps):
             self._wake.set()
         if events:
             self._on_events()
+
+    def _decide(self, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules], now: datetime) -> list[Step]:
+        """Return the steps from the open cases to what these memories say.
+
+        Runs in a thread: with thousands of cases it takes a second, in which measuring must go on. It reads values that are replaced,
+        never changed.
+        """
+        watch, cases = self._watch, self.open
+        standing = [one for memory in memories.values() if memory.bad for one in memory.standing]
+        known = {case.identity for case in cases}
+        diagnoses = {
+            _identity(one): one
+            for one in correlate(standing, watch.settings.inventory)
+            if _identity(one) in known or not self._planned.covers(one, now)
+        }
+        keys = {key for case in cases for key in case.keys}
+        unwatched = watch.unwatched({key for key in keys if key[0] == watch.settings.agent.name})
+        tracks = self._dated(watch.tracks_of(keys, memories))
+        steps = plan(diagnoses.values(), tracks, cases, now, unwatched)
+        said = (EventKind.OPENED, EventKind.UPDATED)
+        return [
+            self._attach(step, diagnoses[step.case.identity], memories, rules)
+            if step.kind in said and step.case.identity in diagnoses
+            else step
+            for step in steps
+        ]
 
     def _dated(self, tracks: dict[Key, Track]) -> dict[Key, Track]:
         """Return the tracks, those that are good by a measurement of this run dated after their case.
@@ -123,23 +139,9 @@ class Casework:
         if gone:
             self._store.drop_tracks(gone)
 
-    async def _with_evidence(
-        self, steps: list[Step], diagnoses: dict[tuple[str, str, str], Diagnosis], memories: dict[JobKey, Memory]
-    ) -> list[Step]:
-        done = []
-        for number, step in enumerate(steps):
-            diagnosis = diagnoses.get(step.case.identity)
-            if step.kind in (EventKind.OPENED, EventKind.UPDATED) and diagnosis is not None:
-                step = self._attach(step, diagnosis, memories)  # noqa: PLW2901
-            done.append(step)
-            if number % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
-        return done
-
-    def _attach(self, step: Step, diagnosis: Diagnosis, memories: dict[JobKey, Memory]) -> Step:
-        watch = self._watch
+    def _attach(self, step: Step, diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules]) -> Step:
         try:
-            proof = prove(diagnosis, memories, watch.rules, watch.settings.inventory)
+            proof = prove(diagnosis, memories, rules, self._watch.settings.inventory)
         except ValueError as why:
             log.warning("%s at %s goes without new evidence: %s", diagnosis.cause, diagnosis.element, why)
             return step
@@ -150,6 +152,7 @@ def _identity(one: Diagnosis) -> tuple[str, str, str]:
     return (one.kind, one.cause, one.element)
 
 
-def _say(event: CaseEvent) -> None:
-    case = event.body.get("case", {})
-    log.info("case %d %s: %s at %s (%s)", event.case, event.kind, case.get("cause"), case.get("element"), case.get("urgency"))
+def _say(events: Iterable[CaseEvent]) -> None:
+    for event in events:
+        case = event.body.get("case", {})
+        log.info("case %d %s: %s at %s (%s)", event.case, event.kind, case.get("cause"), case.get("element"), case.get("urgency"))

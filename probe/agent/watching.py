@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from checks.assess import Assessment, Memory, Rules, Scene, assess, stale
 from checks.finding import Finding, Key, State
 from checks.history import Change, Track
 from probe.agent.eyes import Eyes
+from probe.agent.pace import keep_pace
 from probe.agent.settings.settings import Settings
 from probe.agent.usual import Usual
 from probe.job import Job
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.1  # jobs that fall due within one tick start together, so that echoes leave in bursts
 FIRST_WITHIN_S = 5.0  # after a start every check comes once within this time, or within its period if that is shorter
+FIRST_PER_S = 400  # … but no more than so many a second: with thousands the loop would be late, and a store not keep up
 REPEAT_S = 1.5  # a bad reading that is not believed yet is repeated this soon
 STALE_SWEEP_S = 10.0
 CLOCK_STEP_S = 2.0  # a clock that gains or loses more than this between two sweeps was set, not steered
@@ -58,6 +61,7 @@ class Watch:
         self.forgotten: set[Key] = set()
         self.tally = Tally()
         self._scene = Scene()
+        self._applied: Settings | None = None
         self._turned = self._now_s()
         self.apply(settings)
 
@@ -65,8 +69,10 @@ class Watch:
         """Put a configuration in force; what is believed of checks that stay is kept, and `tracks` of earlier runs are taken up."""
         loop = asyncio.get_running_loop()
         self.settings = settings
-        self.eyes = Eyes(settings)
-        self.rules = {job.key: _rules(job, settings, self.eyes) for job in settings.jobs}
+        if settings is not self._applied:  # a start applies the same twice, and each route is a question to the kernel
+            self.eyes = Eyes(settings)
+            self.rules = {job.key: _rules(job, settings, self.eyes) for job in settings.jobs}
+            self._applied = settings
         self._by_node: dict[str, list[Job]] = {}
         for job in settings.jobs:
             self._by_node.setdefault(job.node.name, []).append(job)
@@ -77,7 +83,7 @@ class Watch:
             if job.prober == "icmp" and job.node.address is not None:
                 self._gateway_jobs.setdefault(job.node.address, []).append(job.key)
         self._own_look = 0.0
-        self.timetable = Timetable(settings.jobs, loop.time(), FIRST_WITHIN_S)
+        self.timetable = Timetable(settings.jobs, loop.time(), max(FIRST_WITHIN_S, len(settings.jobs) / FIRST_PER_S))
         self.memories = {key: memory for key, memory in self.memories.items() if key in self.rules}
         self.latest = {key: found for key, found in self.latest.items() if key in self.rules}
         if tracks:
@@ -85,14 +91,18 @@ class Watch:
         self._wake()
 
     def _take_up(self, tracks: Mapping[Key, Track]) -> None:
+        by_node: dict[str, list[tuple[Key, Track]]] = {}  # or every job would look at every track: minutes with 12,000 of them
+        for key, track in tracks.items():
+            by_node.setdefault(key[1], []).append((key, track))
         for job in self.settings.jobs:
             if job.key not in self.memories:
-                own = {key[2:]: track for key, track in tracks.items() if owns(job, key)}
+                own = {key[2:]: track for key, track in by_node.get(job.node.name, ()) if owns(job, key)}
                 if own:
                     self.memories[job.key] = Memory(tracks=own)
 
     async def run(self) -> None:
         """Measure until cancelled."""
+        keep_pace()
         loop = asyncio.get_running_loop()
         while True:
             self._turned = now = loop.time()
@@ -268,7 +278,7 @@ class Watch:
 
     def oldest(self, now: datetime) -> timedelta | None:
         """Return the age of the oldest last observation; None while some check was never measured."""
-        ages = [now - memory.last_at for memory in self.memories.values() if memory.last_at is not None]
+        ages = [now - memory.last_at for memory in list(self.memories.values()) if memory.last_at is not None]
         return max(ages) if ages and len(ages) == len(self.settings.jobs) else None
 
 
@@ -293,5 +303,9 @@ def owns(job: Job, key: Key) -> bool:
     """Tell whether a key's readings come from this job."""
     _, node, check, item = key
     base = check.removesuffix(".usual").removesuffix(".trend")
-    names = {one.name for one in judges.load(job.prober).CHECKS}
-    return node == job.node.name and base in names and job.options.item in ("", item)
+    return node == job.node.name and base in _names(job.prober) and job.options.item in ("", item)
+
+
+@cache
+def _names(prober: str) -> frozenset[str]:
+    return frozenset(one.name for one in judges.load(prober).CHECKS)

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class DnsSample(msgspec.Struct, frozen=True, tag="dns"):
+class DnsSample(msgspec.Struct, frozen=True, tag="dns", gc=False):
     """One answer of a DNS server (RFC 1035): rcode by name ("NOERROR"), flags and the answer section as text.
 
     `answers` holds "name type data" of each answer record in the order sent; `took_ms` is query to answer.

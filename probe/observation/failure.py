@@ -23,7 +23,7 @@ class Kind(StrEnum):
 OURS = frozenset({Kind.DENIED, Kind.BROKEN, Kind.UPLINK, Kind.RESOLVER})
 
 
-class Failure(msgspec.Struct, frozen=True, tag="failure"):
+class Failure(msgspec.Struct, frozen=True, tag="failure", gc=False):
     """A measurement without a sample: its kind and, in `detail`, the words of the system or the peer (no secrets)."""
 
     kind: Kind

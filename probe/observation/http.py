@@ -3,7 +3,7 @@
 import msgspec
 
 
-class HttpSample(msgspec.Struct, frozen=True, tag="http"):
+class HttpSample(msgspec.Struct, frozen=True, tag="http", gc=False):
     """One HTTP exchange (RFC 9110): status, size, and the milliseconds of each phase.
 
     `resolve_ms` is None for an address, `tls_ms` None for plain HTTP. `first_byte_ms` runs from the request's last byte to

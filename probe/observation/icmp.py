@@ -3,7 +3,7 @@
 import msgspec
 
 
-class EchoSample(msgspec.Struct, frozen=True, tag="icmp"):
+class EchoSample(msgspec.Struct, frozen=True, tag="icmp", gc=False):
     """One burst of echo requests to one address (RFC 792, RFC 4443).
 
     Times are milliseconds between the kernel's send and receive stamps; they are None when nothing came back.

@@ -31,7 +31,7 @@ Sample = (
 Outcome = Sample | Failure
 
 
-class Observation(msgspec.Struct, frozen=True):
+class Observation(msgspec.Struct, frozen=True, gc=False):
     """What `agent` saw of `node` with `prober` at `at` (aware UTC, the start of the measurement).
 
     `item` tells several checks of one prober on one node apart (a port, a URL, a queried name); empty where one is enough.

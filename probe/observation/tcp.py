@@ -3,7 +3,7 @@
 import msgspec
 
 
-class ConnectSample(msgspec.Struct, frozen=True, tag="tcp"):
+class ConnectSample(msgspec.Struct, frozen=True, tag="tcp", gc=False):
     """A completed three-way handshake (RFC 9293) with `address`:`port`; `connect_ms` is SYN to established."""
 
     address: str

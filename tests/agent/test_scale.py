@@ -128,17 +128,25 @@ def test_twelve_thousand_targets_every_minute(tmp_path: Path, lab: Lab, until: A
             "cpu_of_one_core": round(share, 4),
             "rss_mb_first_last": (round(memory[0], 1), round(memory[-1], 1)),
             "overruns": value(metrics, "firstline_schedule_overruns_total"),
-            "lag_p99_s": value(metrics, 'firstline_event_loop_lag_seconds{quantile="0.99"}'),
+            "lag_p99_s": lag_below(metrics, 0.99),
             "observations": sum(float(m) for m in re.findall(r"^firstline_observations_total\{[^}]*\} (\S+)$", metrics, re.M)),
         }
         print(f"\n{ICMP} ICMP + {TCP} TCP targets, half dead, {MINUTES:g} min: {figures}")
         assert figures["overruns"] == 0
-        assert figures["lag_p99_s"] < 0.05
+        assert figures["lag_p99_s"] <= 0.05
         assert share <= 0.25
         assert memory[-1] <= memory[0] * 1.05 + 5
     finally:
         process.terminate()
         process.wait(20)
+
+
+def lag_below(metrics: str, share: float) -> float:
+    """Return the bound of the histogram below which this share of the lags lies."""
+    found = re.findall(r'^firstline_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', metrics, re.M)
+    buckets = [(float(bound), float(count)) for bound, count in found]
+    assert buckets, "no lag in the metrics"
+    return next(bound for bound, count in buckets if count >= share * buckets[-1][1])
 
 
 def value(metrics: str, name: str) -> float:
