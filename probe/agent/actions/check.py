@@ -12,7 +12,7 @@ from checks import catalogue as judges
 from checks.finding import Finding
 from probe.inventory import Node
 from probe.job import Job
-from probe.observation.failure import Failure
+from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
 from probe.probers import catalogue as probers
 from probe.probers.prober import BurstProber
@@ -106,8 +106,17 @@ def known_job(settings: "Settings", prober: str, target: str, given: dict[str, A
     return Job(settings.agent.name, node, prober, options, timeout_s=longest_s)
 
 
-async def check(job: Job, now: Callable[[], datetime], limits: Any = None, every_s: float | None = None) -> AsyncIterator[Reading]:
-    """Yield one reading, or with `every_s` one after another until the caller stops."""
+async def check(
+    job: Job,
+    now: Callable[[], datetime],
+    limits: Any = None,
+    every_s: float | None = None,
+    service: Callable[[], Reading | None] | None = None,
+) -> AsyncIterator[Reading]:
+    """Yield one reading, or with `every_s` one after another until the caller stops.
+
+    What this user may not measure, `service` is asked for (see `by_service`).
+    """
     module = judges.load(job.prober)
     limits = limits if limits is not None else module.Limits()
     before: Observation | None = None
@@ -116,11 +125,32 @@ async def check(job: Job, now: Callable[[], datetime], limits: Any = None, every
         while True:
             started = loop.time()
             first, seen = await measure(runner, job, now)
-            yield Reading(seen, tuple(module.judge(seen, first or before, limits)))
+            reading = Reading(seen, tuple(module.judge(seen, first or before, limits)))
+            if service is not None and isinstance(seen.outcome, Failure) and seen.outcome.kind is Kind.DENIED:
+                told: Reading | None = await asyncio.to_thread(service)
+                reading = told or reading
+            yield reading
             if every_s is None:
                 return
             before = seen if not isinstance(seen.outcome, Failure) else before
             await asyncio.sleep(max(0.0, started + every_s - loop.time()))
+
+
+def by_service(
+    prober: str, target: str, given: dict[str, Any], timeout_s: float | None, config: str | None
+) -> Callable[[], Reading | None]:
+    """Return how to have it measured by the service that runs here; that gives None when there is none, or it may not be asked."""
+
+    def reading() -> Reading | None:
+        from probe.agent.client import ServiceProblem, ask
+
+        wanted = {"prober": prober, "target": target, "options": msgspec.to_builtins(given), "timeout_s": timeout_s}
+        try:
+            return msgspec.convert(ask("POST", "/v1/check", wanted, config), Reading)
+        except ServiceProblem:
+            return None
+
+    return reading
 
 
 async def measure(runner: Runner, job: Job, now: Callable[[], datetime]) -> tuple[Observation | None, Observation]:

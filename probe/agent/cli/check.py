@@ -79,13 +79,14 @@ def _command(prober: str) -> click.Command:
 
 def _callback(prober: str) -> Any:
     def run(target: str, form: str, watch: bool, every: float, **given: Any) -> None:
-        from probe.agent.actions.check import CheckProblem
+        from probe.agent.actions.check import CheckProblem, by_service
 
         timeout, config, language = (given.pop(name, None) for name in ("timeout", "config_file", "language"))
         options = {name: value for name, value in given.items() if value not in (None, ())}
         try:
             job, limits = _job(prober, target, options, timeout, config)
-            code = asyncio.run(_show(job, limits, target, form, every if watch else None, language))
+            service = by_service(prober, target, options, timeout, config)
+            code = asyncio.run(_show(job, limits, service, target, form, every if watch else None, language))
         except CheckProblem as why:
             raise click.ClickException(str(why)) from why
         click.get_current_context().exit(code)
@@ -107,14 +108,14 @@ def _job(prober: str, target: str, options: dict[str, Any], timeout: float | Non
     return job, settings.limits.get(job.key) if job is not None else None
 
 
-async def _show(job: Any, limits: Any, target: str, form: str, every_s: float | None, language: str | None) -> int:
+async def _show(job: Any, limits: Any, service: Any, target: str, form: str, every_s: float | None, language: str | None) -> int:
     from probe.agent.actions.check import check as readings
     from reports.locale.text import texts
     from reports.render.nagios import exit_code
 
     said, code, number = texts(language), 3, 0
     live = _Live() if every_s is not None and form == "text" and sys.stdout.isatty() else None
-    async for reading in readings(job, lambda: datetime.now(UTC), limits, every_s):
+    async for reading in readings(job, lambda: datetime.now(UTC), limits, every_s, service):
         number += 1
         code = exit_code(reading.findings)
         text = _text(job, reading, target, form, said)
