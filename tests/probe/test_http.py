@@ -1,8 +1,9 @@
 """Asking real web servers, and such as misbehave in every way that a peer can; the reader of answers is fuzzed."""
 
 import asyncio
-import os
 import itertools
+import os
+import re
 import shutil
 import socket
 import ssl
@@ -29,7 +30,7 @@ from probe.observation.failure import Failure, Kind
 from probe.observation.http import HttpSample
 from probe.observation.observation import Outcome
 from probe.probers import http
-from probe.probers.http import Step, follow, within
+from probe.probers.http import Step, follow, found_in, within
 
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -532,6 +533,37 @@ def test_a_host_that_trusts_no_ca_is_ours(monkeypatch: pytest.MonkeyPatch) -> No
     seen = ask(9, scheme="https")
     assert isinstance(seen, Failure)
     assert seen.ours
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        (".*ready", True),
+        (".*?ready.*", True),
+        (".*.*READY", False),
+        (".*no|ready", True),
+        (".*no|neither", False),
+        (".", True),
+        (".*", True),
+    ],
+)
+def test_a_pattern_may_begin_with_anything_on_a_page_that_is_one_long_line(pattern: str, found: bool) -> None:
+    start = time.process_time()
+    assert found_in("x" * (1 << 20) + "ready", pattern) is found
+    assert time.process_time() - start < 1
+
+
+@given(
+    st.sampled_from(["", ".*", ".*?", ".*.*", ".*+", ".*{2}", ".*?+"]),
+    st.sampled_from(["a", "ab|c", "b$", "^b", "(a|b)c"]),
+    st.text("abc\n"),
+)
+def test_what_is_found_is_what_a_search_finds(lead: str, rest: str, body: str) -> None:
+    try:
+        wanted = re.search(lead + rest, body) is not None
+    except re.error:
+        return
+    assert found_in(body, lead + rest) is wanted
 
 
 def test_a_changed_ca_file_is_read_anew_and_names_are_still_compared(certificate: Path, tmp_path: Path) -> None:
