@@ -264,7 +264,7 @@ def _networkd(root: Path) -> Iterable[Path]:
 def _read(file: Path) -> str:
     """Return the text of a file, "" when it can't be read: what is not there is not found."""
     try:
-        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+        with open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as opened:
             return opened.read(MOST_BYTES).decode(errors="replace")
     except OSError:
         return ""

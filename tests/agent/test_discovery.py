@@ -1,6 +1,7 @@
 """What a host is set up to use is found in its own files, and only what answers is kept."""
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -281,3 +282,10 @@ def test_this_machine_is_read_without_falling() -> None:
     assert isinstance(find_gateways(), list)
     assert isinstance(find_resolvers()[0], list)
     assert isinstance(find_time_sources()[0], list)
+
+
+def test_a_folder_where_a_file_should_be_is_nothing_found_and_leaves_nothing_open(tmp_path: Path) -> None:
+    (tmp_path / "etc/ntp.conf").mkdir(parents=True)
+    before = os.listdir("/proc/self/fd")
+    assert find_time_sources(tmp_path) == ([], [])
+    assert len(os.listdir("/proc/self/fd")) == len(before)
