@@ -38,10 +38,13 @@ def read(text: bytes) -> Proof:
 
 
 def explain(proof: Proof) -> Explanation:
-    """Derive the verdict again from the evidence alone."""
-    derived = derive(proof.evidence, proof.verdict.cause, proof.verdict.element)
+    """Derive the verdict again from the evidence alone; ValueError when its readings, changed by hand, are none that can be judged."""
+    try:
+        derived = derive(proof.evidence, proof.verdict.cause, proof.verdict.element)
+        others = () if derived is not None else tuple(derive_all(proof.evidence))
+    except (ArithmeticError, LookupError) as why:
+        raise ValueError(f"{type(why).__name__}: {why}") from why
     same = derived is not None and _bytes(derived) == _bytes(proof.verdict)
-    others = () if derived is not None else tuple(derive_all(proof.evidence))
     return Explanation(derived, same, same_rules(proof.evidence), others)
 
 
