@@ -1,41 +1,18 @@
-"""CPU of echo bursts, ours against fping's, on loopback: user and system time, interleaved, medians.
-
-`python bench/icmp.py [repeats]` (root, or ping_group_range). Ours is what the process itself consumed while `ask_all` ran, fping's all that
-its process consumed. `floor` is fping sending without pause (-i0), its cheapest way; its usual pause of 10 ms costs it a wake-up an echo.
-"""
+"""Echo bursts against fping on loopback: ours is the whole service at work, theirs what one fping run consumes."""
 
 import asyncio
-import gc
-import os
-import resource
-import shutil
-import statistics
-import subprocess
-import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import NamedTuple
+from pathlib import Path
 
-from probe.inventory import Node
-from probe.job import Job
-from probe.observation.icmp import EchoSample
-from probe.observation.observation import Observation
-from probe.probers import icmp
+from bench.measure import Row, cpu_of, find, in_turns
+from bench.pipeline import Pipeline, job, pipeline
 
-SIZES = (5, 50, 200, 1000)
-COUNTS = (5, 1)
-INTERVAL_MS = 20
-
-
-class Row(NamedTuple):
-    """CPU in µs for one size: ours, ours with the pipeline, fping as usual, fping without pauses (None: no fping)."""
-
-    targets: int
-    echoes: int
-    ours: float
-    piped: float | None
-    usual: float | None
-    floor: float | None
+PAUSE_MS = 20
+TURNS = 7
+SIZES = {5: 10, 50: 5, 200: 3, 1000: 2}  # targets: rounds of one turn
+FPING = (
+    ("fping -i1", "-i1"),  # its shortest pause between packets for ordinary users
+    ("fping -i0", "-i0"),  # no pause, root only: its cheapest way
+)
 
 
 def addresses(number: int) -> list[str]:
@@ -43,91 +20,33 @@ def addresses(number: int) -> list[str]:
     return [f"127.0.{1 + at // 250}.{1 + at % 250}" for at in range(number)]
 
 
-def cpu_us() -> float:
-    """Return the user and system time of this process in µs."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return (used.ru_utime + used.ru_stime) * 1e6
-
-
-async def ours(prober: icmp.IcmpProber, jobs: list[Job], pipeline: Callable[[Observation], None] | None) -> float:
-    """Return the CPU of one burst to all; `pipeline` gets each observation (judge, state, store). RuntimeError on any false loss."""
-    at = datetime.now(UTC)
-    before = cpu_us()
-    whole = 0
-    async for some in prober.ask_all(jobs):
-        for job, seen in some:
-            whole += isinstance(seen, EchoSample) and seen.received == job.options.count
-            if pipeline:
-                pipeline(Observation(job.agent, job.node.name, job.prober, at, 0.0, seen))
-    used = cpu_us() - before
-    if whole != len(jobs):
-        raise RuntimeError(f"false loss: only {whole} of {len(jobs)} loopback targets answered every echo")
-    return used
-
-
-def fping(targets: list[str], count: int, *more: str) -> float:
-    """Return the CPU of one fping run."""
-    command = ["fping", "-q", f"-c{count}", f"-p{INTERVAL_MS}", *more, *targets]
-    with open(os.devnull, "w") as nowhere:
-        child = subprocess.Popen(command, stdout=nowhere, stderr=nowhere)
-        _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"fping ended with {child.returncode}")
-    return (used.ru_utime + used.ru_stime) * 1e6
-
-
-async def measure(repeats: int, pipeline: Callable[[Observation], None] | None = None) -> list[Row]:
-    """Measure every size; the usual fping, which is slow, only a third as often."""
-    have = shutil.which("fping")
+async def run(folder: Path) -> list[Row]:
+    """Return a row for each size and each way of fping."""
+    places = addresses(max(SIZES))
+    five = [job("icmp", place, interval_ms=PAUSE_MS) for place in places]
+    single = job("icmp", places[0], "single", count=1)
     rows = []
-    async with icmp.open() as prober:
-        for number in SIZES:
-            for count in COUNTS:
-                options = icmp.Options(count=count, interval_ms=INTERVAL_MS)
-                targets = addresses(number)
-                jobs = [Job("bench", Node(address, address), "icmp", options) for address in targets]
-                await ours(prober, jobs, pipeline)
-                gc.collect()
-                bare, piped, usual, floor = [], [], [], []
-                for turn in range(repeats):
-                    bare.append(await ours(prober, jobs, None))
-                    if pipeline:
-                        piped.append(await ours(prober, jobs, pipeline))
-                    if have:
-                        floor.append(fping(targets, count, "-i0"))
-                        if turn % 3 == 0:
-                            usual.append(fping(targets, count))
-                middle = [statistics.median(each) if each else None for each in (bare, piped, usual, floor)]
-                rows.append(Row(number, count, middle[0] or 0.0, *middle[1:]))
+    async with pipeline([*five, single], folder) as service:
+        if service.failures():
+            raise RuntimeError(f"not everything answers: {service.failures()[0]}")
+        for size, rounds in SIZES.items():
+            rows += await _compare(service, f"{size} targets, 5 echoes each", five[:size], places[:size], 5, rounds, 1.3)
+        rows += await _compare(service, "1 target, 1 echo", [single], places[:1], 1, 20, 1.6)
     return rows
 
 
-def show(rows: list[Row]) -> None:
-    """Print µs of CPU an echo, and ratios."""
-    print("targets x echoes   ours us/echo   with pipeline   fping us/echo  (floor)   ours/fping  (ours/floor)")
-    for row in rows:
-        sent = row.targets * row.echoes
-        full = row.piped if row.piped is not None else row.ours
+async def _compare(service: Pipeline, what: str, jobs: list, places: list[str], count: int, rounds: int, goal: float) -> list[Row]:  # type: ignore[type-arg]
+    async def ours() -> float:
+        return await service.cost_s(jobs, rounds) * len(jobs) * 1e3
 
-        def each(value: float | None, sent: int = sent) -> str:
-            return "-" if value is None else f"{value / sent:.1f}"
+    async def fping(way: str) -> float:
+        command = ["fping", "-q", f"-c{count}", f"-p{PAUSE_MS}", way, *places]
+        return (await asyncio.to_thread(cpu_of, command))[0] * 1e3
 
-        def ratio(value: float | None, full: float = full) -> str:
-            return "-" if value is None else f"{full / value:.2f}"
-
-        print(
-            f"{row.targets:7} x {row.echoes}        {each(row.ours):>9}       {each(row.piped):>9}       {each(row.usual):>9}"
-            f"  {each(row.floor):>8}     {ratio(row.usual):>8}     {ratio(row.floor):>8}"
-        )
-
-
-def main() -> None:
-    """Measure and print."""
-    if not shutil.which("fping"):
-        print("fping is not installed (apt-get install fping): only our own side is measured", file=sys.stderr)
-    show(asyncio.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)))
-
-
-if __name__ == "__main__":
-    main()
+    if find("fping") is None:
+        return [Row(what, (await in_turns(TURNS, ours))[0], "ms", None, "fping", goal)]
+    mine, *theirs = await in_turns(TURNS, ours, *(lambda way=way: fping(way) for _, way in FPING))
+    return [
+        Row(what, mine, "ms", other, name, goal if at == 0 else None)
+        for at, ((name, _), other) in enumerate(zip(FPING, theirs, strict=True))
+    ]

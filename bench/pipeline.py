@@ -69,7 +69,7 @@ class Pipeline:
         return [seen for seen in last if seen is not None and isinstance(seen.outcome, Failure)]
 
 
-def job(prober: str, address: str, name: str = "", **options: object) -> Job:
+def job(prober: str, address: str, name: str = "", /, **options: object) -> Job:
     """Return one check of one node, named after its address unless it has a name."""
     return Job(AGENT, Node(name or f"{prober}-{address}", address), prober, catalogue.load(prober).Options(**options), SELDOM_S)
 
