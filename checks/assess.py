@@ -40,14 +40,10 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """What holds for all jobs at this moment: the agent's own sight, and the baselines of the current hour by key.
-
-    `tracks` are those restored from the store: a series that a memory meets for the first time goes on from its track there.
-    """
+    """What holds for all jobs at this moment: the agent's own sight, and the baselines of the current hour by key."""
 
     sight: Sight | None = None
     baselines: Mapping[Key, Baseline] = {}
-    tracks: Mapping[Key, Track] = {}
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +69,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 class Memory(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of one job; (check, item) is the key within it. The mappings are never changed, only replaced.
+
+    After a restart it begins with the tracks that the store kept: they go on where they stood.
 
     `recent` are the moments since all was well, 12 at most. `quiet` says that every track is steadily good and nothing is absent.
     """
@@ -132,8 +130,7 @@ def _in_full(seen: Observation, memory: Memory, findings: tuple[Finding, ...], r
     trends, full = _grown(memory.trends, findings)
     findings += (*_unusual(findings, dict(usual), memory.tracks), *full)
 
-    known = _known(memory.tracks, findings, scene.tracks)
-    tracks, bad, changes = dict(known), dict(memory.bad), []
+    tracks, bad, changes = dict(memory.tracks), dict(memory.bad), []
     for found in findings:
         key = _short(found)
         track, change = fold(tracks.get(key) or Track(found.key), found, rules.rule)
@@ -152,14 +149,14 @@ def _in_full(seen: Observation, memory: Memory, findings: tuple[Finding, ...], r
     trends = {key: trend for key, trend in trends.items() if key in tracks} if ended else trends
     bad = {key: found for key, found in bad.items() if key in tracks and (tracks[key].bad or tracks[key].soft is not _OK)}
 
-    moved = tuple(track for key, track in tracks.items() if known.get(key) is not track)
+    moved = tuple(track for key, track in tracks.items() if memory.tracks.get(key) is not track)
     well = not bad and not absent and all(found.state is _OK for found in findings)
     quiet = well and not trends and all(_steady(track) for track in tracks.values())
-    moment = Moment(memory.before, known, memory.trends, memory.bad, memory.absent, seen, scene.sight, usual, rules)
-    # a replay starts at the first moment: what came from elsewhere since (restored tracks, other rules) would be missing from it
-    follows = known is memory.tracks and bool(memory.recent) and memory.recent[-1].rules == rules
+    moment = Moment(memory.before, memory.tracks, memory.trends, memory.bad, memory.absent, seen, scene.sight, usual, rules)
+    # a replay starts at the first moment and knows one set of rules
+    follows = bool(memory.recent) and memory.recent[-1].rules == rules
     recent = () if well else (*memory.recent[-KEPT + 1 :], moment) if follows else (moment,)
-    after = Memory(seen, seen.at, tracks if moved or ended else known, trends, bad, absent, recent, quiet)
+    after = Memory(seen, seen.at, tracks if moved or ended else memory.tracks, trends, bad, absent, recent, quiet)
     repeat = any(tracks[_short(found)].doubtful for found in findings if found.state is not _OK and found.state is not _UNKNOWN)
     return after, Assessment(findings + missing, tuple(changes), repeat, values, moved, ended)
 
@@ -181,14 +178,6 @@ def stale(memory: Memory, every_s: float, now: datetime) -> tuple[Memory, Assess
     return memory, Assessment(findings, moved=moved)
 
 
-def end(memory: Memory, key: Key) -> Memory:
-    """Return the memory without one series: what a person does with something that was taken away for good."""
-    short = key[2:]
-    parts = (memory.tracks, memory.trends, memory.bad, memory.absent)
-    tracks, trends, bad, absent = ({at: value for at, value in part.items() if at != short} for part in parts)
-    return Memory(memory.before, memory.last_at, tracks, trends, bad, absent)  # type: ignore[arg-type]
-
-
 def _short(finding: Finding) -> Short:
     return (finding.check, finding.item or finding.seen.item)
 
@@ -196,14 +185,6 @@ def _short(finding: Finding) -> Short:
 def _steady(track: Track) -> bool:
     """Tell whether a good reading would leave this track the same object."""
     return track.hard is _OK and track.soft is _OK and not track.recent and not track.blind
-
-
-def _known(tracks: Mapping[Short, Track], findings: tuple[Finding, ...], restored: Mapping[Key, Track]) -> Mapping[Short, Track]:
-    """Return the tracks of the memory and those restored of series that it meets for the first time."""
-    if not restored:
-        return tracks
-    met = {_short(found): restored[found.key] for found in findings if _short(found) not in tracks and found.key in restored}
-    return {**tracks, **met} if met else tracks
 
 
 def _values(findings: tuple[Finding, ...]) -> tuple[tuple[Key, float], ...]:
@@ -242,8 +223,8 @@ def _unusual(findings: tuple[Finding, ...], usual: Mapping[Key, Baseline], track
 def _missing(seen: Observation, memory: Memory, present: set[Short]) -> tuple[Mapping[Short, int], tuple[Finding, ...], list[Short]]:
     """Return how long each known item has been absent, a finding for those absent long enough, and those to be forgotten.
 
-    A vanished item is neither good nor bad: it is shown as unknown. One that was believed bad is kept until it is measured again or a
-    person ends it; one that was not is forgotten in time, but only by observations that could have shown it.
+    A vanished item is neither good nor bad: it is shown as unknown. One that was believed bad is kept until it is measured
+    again; one that was not is forgotten in time, but only by observations that could have shown it.
     """
     gone = [key for key in memory.tracks if key not in present]
     if not gone:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from checks import tcp
-from checks.assess import FORGET_AFTER, GONE_AFTER, KEPT, Assessment, Memory, Rules, Scene, assess, end, stale
+from checks.assess import FORGET_AFTER, GONE_AFTER, KEPT, Assessment, Memory, Rules, Scene, assess, stale
 from checks.baseline import Baseline
 from checks.finding import Finding, Levels, Message, State
 from checks.history import Change, Track
@@ -128,20 +128,16 @@ def test_a_vanished_mount_that_was_good_is_forgotten_in_time_and_one_that_was_ba
     assert [key[3] for key in said[0].forgotten] == ["/a"]
     assert {key[1] for key in memory.tracks} == {"/", "/b"}
     assert [one.finding.item for one in memory.standing] == ["/b"]
-    memory = end(memory, ("agent", "web-1", "host/disk", "/b"))
-    assert memory.standing == ()
-    memory, said = run(GOOD, GOOD, memory=memory, rules=Rules(mounts({"/": State.OK}), None), at=41)
-    assert (len(said[-1].findings), memory.quiet) == (1, True)
 
 
 def test_restored_tracks_go_on_where_they_stood() -> None:
     before, _ = run(DEAD, DEAD, DEAD)
-    scene = Scene(tracks={track.key: track for track in before.tracks.values()})
-    memory, said = run(DEAD, scene=scene, at=5)
+    restored = Memory(tracks=before.tracks)
+    memory, said = run(DEAD, memory=restored, at=5)
     assert changes(said) == []
     assert len(memory.standing) == 1
     assert memory.standing[0].track.since == START
-    memory, said = run(GOOD, GOOD, scene=scene, at=5)
+    memory, said = run(GOOD, GOOD, memory=restored, at=5)
     assert ("tcp/port", Change.RECOVERED) in changes(said)
 
 
@@ -227,5 +223,5 @@ def test_an_all_good_observation_of_three_findings_is_cheap() -> None:
 
 def test_a_restored_track_keeps_its_key() -> None:
     track = Track(("agent", "web-1", "tcp/port", "80"), State.OK, State.OK, 1, START, START, same=1)
-    memory, _ = run(GOOD, scene=Scene(tracks={track.key: track}))
+    memory, _ = run(GOOD, memory=Memory(tracks={PORT: track}))
     assert memory.tracks[PORT] is track

@@ -123,8 +123,7 @@ def test_the_verdict_outlives_a_gap_a_restart_and_new_limits() -> None:
     (live,) = verdicts(memory)
     assert bare(derive(again(live.evidence), live.cause, live.element)) == bare(live)
 
-    restored = Scene(tracks={track.key: track for track in run([SLOW, SLOW, SLOW]).tracks.values()})
-    memory = run([DEAD, DEAD, DEAD, SLOW], restored)
+    memory = run([DEAD, DEAD, DEAD, SLOW], memory=Memory(tracks=run([SLOW, SLOW, SLOW]).tracks))
     for live in verdicts(memory):
         assert bare(derive(again(live.evidence), live.cause, live.element)) == bare(live)
     assert len(verdicts(memory)) == 2
