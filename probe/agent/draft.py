@@ -72,9 +72,7 @@ def neighbours(root: Path = Path("/"), live: bool = True) -> list[Neighbour]:
 
 def _neighbours6() -> list[Neighbour]:
     try:
-        with netlink.open_socket() as asked:
-            heard = netlink.neighbours(asked, socket.AF_INET6)
-            named = [(one, socket.if_indextoname(one.interface)) for one in heard]
+        named = [(one, socket.if_indextoname(one.interface)) for one in netlink.neighbours(socket.AF_INET6)]
     except OSError:
         return []
     return [Neighbour(zoned(one.address, interface) or one.address, one.mac, interface) for one, interface in named]

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from probe.probers.netlink import NLMSG_DONE, dump
+from probe.netlink import NLMSG_DONE, dump
 from probe.probers.procfs import Procfs
 
 NETLINK_SOCK_DIAG = 4

@@ -10,7 +10,6 @@ import sys
 import pytest
 
 from checks.sight import Route
-from probe.agent.netlink import _ATTRIBUTE, _attributes
 from probe.agent.route import Routes, route_to, zoned
 
 IN_NAMESPACE = """
@@ -120,9 +119,32 @@ def test_a_link_local_address_means_nothing_without_its_interface(address: str |
     assert zoned(address, "eth0") == shown
 
 
-@pytest.mark.parametrize("data", [b"", b"\x01", b"\x00\x00\x00\x00", b"\x03\x00\x01\x00", b"\xff\xff\x01\x00abc", os.urandom(64)])
-def test_odd_attributes_end_the_reading(data: bytes) -> None:
-    assert sum(1 for _ in _attributes(data)) <= len(data) // _ATTRIBUTE.size
+NEIGHBOURS = """
+import socket, subprocess, time
+from probe.agent.netlink import neighbours
+
+def ip(words):
+    subprocess.run(["ip", *words.split()], check=True)
+
+ip("link add left type veth peer name right")
+ip("link set left up")
+print(neighbours(socket.AF_INET))
+for last in range(1, 121):
+    ip(f"neigh add 192.0.2.{last} lladdr 02:00:00:00:00:{last:02x} dev left nud reachable")
+    if last in (1, 120):
+        start = time.monotonic()
+        found = neighbours(socket.AF_INET)
+        print(len(found), found[0].mac[:15], time.monotonic() - start < 1)
+"""
+
+
+@pytest.mark.needs("unshare", "ip")
+@pytest.mark.needs_root
+def test_neighbours_are_told_without_waiting_for_an_end_that_has_come_already() -> None:
+    command = ["unshare", "--net", sys.executable, "-c", NEIGHBOURS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={**os.environ, "PYTHONPATH": "."})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["[]", "1 02:00:00:00:00: True", "120 02:00:00:00:00: True"]
 
 
 def test_the_sockets_are_closed() -> None:

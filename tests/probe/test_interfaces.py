@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.inventory import Node
+from probe.netlink import attributes, dump, messages
 from probe.observation.interfaces import InterfaceSample, InterfacesSample
 from probe.probers import interfaces
 from probe.probers.interfaces import Looks, Options, grown, read_medium
 from probe.probers.links import Addresses, Counters, Link, parse_addresses, parse_links, read_addresses, read_links
-from probe.probers.netlink import attributes, dump, messages
 
 CLONE_NEWNET = 0x40000000
 
