@@ -17,6 +17,10 @@ class ServiceProblem(Exception):
     """The service is not there, may not be asked, or refused; the text says which and what to do."""
 
 
+class NoService(ServiceProblem):
+    """Nobody answers here: no socket, or that of a service that has ended."""
+
+
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=TIMEOUT_S)
@@ -60,11 +64,18 @@ def _is_socket(path: Path) -> bool:
 
 def ask(method: str, path: str, body: dict[str, Any] | None = None, config: str | None = None) -> Any:
     """Return the service's JSON answer; ServiceProblem when there is none or it is an error."""
+    text = fetch(method, path, body, config)
+    try:
+        return json.loads(text) if text else None
+    except ValueError as why:
+        raise ServiceProblem(f"the service answers with what is no JSON: {text[:200].decode(errors='replace')}") from why
+
+
+def fetch(method: str, path: str, body: dict[str, Any] | None = None, config: str | None = None) -> bytes:
+    """Return the service's answer as it is; errors as `ask`."""
     place = find_socket(config)
     if place is None:
-        raise ServiceProblem(
-            "no service was found here; start one with `firstline run`, or say which: --config FILE, or FIRSTLINE_SOCKET=PATH"
-        )
+        raise NoService("no service was found here; start one with `firstline run`, or say which: --config FILE, or FIRSTLINE_SOCKET=PATH")
     connection = _UnixConnection(place)
     try:
         payload = json.dumps(body).encode() if body is not None else None
@@ -73,15 +84,21 @@ def ask(method: str, path: str, body: dict[str, Any] | None = None, config: str 
         text = answer.read()
     except PermissionError as why:
         raise ServiceProblem(f"{place}: permission denied; join the group that owns it (usually `firstline`)") from why
+    except (FileNotFoundError, ConnectionRefusedError) as why:
+        raise NoService(f"no service runs at {place}; start it with `firstline run` or `systemctl start firstline`") from why
     except (OSError, http.client.HTTPException) as why:
         raise ServiceProblem(f"{place}: the service does not answer ({why}); is it running?") from why
     finally:
         connection.close()
-    try:
-        result = json.loads(text) if text else None
-    except ValueError:
-        result = {"error": text.decode(errors="replace")[:200]}
     if answer.status >= 400:
-        reason = result.get("error") if isinstance(result, dict) else None
-        raise ServiceProblem(reason or f"the service answered {answer.status} {answer.reason}")
-    return result
+        raise ServiceProblem(_reason(text) or f"the service answered {answer.status} {answer.reason}")
+    return text
+
+
+def _reason(text: bytes) -> str:
+    """Return what an error answer says: its JSON's `error`, or its text."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return text.decode(errors="replace")[:200]
+    return str(said.get("error") or "") if isinstance(said, dict) else ""

@@ -219,7 +219,8 @@ class MailSink:
         return "250 OK"
 
     def close(self) -> None:
-        self._controller.stop(no_assert=True)
+        if not self._controller.loop.is_closed():
+            self._controller.stop()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from checks.proof import Explanation, Proof, explain, read
-from probe.agent.client import ServiceProblem, ask, find_socket
+from probe.agent.client import NoService, ServiceProblem, ask, fetch, find_socket
 from reports.case import Case, CaseEvent
 from reports.render.status import Status
 
@@ -22,7 +22,6 @@ class Desk:
 
     def __init__(self, config: str | None = None, state_dir: str | None = None) -> None:
         self._config, self._state_dir = config, state_dir
-        self._live = state_dir is None and find_socket(config) is not None
 
     def status(self) -> Status:
         """Return the status of the running service."""
@@ -30,16 +29,18 @@ class Desk:
 
     def cases(self, everything: bool) -> list[Case]:
         """Return open cases, or all."""
-        if self._live:
-            return msgspec.convert(self._ask("GET", f"/v1/cases?all={int(everything)}"), list[Case])
+        answer = self._live_answer(f"/v1/cases?all={int(everything)}")
+        if answer is not None:
+            return msgspec.json.decode(answer, type=list[Case])
         with self._store() as store:
             return list(store.cases(open_only=not everything))
 
     def case(self, number: int) -> tuple[Case, list[CaseEvent]]:
         """Return a case and what happened to it."""
-        if self._live:
-            events = msgspec.convert(self._ask("GET", f"/v1/cases/{number}/events"), list[CaseEvent])
-            return msgspec.convert(self._ask("GET", f"/v1/cases/{number}"), Case), events
+        answer = self._live_answer(f"/v1/cases/{number}")
+        if answer is not None:
+            events = self._ask("GET", f"/v1/cases/{number}/events")
+            return msgspec.json.decode(answer, type=Case), msgspec.convert(events, list[CaseEvent])
         with self._store() as store:
             case = store.case(number)
             if case is None:
@@ -48,13 +49,25 @@ class Desk:
 
     def proof(self, number: int) -> bytes:
         """Return what the verdict of a case stands on, as JSON."""
-        if self._live:
-            return msgspec.json.encode(self._ask("GET", f"/v1/cases/{number}/evidence"), order="deterministic")
+        answer = self._live_answer(f"/v1/cases/{number}/evidence")
+        if answer is not None:
+            return answer
         with self._store() as store:
             stored = store.evidence(number)
         if stored is None:
             raise DeskProblem(f"case #{number} has no evidence")
         return bytes(stored)
+
+    def _live_answer(self, path: str) -> bytes | None:
+        """Return what the service that runs here answers; None when none does, and then the store beside it is read."""
+        if self._state_dir is not None or find_socket(self._config) is None:
+            return None
+        try:
+            return fetch("GET", path, config=self._config)
+        except NoService:
+            return None
+        except ServiceProblem as why:
+            raise DeskProblem(str(why)) from why
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
