@@ -140,6 +140,8 @@ class _Handlers:
         wanted = await _body(request, MaintenanceRequest)
         if not 0 < wanted.seconds <= 30 * 86400:
             raise Refused(400, "maintenance lasts more than nothing and at most 30 days")
+        if "\0" in wanted.who + wanted.why:
+            raise Refused(400, "a text holds a NUL character")  # PostgreSQL keeps none
         return _json(await self._actions.begin_maintenance(wanted), 201)
 
     async def end_maintenance(self, request: Request) -> Response:

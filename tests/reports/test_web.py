@@ -416,6 +416,11 @@ def test_maintenance_lasts_no_longer_than_thirty_days(local, seconds, status):
     assert ask(local, "POST", "/v1/maintenance", json.dumps({"node": "web-1", "seconds": seconds}))[0].status == status
 
 
+@pytest.mark.parametrize("field", ["why", "who"])
+def test_maintenance_in_words_that_no_database_keeps_is_refused(local, field):
+    assert ask(local, "POST", "/v1/maintenance", json.dumps({"node": "web-1", "seconds": 60, field: "a\0b"}))[0].status == 400
+
+
 @pytest.mark.parametrize(("length", "status"), [(2048, 200), (2049, 414)])
 def test_a_long_query_is_refused(port, length, status):
     assert ask(port, "GET", "/metrics?" + "x" * length)[0].status == status
