@@ -45,13 +45,9 @@ def _behind() -> sa.ColumnElement[bool]:
     )
 
 
-def settle(
-    connection: sa.Connection, agent: str, one: Due, state: str, error: str = "", due_at: datetime | None = None, tried: bool = True
-) -> None:
+def settle(connection: sa.Connection, agent: str, one: Due, state: str, error: str = "", due_at: datetime | None = None) -> None:
     """Write what became of one try; does nothing when it is settled already."""
-    values: dict[str, object] = {"state": state, "error": error[:500]}
-    if tried:
-        values["attempts"] = _out.attempts + 1
+    values: dict[str, object] = {"state": state, "error": error[:500], "attempts": _out.attempts + 1}
     if due_at is not None:
         values["due_at"] = due_at
     this = (_out.agent == agent, _out.feed == one.feed, _out.case_id == one.event.case, _out.number == one.event.number)
