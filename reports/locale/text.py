@@ -82,7 +82,7 @@ def printable(text: str) -> str:
     """Return the text with control characters written out: a peer's words must not steer the reader's terminal."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else " " if c in "\t\n\r" else f"\\x{ord(c):02x}" for c in text)
+    return "".join(c if c.isprintable() else " " if c.isspace() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _bare(message: Message) -> str:

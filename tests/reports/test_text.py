@@ -63,6 +63,10 @@ def test_everything_shown_is_printable(text):
     assert printable(text).isprintable()
 
 
+def test_every_kind_of_space_is_a_space_and_no_escape():
+    assert printable("海港\u3000物流\u00a0Ltd\u2028") == "海港 物流 Ltd "
+
+
 def test_word_without_text_is_the_word():
     assert texts("zh").word("state", "ok") == "正常"
     assert texts("zh").word("state", "melted") == "melted"
