@@ -120,8 +120,12 @@ class Scraped:
 
     def get(self, path: str) -> bytes:
         """Return the body of one answer."""
-        self._connection.request("GET", path)
-        return self._connection.getresponse().read()
+        try:
+            self._connection.request("GET", path)
+            return self._connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()  # or no later request could be sent
+            raise
 
     def rest(self, seconds: float = 2.0) -> None:
         """Measure what it uses without being asked."""

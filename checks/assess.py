@@ -19,7 +19,7 @@ from checks.trend import EMPTY, Trend, grow, judge_trend
 from probe.observation.failure import Failure
 from probe.observation.observation import Observation
 
-KEPT = 12  # observations since all was well that a memory holds for evidence
+KEPT = 6  # observations since all was well that a memory holds for evidence: twice what makes a fault believed
 GONE_AFTER = 3  # observations without an item until it is shown as unknown
 FORGET_AFTER = 20  # observations that measured something, without an item that was believed good, until it is forgotten
 STALE_AFTER = 3  # periods without any observation
@@ -28,6 +28,7 @@ Judge = Callable[[Observation, Observation | None, Any], Iterable[Finding]]
 Short = tuple[str, str]
 
 _OK, _UNKNOWN = State.OK, State.UNKNOWN
+_NONE: Mapping[Short, int] = {}  # one for all: an empty dict for each of thousands of memories is not nothing
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -47,13 +48,8 @@ class Scene(msgspec.Struct, frozen=True):
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
-    """A job's memory as it stood, and the observation that met it there (nothing is copied: memories share what did not change)."""
+    """An observation, and what else its judgement stood on."""
 
-    before: Observation | None
-    tracks: Mapping[Short, Track]
-    trends: Mapping[Short, Trend]
-    bad: Mapping[Short, Finding]
-    absent: Mapping[Short, int]
     seen: Observation
     sight: Sight | None
     usual: tuple[tuple[Key, Baseline], ...]
@@ -72,7 +68,8 @@ class Memory(msgspec.Struct, frozen=True, gc=False):
 
     After a restart it begins with the tracks that the store kept: they go on where they stood.
 
-    `recent` are the moments since all was well, 12 at most. `quiet` says that every track is steadily good and nothing is absent.
+    `recent` are the moments since all was well, 6 at most, and `origin` is the memory as it stood before the first of them: from there
+    they lead to this one. `quiet` says that every track is steadily good and nothing is absent.
     """
 
     before: Observation | None = None
@@ -83,6 +80,7 @@ class Memory(msgspec.Struct, frozen=True, gc=False):
     absent: Mapping[Short, int] = {}
     recent: tuple[Moment, ...] = ()
     quiet: bool = False
+    origin: "Memory | None" = None
 
     @property
     def standing(self) -> tuple[Standing, ...]:
@@ -152,13 +150,29 @@ def _in_full(seen: Observation, memory: Memory, findings: tuple[Finding, ...], r
     moved = tuple(track for key, track in tracks.items() if memory.tracks.get(key) is not track)
     well = not bad and not absent and all(found.state is _OK for found in findings)
     quiet = well and not trends and all(_steady(track) for track in tracks.values())
-    moment = Moment(memory.before, memory.tracks, memory.trends, memory.bad, memory.absent, seen, scene.sight, usual, rules)
-    # a replay starts at the first moment and knows one set of rules
-    follows = bool(memory.recent) and memory.recent[-1].rules == rules
-    recent = () if well else (*memory.recent[-KEPT + 1 :], moment) if follows else (moment,)
-    after = Memory(seen, seen.at, tracks if moved or ended else memory.tracks, trends, bad, absent, recent, quiet)
+    origin, recent = (None, ()) if well else _kept(memory, Moment(seen, scene.sight, usual, rules))
+    after = Memory(seen, seen.at, tracks if moved or ended else memory.tracks, trends, bad, absent, recent, quiet, origin)
     repeat = any(tracks[_short(found)].doubtful for found in findings if found.state is not _OK and found.state is not _UNKNOWN)
     return after, Assessment(findings + missing, tuple(changes), repeat, values, moved, ended)
+
+
+def _kept(memory: Memory, moment: Moment) -> tuple[Memory, tuple[Moment, ...]]:
+    """Return where a replay starts, and the moments from there on, this one the last.
+
+    When the first moment of too many is dropped, the start is moved on by it. Keeping every moment's own start instead would hold three
+    times the memory: thousands of dead targets made tens of MB of it.
+    """
+    origin, recent = memory.origin, memory.recent
+    if origin is None or not recent or recent[-1].rules != moment.rules:  # a replay knows one set of rules
+        return _bare(memory), (moment,)
+    if len(recent) == KEPT:
+        first, recent = recent[0], recent[1:]
+        origin = _bare(assess(first.seen, origin, first.rules, Scene(first.sight, dict(first.usual)))[0])
+    return origin, (*recent, moment)
+
+
+def _bare(memory: Memory) -> Memory:
+    return Memory(memory.before, memory.last_at, memory.tracks, memory.trends, memory.bad, memory.absent)
 
 
 def stale(memory: Memory, every_s: float, now: datetime) -> tuple[Memory, Assessment] | None:
@@ -174,7 +188,7 @@ def stale(memory: Memory, every_s: float, now: datetime) -> tuple[Memory, Assess
     findings = tuple(Finding(check, memory.before, _UNKNOWN, message, item=item) for check, item in tracks)
     moved = tuple(track for key, track in tracks.items() if memory.tracks[key] is not track)
     if moved:
-        memory = msgspec.structs.replace(memory, tracks=tracks, quiet=False, recent=())
+        memory = msgspec.structs.replace(memory, tracks=tracks, quiet=False, recent=(), origin=None)
     return memory, Assessment(findings, moved=moved)
 
 
@@ -228,7 +242,7 @@ def _missing(seen: Observation, memory: Memory, present: set[Short]) -> tuple[Ma
     """
     gone = [key for key in memory.tracks if key not in present]
     if not gone:
-        return {}, (), []
+        return _NONE, (), []
     measured = not isinstance(seen.outcome, Failure)
     absent, findings, forgotten = {}, [], []
     for key in gone:

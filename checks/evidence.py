@@ -85,13 +85,13 @@ def same_rules(evidence: Evidence) -> bool:
 
 
 def _strand(key: JobKey, memory: Memory, rules: Rules) -> Strand:
-    start = _start(memory.recent[0] if memory.recent else memory)
+    start = _start(memory.origin or memory)
     steps = tuple(Step(moment.seen, moment.sight, moment.usual) for moment in memory.recent)
     return Strand(*key, _as_data(rules.limits), rules.rule, rules.route, start, steps)
 
 
-def _start(at: Any) -> Start:
-    """Return the five parts that a Memory and a Moment share, as tuples in a stated order."""
+def _start(at: Memory) -> Start:
+    """Return the five parts of a memory that a replay needs, as tuples in a stated order."""
     return Start(
         at.before,
         tuple(at.tracks[key] for key in sorted(at.tracks)),

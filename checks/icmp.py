@@ -1,6 +1,7 @@
 """Does it answer echoes, how many of them, how fast, how evenly?"""
 
 from collections.abc import Iterator
+from functools import cache
 
 import msgspec
 
@@ -61,12 +62,18 @@ def _loss(seen: Observation, echo: EchoSample, levels: Levels) -> Finding:
     if loss is None:
         return Finding("icmp/loss", seen, State.UNKNOWN, Message("icmp.nothing-sent"), levels)
     if not received:
-        said = Message("icmp.error", {"error": echo.error}) if echo.error else Message("icmp.no-reply", {"sent": sent})
+        said = Message("icmp.error", {"error": echo.error}) if echo.error else _counted("icmp.no-reply", sent)
         return Finding("icmp/loss", seen, State.CRITICAL, said, levels, value=loss)
     if received == sent:
-        return Finding("icmp/loss", seen, levels.judge(loss), Message("icmp.answered", {"sent": sent}), levels, value=loss)
+        return Finding("icmp/loss", seen, levels.judge(loss), _counted("icmp.answered", sent), levels, value=loss)
     said = Message("icmp.loss", {"lost": sent - received, "sent": sent})
     return Finding("icmp/loss", seen, levels.judge(loss), said, levels, value=loss)
+
+
+@cache
+def _counted(id: str, sent: int) -> Message:
+    """Return one and the same message for all: what every good target says, and every dead one keeps as evidence."""
+    return Message(id, {"sent": sent})
 
 
 def _jitter(seen: Observation, echo: EchoSample, levels: Levels) -> Finding:

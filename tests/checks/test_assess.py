@@ -62,7 +62,8 @@ def test_readings_since_all_was_well_are_kept_and_bounded() -> None:
     assert run(GOOD, GOOD)[0].recent == ()
     memory, _ = run(GOOD, DEAD, DEAD)
     assert [moment.seen.outcome for moment in memory.recent] == [DEAD, DEAD]
-    assert memory.recent[0].tracks[PORT].hard is State.OK
+    assert memory.origin is not None
+    assert memory.origin.tracks[PORT].hard is State.OK
     memory, _ = run(*[DEAD] * 30)
     assert len(memory.recent) == KEPT
     assert memory.recent[-1].seen.at == START + timedelta(minutes=29)
