@@ -11,6 +11,7 @@ from reports.case import Case
 from reports.locale.text import Texts
 
 _ENCODER = msgspec.json.Encoder()
+_ESCAPED = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
 def check_json(target: str, prober: str, observation: Observation, findings: Sequence[Finding], texts: Texts) -> str:
@@ -50,8 +51,11 @@ def levels_data(levels: Levels) -> dict[str, Any]:
 
 
 def pretty(document: Any) -> str:
-    """Return the document as indented JSON, ending in a newline; times in RFC 3339, numbers that are not finite as null."""
-    return msgspec.json.format(_ENCODER.encode(document), indent=2).decode() + "\n"
+    """Return the document as indented JSON, ending in a newline; times in RFC 3339, numbers that are not finite as null.
+
+    What a terminal would obey (C1 controls, changes of writing direction) is escaped: a peer may have put it into its answer.
+    """
+    return msgspec.json.format(_ENCODER.encode(document), indent=2).decode().translate(_ESCAPED) + "\n"
 
 
 def cases_json(cases: Sequence[Case], texts: Texts) -> str:

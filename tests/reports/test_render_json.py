@@ -9,7 +9,7 @@ from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
 from probe.observation.observation import Observation
 from reports.locale.text import texts
-from reports.render.json import check_json
+from reports.render.json import check_json, pretty
 
 AT = datetime(2026, 10, 20, 14, 2, 31, tzinfo=UTC)
 SEEN = Observation("a", "core", "icmp", AT, 81.0, EchoSample("192.0.2.1", 5, 4, 1.0, 2.0, 3.0), "8080")
@@ -54,3 +54,10 @@ def test_numbers_that_are_not_finite_are_null(value):
 
 def test_nothing_judged_is_unknown():
     assert document([])["state"] == "unknown"
+
+
+def test_what_a_terminal_would_obey_is_escaped_and_reads_back_the_same() -> None:
+    hostile = "a\x9b31m\x7f\u202eb"
+    text = pretty({"detail": hostile})
+    assert text.isascii()
+    assert json.loads(text) == {"detail": hostile}
