@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-import secrets
+import os  # its urandom instead of secrets, which imports hashlib, hmac and random: 4 ms of a check's start
 import socket
 import threading
 import time
@@ -215,7 +215,7 @@ async def _ask_one(server: str, port: int) -> str | None:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
             sock.connect((server, port))
-            sock.send(dnswire.encode_query(secrets.randbits(16), ".", "NS"))
+            sock.send(dnswire.encode_query(int.from_bytes(os.urandom(2), "big"), ".", "NS"))
             return dnswire.decode(await loop.sock_recv(sock, 4096)).rcode
     except (OSError, dnswire.MalformedError):
         return None

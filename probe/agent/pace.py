@@ -14,5 +14,6 @@ def keep_pace() -> None:
     second, though none of it is garbage: what is there by now (modules, configuration, jobs) is not looked at again.
     """
     sys.setswitchinterval(SWITCH_S)
+    gc.set_threshold(2_000)
     gc.collect()
     gc.freeze()

@@ -4,7 +4,6 @@ import gettext
 import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -13,7 +12,7 @@ from reports.locale.figures import rate, size, span
 
 LANGUAGES = ("en", "zh")
 DOMAIN = "firstline"
-_FOLDER = Path(__file__).parent
+_FOLDER = os.path.dirname(__file__)  # no pathlib: 3 ms of a check's start
 _SPECS = {"bytes": size, "rate": rate, "span": span}
 
 

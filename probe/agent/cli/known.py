@@ -1,7 +1,6 @@
 """Finds out whether a target is a name of the inventory, without loading anything when there is no configuration."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +11,7 @@ PLACES = ("firstline.toml", "/etc/firstline/firstline.toml")
 def find(target: str, config: str | None) -> Any | None:
     """Return the settings when a configuration is there and its inventory names the target, else None."""
     named = config or os.environ.get("FIRSTLINE_CONFIG")
-    if named is None and not any(Path(place).exists() for place in PLACES):
+    if named is None and not any(os.path.exists(place) for place in PLACES):
         return None
     from probe.agent.settings.load import SettingsError, load
 
