@@ -48,7 +48,9 @@ def read_job(prober: str, target: str, given: dict[str, Any], timeout_s: float |
     try:
         settings = msgspec.convert({**options, **given}, module.Options, strict=False)
     except msgspec.ValidationError as why:
-        raise CheckProblem(f"{prober}: {why}; `firstline check {prober} --help` lists the options") from why
+        missing = str(why).partition("missing required field `")[2].rstrip("`")
+        what = f"--{missing.replace('_', '-')} is needed" if missing else str(why)
+        raise CheckProblem(f"{prober}: {what}; `firstline check {prober} --help` lists the options") from why
     return Job(HERE, Node(target, address), prober, settings, timeout_s=timeout_s or default_timeout_s(settings))
 
 
