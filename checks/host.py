@@ -29,6 +29,7 @@ DESCRIPTORS = Levels(0.80, 0.95, "ratio", "our choice, of fs.file-max; proc_sys_
 ZOMBIES = Levels(50, None, "processes", "our choice: a few are normal for a moment, many are a parent that does not wait(2)")
 STUCK = Levels(3, 20, "processes", "our choice: without any progress between two looks; one or two are ordinary disk traffic")
 OOM = Levels(1, None, "kills", "our choice: the kernel kills only when memory can't be had, so every kill is worth knowing")
+BOOT = Levels(600.0, None, "s", "our choice: ten minutes, long enough to be believed and to be seen", low=True, margin=0.0)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -55,6 +56,7 @@ class Limits(msgspec.Struct, frozen=True):
     zombies: Levels = ZOMBIES
     uninterruptible: Levels = STUCK
     oom: Levels = OOM
+    boot: Levels = BOOT
 
 
 CHECKS = (
@@ -77,7 +79,7 @@ CHECKS = (
     Check("host/uninterruptible", STUCK),
     Check("host/oom", OOM),
     Check("host/clock-sync"),
-    Check("host/boot"),
+    Check("host/boot", BOOT),
     Check("host/units"),
 )
 
@@ -90,7 +92,7 @@ _CHECK_OF = {
 }
 
 
-def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iterator[Finding]:
+def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iterator[Finding]:  # noqa: ARG001
     """Judge one look at a host. What could not be read is unknown with the reason; what needs two looks is left out at the first."""
     match seen.outcome:
         case Failure() as why:
@@ -105,7 +107,7 @@ def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iter
             yield from judge_storage(seen, host, limits)
             yield from _processes(seen, host, limits)
             yield from _kernel(seen, host, limits)
-            yield from _boot(seen, host, before)
+            yield from _boot(seen, host, limits)
 
 
 def _missing(seen: Observation, host: HostSample) -> Iterator[Finding]:
@@ -195,8 +197,8 @@ def _kernel(seen: Observation, host: HostSample, limits: Limits) -> Iterator[Fin
         used = host.descriptors_used / host.descriptors_max
         text = Message("host.descriptors", {"used": host.descriptors_used, "most": host.descriptors_max, "ratio": used})
         yield Finding("host/descriptors", seen, limits.descriptors.judge(used), text, limits.descriptors, value=used)
-    if host.oom_kills_since is not None:
-        kills = host.oom_kills_since
+    if host.oom_kills_recent is not None:
+        kills = host.oom_kills_recent
         yield Finding("host/oom", seen, limits.oom.judge(kills), Message("host.oom", {"count": kills}), limits.oom, value=kills)
     if host.clock is not None:
         state = State.OK if host.clock.synchronised else State.WARNING
@@ -207,17 +209,11 @@ def _kernel(seen: Observation, host: HostSample, limits: Limits) -> Iterator[Fin
         yield Finding("host/units", seen, State.WARNING if units else State.OK, text, value=len(units))
 
 
-def _boot(seen: Observation, host: HostSample, before: Observation | None) -> Iterator[Finding]:
-    """Tell a reboot by the identity of the boot; without one by an uptime that fell, for the time of boot follows a clock that is set."""
+def _boot(seen: Observation, host: HostSample, limits: Limits) -> Iterator[Finding]:
+    """Tell a reboot by a short uptime: it survives the agent's own restart, and does not follow a clock that is set."""
     if host.uptime_s is None:
         return
-    was = before.outcome if before is not None else None
-    rebooted = isinstance(was, HostSample) and _is_other_boot(host, was)
-    text = Message("host.rebooted", {"minutes": host.uptime_s / 60}) if rebooted else Message("host.up", {"days": host.uptime_s / 86400})
-    yield Finding("host/boot", seen, State.WARNING if rebooted else State.OK, text)
-
-
-def _is_other_boot(host: HostSample, was: HostSample) -> bool:
-    if host.boot_id is not None and was.boot_id is not None:
-        return host.boot_id != was.boot_id
-    return host.uptime_s is not None and was.uptime_s is not None and host.uptime_s < was.uptime_s
+    state = limits.boot.judge(host.uptime_s)
+    days, minutes = {"days": host.uptime_s / 86400}, {"minutes": host.uptime_s / 60}
+    text = Message("host.up", {**days}) if state is State.OK else Message("host.rebooted", {**minutes})
+    yield Finding("host/boot", seen, state, text, limits.boot, value=host.uptime_s)

@@ -96,7 +96,8 @@ class HostSample(msgspec.Struct, frozen=True, tag="host"):
 
     A part that this kernel does not offer (PSI, systemd) is None or empty and *not* in `missing`. `zombies` and `uninterruptible` are
     processes in state Z and D now, `stuck` those that were in D at the look before too without any CPU time in between (None at the
-    first). `unmounted` are the mount points that should be there by configuration and are not. `boot_id` changes with every boot,
+    first). `unmounted` are the mount points that should be there by configuration and are not. `oom_kills_recent` are the
+    kernel's kills for want of memory in the last 10 minutes, as far as was looked: an event would be over before it is believed.
     `uptime_s` runs through suspend and does not follow the wall clock.
     """
 
@@ -113,7 +114,7 @@ class HostSample(msgspec.Struct, frozen=True, tag="host"):
     top_cpu: tuple[ProcessSample, ...]
     top_memory: tuple[ProcessSample, ...]
     expected: tuple[ExpectedProcess, ...]
-    oom_kills_since: int | None
+    oom_kills_recent: int | None
     clock: ClockSample | None
     booted_at: datetime | None
     failed_units: tuple[str, ...] | None
@@ -121,5 +122,4 @@ class HostSample(msgspec.Struct, frozen=True, tag="host"):
     over_s: float | None = None
     stuck: int | None = None
     unmounted: tuple[str, ...] = ()
-    boot_id: str | None = None
     uptime_s: float | None = None

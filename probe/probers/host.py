@@ -1,6 +1,7 @@
 """The machine that the agent runs on: CPU, pressure, memory, file systems, disks, processes, clock, boot and units."""
 
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
@@ -12,7 +13,6 @@ from probe.inventory import Node
 from probe.observation.failure import Failure, Kind
 from probe.observation.host import ExpectedProcess, HostSample
 from probe.observation.observation import Outcome
-from probe.probers.counters import difference
 from probe.probers.host_disks import Filesystems, read_disks
 from probe.probers.host_kernel import (
     parse_descriptors,
@@ -29,6 +29,8 @@ from probe.probers.procfs import Procfs
 from probe.probers.worker import StuckError, Worker
 
 T = TypeVar("T")
+
+RECENT_S = 600.0  # kept in steps of a hundredth, and one for each change
 
 _Pattern = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 
@@ -99,7 +101,7 @@ class Sweep:
         self._cpu: Any = None
         self._disks: dict[str, Any] = {}
         self._disk_names: dict[str, bool] = {}
-        self._oom_kills: int | None = None
+        self._kills: deque[tuple[float, int]] = deque()
         self._missing: dict[str, str] = {}
 
     def look(self, options: Options, units: tuple[str, ...] | str | None = None) -> HostSample:
@@ -116,7 +118,7 @@ class Sweep:
         if options.processes or options.expected:
             table = self._part("processes", lambda: self._processes.look(options.expected, options.top if options.processes else 0))
         descriptors = self._part("descriptors", lambda: parse_descriptors(files.read("proc/sys/fs/file-nr")))
-        boot = self._part("boot", lambda: read_boot(files))
+        boot = self._part("boot", read_boot)
         if isinstance(units, str):
             self._missing["units"] = units
         sample = HostSample(
@@ -133,7 +135,7 @@ class Sweep:
             top_cpu=table.top_cpu if table else (),
             top_memory=table.top_memory if table else (),
             expected=table.expected if table else _unseen(options),
-            oom_kills_since=difference(oom_kills, self._oom_kills),
+            oom_kills_recent=self._recent(at, oom_kills),
             clock=self._part("clock", read_clock),
             booted_at=boot and boot[0],
             failed_units=None if isinstance(units, str) else units,
@@ -141,13 +143,24 @@ class Sweep:
             over_s=over_s,
             stuck=table and table.stuck,
             unmounted=filesystems[1] if filesystems else (),
-            boot_id=boot and boot[1],
-            uptime_s=boot and boot[2],
+            uptime_s=boot and boot[1],
         )
-        self._at, self._oom_kills = at, oom_kills
+        self._at = at
         self._cpu = cpu and cpu[1]
         self._disks = disks[1] if disks else {}
         return sample
+
+    def _recent(self, at: float, kills: int | None) -> int | None:
+        """Return the kills since the oldest look of the last RECENT_S; None at the first, and where the kernel does not count them."""
+        if kills is None:
+            return None
+        recent = self._kills
+        while recent and (at - recent[0][0] > RECENT_S or recent[-1][1] > kills):
+            recent.popleft()
+        first = recent[0][1] if recent else None
+        if not recent or recent[-1][1] != kills or at - recent[-1][0] > RECENT_S / 100:
+            recent.append((at, kills))
+        return None if first is None else kills - first
 
     def close(self) -> None:
         """Close the files."""

@@ -121,8 +121,6 @@ def read_clock() -> ClockSample:
     return ClockSample(state != TIME_ERROR and not timex.status & STA_UNSYNC, offset_ms, timex.maxerror / 1000)
 
 
-def read_boot(files: Procfs) -> tuple[datetime, str | None, float]:
-    """Return when this machine booted (it follows the wall clock), the identity of this boot, and the seconds since."""
-    booted_at = datetime.fromtimestamp(int(psutil.boot_time()), UTC)
-    identity = files.offered("proc/sys/kernel/random/boot_id")
-    return booted_at, identity.decode().strip() if identity else None, time.clock_gettime(time.CLOCK_BOOTTIME)
+def read_boot() -> tuple[datetime, float]:
+    """Return when this machine booted (it follows the wall clock), and the seconds since (they do not)."""
+    return datetime.fromtimestamp(int(psutil.boot_time()), UTC), time.clock_gettime(time.CLOCK_BOOTTIME)

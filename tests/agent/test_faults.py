@@ -127,7 +127,7 @@ recipients = ["duty@example.org"]
 
 [[silence]]
 name = "other work on this machine, and its clock, are not part of the test"
-checks = ["host/clock-sync", "host/cpu", "host/load", "host/iowait", "host/steal", "host/pressure", "host/disk-*", "host/memory"]
+checks = ["host/clock-sync", "host/boot", "host/cpu", "host/load", "host/iowait", "host/steal", "host/pressure", "host/disk-*", "host/memory"]
 
 [[node]]
 name = "here"

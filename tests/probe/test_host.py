@@ -44,20 +44,19 @@ def test_second_look_has_everything_and_spans_the_time_between() -> None:
     assert first.over_s is None
     assert first.cpu is not None
     assert first.cpu.busy_ratio is None
-    assert first.oom_kills_since is None
+    assert first.oom_kills_recent is None
     assert second.missing == {}
     assert second.over_s is not None
     assert second.over_s >= 0.05
     assert second.cpu is not None
     assert second.cpu.busy_ratio is not None
     assert 0 < second.cpu.busy_ratio <= 1
-    assert second.oom_kills_since == 0
+    assert second.oom_kills_recent == 0
     assert second.memory is not None
     assert second.memory.total_bytes > 0
     assert "/" in [one.mount for one in second.filesystems]
     assert second.processes is not None
     assert second.uptime_s is not None
-    assert second.boot_id == first.boot_id
     assert msgspec.json.decode(msgspec.json.encode(second), type=HostSample) == second
 
 
@@ -278,3 +277,25 @@ def test_systemctl_that_never_comes_back_leaves_the_rest_of_the_host_measured(tm
         assert sample.memory is not None
         assert sample.failed_units is None
         assert "has not come back" in sample.missing["units"]
+
+
+@pytest.mark.parametrize(
+    ("looks", "recent"),
+    [
+        ([(0, 5)], [None]),
+        ([(0, 5), (60, 5), (120, 6), (180, 6)], [None, 0, 1, 1]),
+        ([(0, 5), (60, 7), (660, 7), (700, 7)], [None, 2, 0, 0]),
+        ([(0, 5), (60, 2), (120, 3)], [None, None, 1]),
+        ([(0, None), (60, 3), (120, 3)], [None, None, 0]),
+    ],
+)
+def test_kills_are_told_for_ten_minutes(looks: list[tuple[float, int | None]], recent: list[int | None]) -> None:
+    sweep = host.Sweep()
+    assert [sweep._recent(at, kills) for at, kills in looks] == recent
+
+
+def test_kills_of_ten_minutes_are_remembered_in_few_steps() -> None:
+    sweep = host.Sweep()
+    for second in range(3600):
+        sweep._recent(float(second), 0)
+    assert len(sweep._kills) <= 102
