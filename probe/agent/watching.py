@@ -12,7 +12,7 @@ import msgspec
 
 from checks import catalogue as judges
 from checks.assess import Assessment, Memory, Rules, Scene, assess, stale
-from checks.finding import Finding, Key, State
+from checks.finding import Finding, Key, State, base
 from checks.history import Change, Track
 from probe.agent.eyes import Eyes
 from probe.agent.pace import keep_pace
@@ -70,7 +70,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         self.settings = settings
         if settings is not self._applied:  # a start applies the same twice, and each route is a question to the kernel
-            self.eyes = Eyes(settings)
+            self.eyes = self._open_eyes(settings)
             self.rules = {job.key: _rules(job, settings, self.eyes) for job in settings.jobs}
             self._applied = settings
         self._by_node: dict[str, list[Job]] = {}
@@ -215,6 +215,21 @@ class Watch:
         """Return how long ago the measuring loop last turned, in seconds."""
         return self._now_s() - self._turned
 
+    def _open_eyes(self, settings: Settings) -> Eyes:
+        """Return the eyes for a configuration; what was seen of ourselves stays seen."""
+        before: Eyes | None = getattr(self, "eyes", None)
+        if before is None:
+            return Eyes(settings)
+        before.close()
+        return Eyes(settings, before.sight)
+
+    def _follow_routes(self) -> None:
+        """Take notice of routes that came or changed: whom the agent can't see depends on the way to them."""
+        for node in self.eyes.moved():
+            route = self.eyes.route(node)
+            for job in self.jobs_of(node.name):
+                self.rules[job.key] = msgspec.structs.replace(self.rules[job.key], route=route)
+
     async def sweep(self) -> None:
         """Look for checks that bring no observations any more, until cancelled: they become unknown, not good."""
         ahead_s = self._now().timestamp() - self._now_s()
@@ -223,6 +238,7 @@ class Watch:
             now, changed = self._now(), False
             before_s, ahead_s = ahead_s, now.timestamp() - self._now_s()
             stepped = abs(ahead_s - before_s) > CLOCK_STEP_S
+            self._follow_routes()
             for number, job in enumerate(self.settings.jobs):
                 memory = self.memories.get(job.key)
                 if memory is not None and memory.last_at is not None and (stepped or memory.last_at > now):
@@ -302,8 +318,7 @@ def _rules(job: Job, settings: Settings, eyes: Eyes) -> Rules:
 def owns(job: Job, key: Key) -> bool:
     """Tell whether a key's readings come from this job."""
     _, node, check, item = key
-    base = check.removesuffix(".usual").removesuffix(".trend")
-    return node == job.node.name and base in _names(job.prober) and job.options.item in ("", item)
+    return node == job.node.name and base(check) in _names(job.prober) and job.options.item in ("", item)
 
 
 @cache

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import smtplib
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from email.errors import MessageDefect, MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -61,6 +62,8 @@ class Mail:
         self._options = options
         self._render = render
         self._taken: dict[str, set[str]] = {}
+        # Its own threads: a server that answers octet by octet must not hold those by which cases are stored.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"mail {name}")
         for address in (options.sender, *options.recipients):
             _plain_address(address)
         if (options.username is None) != (options.password_file is None):
@@ -75,7 +78,8 @@ class Mail:
         taken = self._taken.get(identity, set())
         left = [one for one in self._options.recipients if one not in taken]
         password = secret(self._options.password_file) if self._options.password_file else None
-        refused = await asyncio.to_thread(send, message, left, self._options, password)
+        loop = asyncio.get_running_loop()
+        refused = await loop.run_in_executor(self._threads, send, message, left, self._options, password)
         if not refused:
             self._taken.pop(identity, None)
             return
