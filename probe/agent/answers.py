@@ -55,7 +55,7 @@ class Answers:
 
     def healthy(self) -> str:
         """Return "" while measuring goes on."""
-        return self._trouble()
+        return self._trouble() or ("casework fails; the log says why" if self._casework.broken else "")
 
     def ready(self) -> str:
         """Return "" once every check has been measured and the store takes what is found."""

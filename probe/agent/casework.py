@@ -37,6 +37,7 @@ class Casework:
         self._wake = asyncio.Event()
         self.open: list[Case] = []
         self.store_problem: str | None = None
+        self.broken = False
 
     def wake(self) -> None:
         """Say that something is believed now that was not before."""
@@ -60,7 +61,9 @@ class Casework:
             self._wake.clear()
             try:
                 await self.round()
+                self.broken = False
             except Exception:  # one bad diagnosis must not end all casework
+                self.broken = True
                 log.exception("casework raised; it goes on with the next change")
 
     async def round(self) -> None:

@@ -88,6 +88,8 @@ class Showing:
     def _problems(self) -> Iterator[Message]:
         if self._casework.store_problem is not None:
             yield Message("status.store-away", {"why": self._casework.store_problem})
+        if self._casework.broken:
+            yield Message("status.casework-broken")
         if not self.reloads.ok:
             yield Message("status.reload-refused")
         yield from self._blind()
