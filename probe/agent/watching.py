@@ -26,10 +26,10 @@ from probe.schedule import JobKey, Timetable
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.1  # jobs that fall due within one tick start together, so that echoes leave in bursts
+TICK_S = 0.5  # jobs that fall due within one tick start together: waking up costs more CPU than an echo
 FIRST_WITHIN_S = 5.0  # after a start every check comes once within this time, or within its period if that is shorter
 FIRST_PER_S = 400  # … but no more than so many a second: with thousands the loop would be late, and a store not keep up
-REPEAT_S = 1.5  # a bad reading that is not believed yet is repeated this soon
+REPEAT_S = 1.0  # a bad reading that is not believed yet is repeated this soon, at the next tick
 STALE_SWEEP_S = 10.0
 CLOCK_STEP_S = 2.0  # a clock that gains or loses more than this between two sweeps was set, not steered
 SLICE = 200  # jobs looked at before the loop is given back
