@@ -16,7 +16,7 @@ MIX = {"icmp": 20, "tcp": 10, "http": 10, "dns": 7}  # and host, interfaces, soc
 
 def configuration(folder: Path, port: int, web: int, names: int) -> str:
     """Return a configuration of 50 checks."""
-    given = {"icmp": "", "tcp": f"port = {web}", "http": f'url = "http://127.0.0.1:{web}/"', "dns": f'port = {names}\nname = "a.test"'}
+    given = {"icmp": "", "tcp": f"port = {web}", "http": f"port = {web}", "dns": f'port = {names}\nname = "a.test"'}
     lines = [
         f'[agent]\nname = "bench"\nnode = "here"\nstate_dir = "{folder}/state"\nlisten = "127.0.0.1:{port}"\nsocket = "{folder}/s.sock"',
         '[[node]]\nname = "here"\naddress = "localhost"',
@@ -41,6 +41,8 @@ async def run(folder: Path) -> list[Row]:
             )
         try:
             ready(lambda: process.poll() is not None or listens(port), "the service")
+            if process.poll() is not None:
+                raise RuntimeError(f"the service ended: {(folder / 'journal').read_text()[-500:]}")
             await asyncio.sleep(WARM_UP_S)
             before, start = cpu_s(process.pid), time.monotonic()
             await asyncio.sleep(MEASURED_S)
