@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from checks.sight import Look, Route, Sight, look
-from probe.agent.route import route_to
+from probe.agent.route import Routes
 from probe.agent.settings.settings import Settings
 from probe.inventory import Node
 from probe.job import Job
@@ -24,26 +24,51 @@ ANYWHERE = "192.0.2.1"  # RFC 5737: never routed specially, so its route is the 
 class Eyes:
     """Keeps `sight` up to date from the observations that pass by."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sight: Sight = Sight()) -> None:  # noqa: B008
         self.here = settings.inventory.here
-        self.sight = Sight()
+        self.sight = sight
         self._routes: dict[str, Route | None] = {}
-        nodes = settings.inventory.nodes
-        routes = {name: self.route(node) for name, node in nodes.items() if node.address is not None}
-        self._gateways = {route.gateway for route in routes.values() if route is not None and route.gateway is not None}
+        self._gateways: set[str] = set()
+        self._table = _open_table()
+        for node in settings.inventory.nodes.values():
+            self.route(node)
         self._resolvers = frozenset(resolvers())
 
+    def close(self) -> None:
+        """Let go of the kernel's routing table."""
+        if self._table is not None:
+            self._table.close()
+
     def route(self, node: Node) -> Route | None:
-        """Return the way to a node; None for the agent's own host and for loopback."""
+        """Return the way to a node; None for the agent's own host, for loopback, and while there is none."""
         address = node.address
         if node.name == self.here or address is None or address == "localhost":
             return None
         if address not in self._routes:
-            named = not _is_address(address)
-            route = route_to(ANYWHERE if named else address)
-            self._routes[address] = msgspec.structs.replace(route, named=named) if route is not None else None
+            self._find(address)
         route = self._routes[address]
         return None if route is not None and route.interface == "lo" else route
+
+    def look_up(self, node: Node) -> Route | None:
+        """Return the way to a node as it is now: an interface may have come up late, a route may have moved.
+
+        Where there is none any more it is the last one known: that it is gone is seen at its interface.
+        """
+        if node.address is not None and node.address in self._routes:
+            self._find(node.address)
+        return self.route(node)
+
+    def _find(self, address: str) -> None:
+        named = not _is_address(address)
+        route = None
+        if self._table is not None:
+            try:
+                route = self._table.to(ANYWHERE if named else address, named)
+            except OSError:
+                pass
+        self._routes[address] = route or self._routes.get(address)
+        if route is not None and route.gateway is not None:
+            self._gateways.add(route.gateway)
 
     def look(self, job: Job, seen: Observation) -> None:
         """Take what an observation says about the agent itself; most say nothing."""
@@ -68,6 +93,13 @@ class Eyes:
         if address is not None:
             gateways: Mapping[str, Look] = {**self.sight.gateways, address: look(self.sight.gateways.get(address), good, at)}
             self.sight = msgspec.structs.replace(self.sight, gateways=dict(gateways))
+
+
+def _open_table() -> Routes | None:
+    try:
+        return Routes()
+    except OSError:
+        return None
 
 
 def resolvers(path: str = "/etc/resolv.conf") -> list[str]:

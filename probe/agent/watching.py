@@ -179,7 +179,7 @@ class Watch:
             soon = SECOND_LOOK_S  # rates need two looks
         self.timetable.done(job, started, now, soon)
         if result.repeat:
-            self._look_at_ourselves(rules, now)
+            self._look_at_ourselves(job, rules, now)
         return bool(result.changes or result.moved or result.forgotten) and _matters(result, old or _NOTHING)
 
     def _present(self) -> Scene:
@@ -188,8 +188,11 @@ class Watch:
             self._scene = Scene(self.eyes.sight, self._usual.baselines)
         return self._scene
 
-    def _look_at_ourselves(self, rules: Rules, now: float) -> None:
-        """Before something bad is believed of another, the agent's own interface and gateway are measured freshly."""
+    def _look_at_ourselves(self, job: Job, rules: Rules, now: float) -> None:
+        """Before something bad is believed of another, the way there is looked up, and our own interface and gateway are measured."""
+        route = self.eyes.look_up(job.node)
+        if route != rules.route:
+            rules = self.rules[job.key] = msgspec.structs.replace(rules, route=route)
         if rules.route is None or now - self._own_look < 1.0:
             return
         self._own_look = now
@@ -223,13 +226,6 @@ class Watch:
         before.close()
         return Eyes(settings, before.sight)
 
-    def _follow_routes(self) -> None:
-        """Take notice of routes that came or changed: whom the agent can't see depends on the way to them."""
-        for node in self.eyes.moved():
-            route = self.eyes.route(node)
-            for job in self.jobs_of(node.name):
-                self.rules[job.key] = msgspec.structs.replace(self.rules[job.key], route=route)
-
     async def sweep(self) -> None:
         """Look for checks that bring no observations any more, until cancelled: they become unknown, not good."""
         ahead_s = self._now().timestamp() - self._now_s()
@@ -238,7 +234,6 @@ class Watch:
             now, changed = self._now(), False
             before_s, ahead_s = ahead_s, now.timestamp() - self._now_s()
             stepped = abs(ahead_s - before_s) > CLOCK_STEP_S
-            self._follow_routes()
             for number, job in enumerate(self.settings.jobs):
                 memory = self.memories.get(job.key)
                 if memory is not None and memory.last_at is not None and (stepped or memory.last_at > now):

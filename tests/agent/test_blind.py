@@ -245,3 +245,24 @@ def test_what_hides_others_is_one_case_and_they_are_unknown(fault: str, running:
     events = [line["event"] for line in running.lines()[before:] if line["event"] != "updated"]
     assert events == ["opened", "cleared"], running.lines()[before:]
     assert reasons(running) == set()
+
+
+def test_way_that_comes_after_the_start_is_known_when_it_matters(network: Network, service: Any, until: Any, running: Any) -> None:
+    """As at boot: the service is there before the network is. What is behind the gateway must not be blamed when that falls silent."""
+    network.ip(network.agent, "route", "del", "default")
+    service.before = ("ip", "netns", "exec", network.agent)
+    service.configure(CONFIGURATION, "per_target_metrics = true")
+    try:
+        service.start()
+        assert states(service)["two"] == "unknown"
+        assert service.cases() == []
+    finally:
+        network.ip(network.agent, "route", "add", "default", "via", GATEWAY)
+    until(lambda: set(states(service).values()) == {"ok"}, why=service.journal)
+    network.break_gateway()
+    try:
+        until(lambda: reasons(service) == {"sight.gateway"}, 25, why=f"{reasons(service)}")
+        until(lambda: len(service.cases()) == 1, why=service.journal)
+        assert service.cases()[0]["element"] == "gateway"
+    finally:
+        network.mend_gateway()
