@@ -58,6 +58,8 @@ class Lab:
     def close(self) -> None:
         self.listener.kill()
         self.listener.wait()
+        if self.listener.stdout is not None:
+            self.listener.stdout.close()
         for name in (self.agent, self.field):
             subprocess.run(["ip", "netns", "del", name], check=False)
 

@@ -71,6 +71,19 @@ def test_readings_since_all_was_well_are_kept_and_bounded() -> None:
     assert memory.recent == ()
 
 
+@pytest.mark.parametrize("length", [1, 3, KEPT, KEPT + 1, 30])
+def test_the_kept_moments_lead_from_their_origin_to_the_memory(length: int) -> None:
+    course = [GOOD, GOOD, *([DEAD, DEAD, SLOW, BLIND, DEAD] * 6)[:length]]
+    memory, _ = run(*course)
+    assert memory.origin is not None
+    assert len(memory.recent) == min(length, KEPT)
+    again = memory.origin
+    for moment in memory.recent:
+        again, _ = assess(moment.seen, again, moment.rules, Scene(moment.sight, dict(moment.usual)))
+    for name in ("before", "tracks", "trends", "bad", "absent"):
+        assert getattr(again, name) == getattr(memory, name), name
+
+
 def test_the_fast_path_says_what_the_long_way_says() -> None:
     quick, _ = run(GOOD, GOOD)
     slow = Memory(quick.before, quick.last_at, quick.tracks, quiet=False)

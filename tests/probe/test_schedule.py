@@ -70,6 +70,30 @@ def test_rounds_missed_by_a_slow_job_are_counted() -> None:
     assert table.overruns == 2
 
 
+def test_a_repeat_that_runs_across_the_moment_of_a_round_is_that_round_and_no_overrun() -> None:
+    one = job(every_s=60.0)
+    table = Timetable([one], now=0.0)
+    moment = next_due(one, 0.0)
+    table.take(moment)
+    table.done(one, moment, moment + 58.0, again_in_s=1.0)
+    assert table.take(moment + 59.0) == [one]
+    table.done(one, moment + 59.0, moment + 64.0)
+    assert table.overruns == 0
+    assert table.next_at() == pytest.approx(moment + 120.0)
+    table.take(moment + 120.0)
+    table.done(one, moment + 120.0, moment + 185.0)
+    assert table.overruns == 1
+
+
+def test_a_repeat_that_takes_longer_than_a_round_is_an_overrun() -> None:
+    one = job(every_s=6.0)
+    table = Timetable([one], now=0.0)
+    table.hasten(one.key, 0.0)
+    table.take(0.0)
+    table.done(one, 0.0, 13.0)
+    assert table.overruns == 1
+
+
 def test_hasten_moves_a_waiting_job_forward_only() -> None:
     one = job(every_s=60.0)
     table = Timetable([one], now=0.0)
