@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -299,11 +300,16 @@ def test_a_reader_that_goes_away_ends_it_in_silence(door: Callable[[], Any]) -> 
 
 def test_watch_in_a_pipe_is_one_reading_after_another_and_obeys_ctrl_c(door: Callable[[], Any]) -> None:
     command = [FIRSTLINE, "check", "tcp", f"127.0.0.1:{door().port}", "--watch", "--every", "0.2", "--format", "nagios"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as going:
+    # The tests themselves may run in the background, where a shell has SIGINT ignored; a terminal's foreground has it not.
+    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=default) as going:
         assert going.stdout is not None
         assert going.stderr is not None
-        for _ in range(3):
-            assert going.stdout.readline().startswith(b"TCP OK")
-        going.send_signal(signal.SIGINT)
-        assert going.wait(10) == 130
-        assert going.stderr.read().strip() == b""
+        try:
+            for _ in range(3):
+                assert going.stdout.readline().startswith(b"TCP OK")
+            going.send_signal(signal.SIGINT)
+            assert going.wait(10) == 130
+            assert going.stderr.read().strip() == b""
+        finally:
+            going.kill()
