@@ -31,7 +31,7 @@ test: $(VENV)/.texts ## the whole CI set of tests
 	$(BIN)/python -m pytest -q
 
 test-long: $(VENV)/.texts ## what takes more than minutes: 200 kills, 10,000 targets
-	$(BIN)/python -m pytest -q -s -m long
+	$(BIN)/python -m pytest -q -s -m long -o faulthandler_timeout=3000
 
 lint: $(VENV)/.texts ## ruff and mypy, strict
 	$(BIN)/ruff check .

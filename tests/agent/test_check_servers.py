@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -301,8 +300,12 @@ def test_a_reader_that_goes_away_ends_it_in_silence(door: Callable[[], Any]) -> 
 def test_watch_in_a_pipe_is_one_reading_after_another_and_obeys_ctrl_c(door: Callable[[], Any]) -> None:
     command = [FIRSTLINE, "check", "tcp", f"127.0.0.1:{door().port}", "--watch", "--every", "0.2", "--format", "nagios"]
     # The tests themselves may run in the background, where a shell has SIGINT ignored; a terminal's foreground has it not.
-    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=default) as going:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with started as going:
         assert going.stdout is not None
         assert going.stderr is not None
         try:
