@@ -12,7 +12,7 @@ from bench.pipeline import job, pipeline
 
 OTHER = "prometheus-node-exporter"
 PROCESSES, SOCKETS = 200, 500
-TURNS, SWEEPS, SCRAPES = 7, 10, 30
+TURNS, SWEEPS, SCRAPES = 11, 10, 30
 
 
 @contextlib.contextmanager

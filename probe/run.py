@@ -103,6 +103,7 @@ class Runner:
         self._now = now
         self._places = asyncio.Semaphore(in_flight)
         self._open: dict[str, Any] = {}
+        self._bursts: set[str] = set()  # asked once: isinstance with a Protocol looks at all its members each time
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -121,7 +122,9 @@ class Runner:
         if name not in self._open:
             async with self._opening:
                 if name not in self._open:
-                    self._open[name] = await self._stack.enter_async_context(catalogue.load(name).open())
+                    self._open[name] = prober = await self._stack.enter_async_context(catalogue.load(name).open())
+                    if isinstance(prober, BurstProber):
+                        self._bursts.add(name)
         return self._open[name]
 
     def start(self, jobs: Sequence[Job], deliver: Deliver) -> None:
@@ -141,7 +144,7 @@ class Runner:
         except Exception as why:  # noqa: BLE001  as above
             deliver([(job, _observation(job, at, start, failure_of(why, job))) for job in jobs])
             return
-        if isinstance(prober, BurstProber):
+        if name in self._bursts:
             await observe_all(jobs, prober, self._now, deliver)
         elif len(jobs) == 1:
             await self._run_one(jobs[0], prober, deliver)
