@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -150,3 +152,20 @@ def test_a_password_file_that_can_not_be_used_is_refused(tmp_path: Path, mode: i
 def test_headers_are_given_one_by_one() -> None:
     assert "not NAME=VALUE" in run("http", "127.0.0.1:1", "--headers", "x").output
     assert run("http", f"127.0.0.1:{closed_port()}", "--headers", "X-A=b=c", "--headers", "X-B=").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["chek"], 'no command named "chek"; did you mean "check"?'),
+        (["frobnicate"], "there are: case, check,"),
+        (["check", "imcp", "127.0.0.1"], 'no prober named "imcp"; did you mean "icmp"?'),
+        (["checks", "tpc"], "'tpc' is not one of"),
+    ],
+)
+def test_mistyped_word_is_answered_with_what_there_is(words: list[str], said: str) -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("firstline")), *words], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 3
+    assert said in done.stderr

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from probe.agent.cli.near import unknown
 from probe.agent.cli.options import parameters
 from probe.probers import catalogue
 
@@ -42,12 +43,8 @@ class _Probers(click.Group):
             formatter.write_dl([(name, f"firstline check {EXAMPLES[name][0]}") for name in sorted(catalogue.PROBERS)])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in catalogue.PROBERS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], catalogue.PROBERS, 1)
-            cure = f'; did you mean "{near[0]}"?' if near else f"; there are: {', '.join(sorted(catalogue.PROBERS))}"
-            raise click.UsageError(f'no prober named "{args[0]}"{cure}', ctx)
+        if args and args[0] not in catalogue.PROBERS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise unknown("prober", args[0], catalogue.PROBERS, ctx)
         return super().resolve_command(ctx, args)
 
 

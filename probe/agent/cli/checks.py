@@ -4,9 +4,11 @@ import shutil
 
 import click
 
+from probe.probers.catalogue import PROBERS
+
 
 @click.command()
-@click.argument("prober", required=False)
+@click.argument("prober", required=False, type=click.Choice(sorted(PROBERS)), metavar="[PROBER]")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--language", type=click.Choice(["en", "zh"]), help="language of the answer")
 def checks(prober: str | None, form: str, language: str | None) -> None:
@@ -19,8 +21,6 @@ def checks(prober: str | None, form: str, language: str | None) -> None:
     from checks import catalogue
     from reports.locale.text import texts
 
-    if prober is not None and prober not in catalogue.JUDGES:
-        raise click.UsageError(f"no prober named {prober!r}; there are: {', '.join(sorted(catalogue.JUDGES))}")
     said = texts(language)
     names = [prober] if prober else sorted(catalogue.JUDGES)
     found = [(name, check) for name in names for check in catalogue.load(name).CHECKS]

@@ -19,7 +19,8 @@ def find(target: str, config: str | None) -> Any | None:
         settings = load(named)
     except SettingsError as why:
         if config is None:
-            click.echo(f"the configuration is not used: {len(why.problems)} problems; see `firstline config check`", err=True)
+            found = "1 problem" if len(why.problems) == 1 else f"{len(why.problems)} problems"
+            click.echo(f"the configuration is not used: {found}; see `firstline config check`", err=True)
             return None
         raise click.ClickException("\n".join(map(str, why.problems))) from why
     return settings if target in settings.inventory.nodes else None
