@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from checks.sight import Look, Route, Sight, look
+from probe.agent.discovery import find_resolvers
 from probe.agent.route import Routes
 from probe.agent.settings.settings import Settings
 from probe.inventory import Node
@@ -32,7 +33,7 @@ class Eyes:
         self._table = _open_table()
         for node in settings.inventory.nodes.values():
             self.route(node)
-        self._resolvers = frozenset(resolvers())
+        self._resolvers = frozenset(find_resolvers()[0])  # behind a stub the real ones, as discovery measures them
 
     def close(self) -> None:
         """Let go of the kernel's routing table."""
@@ -100,16 +101,6 @@ def _open_table() -> Routes | None:
         return Routes()
     except OSError:
         return None
-
-
-def resolvers(path: str = "/etc/resolv.conf") -> list[str]:
-    """Return the addresses of this machine's resolvers; none when the file can't be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = file.read(65_536).splitlines()
-    except OSError:
-        return []
-    return [words[1] for line in lines if len(words := line.split()) > 1 and words[0] == "nameserver"]
 
 
 def _is_address(text: str) -> bool:
