@@ -169,3 +169,17 @@ def test_mistyped_word_is_answered_with_what_there_is(words: list[str], said: st
     )
     assert done.returncode == 3
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["icmp", "no-such-name.invalid"], ["tcp", "no-such-name.invalid:80"], ["http", "http://no-such-name.invalid/"]]
+)
+def test_typed_name_that_does_not_resolve_is_a_slip_not_an_outage(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    result = run(*words, "--format", "nagios")
+    assert result.exit_code != 0
+    assert "the name does not resolve" in result.output
+    assert "give the address instead" in result.output

@@ -193,12 +193,6 @@ def test_mistakes_are_usage_errors_with_their_cure(tmp_path: Path) -> None:
         assert done.stdout == ""
 
 
-def test_name_that_nobody_knows_is_unknown_or_critical_but_never_silence() -> None:
-    done = run("tcp", "no-such-host.invalid:80")
-    assert done.returncode in (2, 3)  # theirs when the resolver answers other names, ours when it answers none
-    assert "no-such-host.invalid" in done.stdout
-
-
 @pytest.mark.needs_root
 def test_a_name_of_the_inventory_brings_its_options_and_levels(tmp_path: Path) -> None:
     config = tmp_path / "firstline.toml"

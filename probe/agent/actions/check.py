@@ -117,7 +117,8 @@ async def check(
 ) -> AsyncIterator[Reading]:
     """Yield one reading, or with `every_s` one after another until the caller stops.
 
-    What this user may not measure, `service` is asked for (see `by_service`).
+    What this user may not measure, `service` is asked for (see `by_service`). CheckProblem when a target that was typed is a name that
+    does not resolve: that is more likely a slip than an outage; a node of the inventory that does not resolve is a reading.
     """
     module = judges.load(job.prober)
     limits = limits if limits is not None else module.Limits()
@@ -127,6 +128,8 @@ async def check(
         while True:
             started = loop.time()
             first, seen = await measure(runner, job, now)
+            if job.agent == HERE and before is None and isinstance(seen.outcome, Failure) and seen.outcome.kind is Kind.UNRESOLVED:
+                raise CheckProblem(f"{job.node.address}: the name does not resolve; check its spelling, or give the address instead")
             reading = Reading(seen, tuple(module.judge(seen, first or before, limits)))
             if service is not None and isinstance(seen.outcome, Failure) and seen.outcome.kind is Kind.DENIED:
                 told: Reading | None = await asyncio.to_thread(service)
