@@ -24,14 +24,16 @@ async def run(folder: Path) -> list[Row]:
     """Return a row for each size and each way of fping."""
     places = addresses(max(SIZES))
     five = [job("icmp", place, interval_ms=PAUSE_MS) for place in places]
-    single = job("icmp", places[0], "single", count=1)
+    single = [job("icmp", place, f"single-{place}", count=1) for place in places]
     rows = []
-    async with pipeline([*five, single], folder) as service:
+    async with pipeline([*five, *single], folder) as service:
         if service.failures():
             raise RuntimeError(f"not everything answers: {service.failures()[0]}")
         for size, rounds in SIZES.items():
             rows += await _compare(service, f"{size} targets, 5 echoes each", five[:size], places[:size], 5, rounds, 1.3)
-        rows += await _compare(service, "1 target, 1 echo", [single], places[:1], 1, 20, 1.6)
+        for size, rounds in {1: 20, **SIZES}.items():
+            what = "1 target, 1 echo" if size == 1 else f"{size} targets, 1 echo each"
+            rows += await _compare(service, what, single[:size], places[:size], 1, rounds, 1.6)
     return rows
 
 
