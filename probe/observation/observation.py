@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from probe.observation.database import DatabaseSample
+from probe.observation.device import DeviceSample
 from probe.observation.dns import DnsSample
 from probe.observation.failure import Failure
 from probe.observation.host import HostSample
@@ -24,6 +25,7 @@ Sample = (
     | DnsSample
     | NtpSample
     | DatabaseSample
+    | DeviceSample
     | HostSample
     | InterfacesSample
     | SocketsSample

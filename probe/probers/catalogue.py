@@ -24,7 +24,9 @@ PROBERS = {
 # These look at the machine on which they run, whatever the node is called; another one is seen by SNMP or by its own agent.
 LOCAL = frozenset({"host", "interfaces", "sockets"})
 
-SECRET_FIELDS = frozenset({"password", "token", "secret", "passphrase"})  # an option of this name is never written down, only where it lies
+SECRET_FIELDS = frozenset(
+    {"password", "token", "secret", "passphrase", "community", "auth_password", "privacy_password"}
+)  # an option of this name is never written down, only where it lies
 
 
 def load(name: str) -> ModuleType:
