@@ -17,6 +17,8 @@ def numbers(oid: str) -> Oid:
 def read_line(line: str) -> tuple[str, Value] | None:
     """Return OID and value of one line `OID|type|value` (snmpsim's form); None for what is no data."""
     oid, kind, text = line.rstrip("\r\n").split("|", 2)
+    if not oid.replace(".", "").isdigit():
+        return None  # made unreadable by whoever recorded it: "10.xx.xx.100"
     hexadecimal, kind = kind.endswith("x"), kind.rstrip("x")
     if kind in {"2", "65", "66", "67", "70"}:
         return oid, int(text, 16) if hexadecimal else int(text)
