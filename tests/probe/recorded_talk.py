@@ -1,5 +1,6 @@
 """A conversation with a recording instead of an agent: the same form, no socket. It stands beside the real agents of other tests."""
 
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +15,28 @@ def numbers(oid: str) -> Oid:
     return tuple(int(part) for part in oid.strip(".").split("."))
 
 
+ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
+
+
+def unescape(text: str) -> bytes:
+    """Return the octets of a value that was written with escapes (type 4e)."""
+    octets = text.encode("utf-8", "surrogateescape")
+    return ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()) if found[1] else ESCAPED.get(found[2], found[2]), octets)
+
+
 def read_line(line: str) -> tuple[str, Value] | None:
     """Return OID and value of one line `OID|type|value` (snmpsim's form); None for what is no data."""
     oid, kind, text = line.rstrip("\r\n").split("|", 2)
+    oid = oid.strip(".")
     if not oid.replace(".", "").isdigit():
         return None  # made unreadable by whoever recorded it: "10.xx.xx.100"
+    if kind.endswith("e"):
+        return oid, unescape(text)
     hexadecimal, kind = kind.endswith("x"), kind.rstrip("x")
+    if hexadecimal:
+        text = "".join(char if char in HEXADECIMAL else "0" for char in text)  # "xx" stands where somebody's address was
     if kind in {"2", "65", "66", "67", "70"}:
         return oid, int(text, 16) if hexadecimal else int(text)
     if kind in {"4", "68"}:
