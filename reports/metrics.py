@@ -66,8 +66,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What the service gives to be shown; counts ending in _total are cumulative since the start.
 
     `checks` counts jobs by (prober, the worst state shown), `observations` by (prober, "ok" or the failure's kind); `oldest_s` is the age
-    of the oldest reading, None without any; `outbox` counts events by (feed, "waiting" …). `series` is consumed in the rendering thread:
-    give it an iterator over a copy of the container, None when per-target series are not wanted.
+    of the oldest reading, None without any; `outbox` counts events by (feed, "waiting" …),
+    `notifications` those of SNMP by (outcome, name where accepted), None where none are taken. `series` is consumed in the
+    rendering thread: give it an iterator over a copy of the container, None when per-target series are not wanted.
     """
 
     version: str
@@ -84,6 +85,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     store_up: bool
     tracks: int
     outbox: Mapping[tuple[str, str], int] = {}
+    notifications: Mapping[tuple[str, str], int] | None = None
     series: Iterable[Series] | None = None
     max_series: int = MAX_SERIES
 
@@ -120,6 +122,9 @@ def collect(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("firstline_cases", "Cases that are not cleared.", ["state", "urgency", "side"], snapshot.cases)
     yield _gauge("firstline_outbox", "Events on their way to a feed.", ["feed", "state"], snapshot.outbox)
     yield CounterMetricFamily("firstline_schedule_overruns", "Jobs that came due while still running.", value=snapshot.overruns)
+    if snapshot.notifications is not None:
+        text = "SNMP notifications by what was done with them; accepted ones by name."
+        yield _counter("firstline_snmp_notifications", text, ["outcome", "notification"], snapshot.notifications)
     lag = HistogramMetricFamily("firstline_event_loop_lag_seconds", "How late the event loop was.")
     buckets = [(_bound(bound), count) for bound, count in zip(snapshot.lag.bounds, snapshot.lag.counts, strict=True)]
     lag.add_metric([], buckets, snapshot.lag.sum)

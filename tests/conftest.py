@@ -20,6 +20,8 @@ PACKAGE_OF = {
     "systemd-analyze": "systemd",
     "blackbox_exporter": "prometheus-blackbox-exporter",
     "node_exporter": "prometheus-node-exporter",
+    "snmptrap": "snmp",
+    "snmpinform": "snmp",
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 UNIT = Path(__file__).parents[1] / "deploy" / "firstline.service"
+SOCKET = UNIT.with_name("firstline-traps.socket")
 EXPOSURE = 2.0
 
 pytestmark = pytest.mark.needs("systemd-analyze")
@@ -46,3 +47,14 @@ def test_raw_sockets_are_the_one_right_beyond_an_ordinary_user() -> None:
     assert keys["AmbientCapabilities"] == keys["CapabilityBoundingSet"] == "CAP_NET_RAW"
     assert keys["Type"] == "notify"
     assert int(keys["WatchdogSec"]) <= 60
+
+
+def test_the_port_of_notifications_is_held_by_systemd(tmp_path: Path) -> None:
+    unit(tmp_path, UNIT.read_text())
+    place = tmp_path / SOCKET.name
+    place.write_text(SOCKET.read_text())
+    done = analyze("verify", str(place))
+    assert (done.returncode, done.stderr) == (0, "")
+    keys = dict(line.split("=", 1) for line in SOCKET.read_text().splitlines() if "=" in line and not line.startswith("#"))
+    assert keys["Service"] == UNIT.name
+    assert keys["FileDescriptorName"] == "traps"

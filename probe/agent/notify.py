@@ -1,4 +1,4 @@
-"""Tells systemd how the service is (sd_notify(3)); without systemd nothing is sent."""
+"""Speaks with systemd: how the service is (sd_notify(3)), and the sockets that it holds for us; without systemd nothing happens."""
 
 import os
 import socket
@@ -26,3 +26,19 @@ def watchdog_s() -> float | None:
     if not wanted or not wanted.isdigit() or (pid and pid != str(os.getpid())):
         return None
     return int(wanted) / 1e6
+
+
+FIRST_FD = 3  # sd_listen_fds(3)
+
+
+def held_socket(name: str) -> socket.socket:
+    """Return the datagram socket that systemd holds for this process under `name`; OSError says what is missing."""
+    names, count = os.environ.get("LISTEN_FDNAMES", "").split(":"), os.environ.get("LISTEN_FDS", "")
+    if os.environ.get("LISTEN_PID") == str(os.getpid()) and count.isdigit():
+        for number in range(min(int(count), len(names))):
+            if names[number] == name:
+                sock = socket.socket(fileno=os.dup(FIRST_FD + number))
+                if sock.type == socket.SOCK_DGRAM:
+                    return sock
+                sock.close()
+    raise OSError(f"systemd holds no datagram socket named {name}; enable firstline-{name}.socket, or give an address and port")

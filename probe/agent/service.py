@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from checks.finding import Message
 from probe.agent.answers import Answers
 from probe.agent.casework import Casework
 from probe.agent.discovery import discover, left_out
-from probe.agent.notify import notify, watchdog_s
+from probe.agent.notify import held_socket, notify, watchdog_s
 from probe.agent.places import socket_path, store_address
 from probe.agent.planned import Planned
 from probe.agent.settings.jobs import LOCAL
@@ -25,6 +25,7 @@ from probe.agent.settings.problem import Problem
 from probe.agent.settings.settings import Settings
 from probe.agent.showing import Showing
 from probe.agent.telling import Telling, open_feeds
+from probe.agent.traps import Traps, open_socket, receiving
 from probe.agent.usual import Usual
 from probe.agent.watching import STALE_SWEEP_S, Watch
 from probe.run import Runner
@@ -45,6 +46,7 @@ DRAIN_S = 3.0
 GROUP = "firstline"
 PRUNE_EVERY_S = 3600.0
 LOOK_AROUND_S = 60.0
+ADMIT_EVERY_S = 600.0  # names of devices are looked up again, so that one that moved is still known by its address
 
 
 def utc_now() -> datetime:
@@ -61,6 +63,8 @@ class Service:
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
         self.lag = Lag()
+        self.traps: Traps | None = None
+        self._admitted = asyncio.Event()
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; 0 when it was asked to stop, 1 when a part of it failed."""
@@ -71,6 +75,7 @@ class Service:
             notes = await self._discover(runner)
             await self._assemble(store, runner, notes)
             await self._listen(stack)
+            await self._take_in(stack)
             self._signals()
             agent = self.settings.agent
             log.info("%s measures %d checks; page and metrics on %s", agent.name, len(self.settings.jobs), agent.listen)
@@ -137,6 +142,26 @@ class Service:
         await stack.enter_async_context(serving(tcp, tcp_socket(agent.host, agent.port)))
         await stack.enter_async_context(serving(local, unix_socket(str(place), GROUP)))
 
+    async def _take_in(self, stack: AsyncExitStack) -> None:
+        """Open what devices and other agents send to, where that is configured."""
+        traps = self.settings.traps
+        if traps is not None:
+            sock = open_socket(traps.host, traps.port) if traps.port else held_socket("traps")
+            self.showing.traps = self.traps = await stack.enter_async_context(receiving(sock, self._look_at))
+
+    def _look_at(self, node: str) -> None:
+        """Measure everything about a node now: it has sent a notification."""
+        self.watch.hasten(job.key for job in self.watch.jobs_of(node))
+
+    async def _admit(self) -> None:
+        """Keep notifications accepted from the nodes of the configuration in force, whose names are looked up now and then."""
+        while self.traps is not None:
+            self._admitted.clear()
+            await self.traps.admit(self.settings)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._admitted.wait(), ADMIT_EVERY_S)
+        await asyncio.Event().wait()
+
     def _signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -159,6 +184,7 @@ class Service:
             ("watchdog", self._feed_watchdog),
             ("prune", partial(_prune, store)),
             ("discovery", partial(self._look_around_again, runner)),
+            ("admission", self._admit),
         ]
         tasks = [asyncio.create_task(_named(part()), name=name) for name, part in parts]
         stop = asyncio.create_task(self._stop.wait(), name="stop")
@@ -225,6 +251,7 @@ class Service:
         self.planned.settings = fixed
         self.watch.apply(fixed)
         self.telling.apply(fixed)
+        self._admitted.set()
         self.casework.wake()
         log.info("a new configuration is in force: %d checks", len(fixed.jobs))
         return []

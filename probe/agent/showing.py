@@ -11,6 +11,7 @@ from probe.agent.casework import Casework
 from probe.agent.planned import Planned
 from probe.agent.settings.settings import Settings
 from probe.agent.telling import Telling
+from probe.agent.traps import Traps
 from probe.agent.watching import Watch
 from probe.schedule import JobKey
 from reports.case import CaseState
@@ -40,6 +41,7 @@ class Showing:
         self._lag, self._started = lag, started
         self.reloads = Reloads(started)
         self.left_out: tuple[Message, ...] = ()
+        self.traps: Traps | None = None
 
     @property
     def settings(self) -> Settings:
@@ -126,6 +128,7 @@ class Showing:
             store_up=self._casework.store_problem is None,
             tracks=sum(len(memory.tracks) for memory in list(watch.memories.values())),
             outbox=outbox,
+            notifications=self.traps.tally.counts() if self.traps is not None else None,
             series=_series(dict(watch.latest)) if self.settings.agent.per_target_metrics else None,
         )
 

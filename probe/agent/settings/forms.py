@@ -57,6 +57,19 @@ class StoreForm(Form, frozen=True, kw_only=True):
     password: Annotated[Secret | None, Meta(description="the password that belongs to `url`")] = None
 
 
+class TrapsForm(Form, frozen=True, kw_only=True):
+    """[traps]: SNMP notifications from devices of the inventory; each makes the agent look at its sender at once."""
+
+    listen: Annotated[str | None, Meta(description='"0.0.0.0:162", or "systemd" for the socket of firstline-traps.socket')] = None
+
+
+class StampForm(Form, frozen=True, kw_only=True):
+    """[stamp]: answers the test packets of another agent's `stamp` check (RFC 8762)."""
+
+    listen: Annotated[str | None, Meta(description="address and port; none is answered when left out")] = None
+    allow: Annotated[tuple[str, ...], Meta(description="networks whose packets are answered")] = ()
+
+
 class CredentialForm(Form, frozen=True, kw_only=True):
     """[[credential]]: how to log in somewhere; nodes name it."""
 
@@ -193,6 +206,8 @@ class MainForm(InventoryForm, frozen=True, kw_only=True):
 
     agent: AgentForm = AgentForm()
     store: StoreForm = StoreForm()
+    traps: TrapsForm = TrapsForm()
+    stamp: StampForm = StampForm()
     inventory: Annotated[tuple[str, ...], Meta(description="files with more of the inventory, maintenance, silence")] = ()
     credential: tuple[CredentialForm, ...] = ()
     feed: tuple[dict[str, Any], ...] = ()

@@ -1,15 +1,18 @@
 """The checks of all nodes: which job each becomes, and by which levels it is judged."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import msgspec
 
+from probe.agent.settings.devices import device_options
 from probe.agent.settings.document import Document
 from probe.agent.settings.duration import show_duration
-from probe.agent.settings.forms import CheckForm, NodeForm
+from probe.agent.settings.forms import CheckForm, CredentialForm, NodeForm
 from probe.agent.settings.levels import read_levels, standard_levels
-from probe.agent.settings.reader import known_fields, read, refuse_key, show
+from probe.agent.settings.reader import HIDDEN, known_fields, read, refuse_key, show
+from probe.agent.settings.secret import Secret, SecretError
 from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.tables import Entry
 from probe.agent.settings.toml_lines import Path
@@ -36,7 +39,9 @@ def options_of(prober: str) -> type[msgspec.Struct]:
     return options
 
 
-def read_jobs(agent_name: str, inventory: Inventory, nodes: list[Entry[NodeForm]]) -> tuple[tuple[Job, ...], dict[JobKey, Any]]:
+def read_jobs(
+    agent_name: str, inventory: Inventory, nodes: list[Entry[NodeForm]], credentials: Mapping[str, CredentialForm]
+) -> tuple[tuple[Job, ...], dict[JobKey, Any]]:
     """Return the jobs of every [[node.check]] and the levels for each, by the job's key."""
     jobs: list[Job] = []
     limits: dict[JobKey, Any] = {}
@@ -55,6 +60,8 @@ def read_jobs(agent_name: str, inventory: Inventory, nodes: list[Entry[NodeForm]
             if read_one is None:
                 continue
             check, options, levels = read_one
+            if check.prober == "snmp" and node is not None:
+                options = _at_device(options, table, node, inventory, credentials, entry.document, path)
             timeout_s = check.timeout if check.timeout is not None else default_timeout_s(options, check.every)
             job = Job(agent_name, node or Node("?"), check.prober, options, check.every, timeout_s)
             if job.key in places and node:
@@ -65,6 +72,31 @@ def read_jobs(agent_name: str, inventory: Inventory, nodes: list[Entry[NodeForm]
                 limits[job.key] = levels
                 places[job.key] = (entry.document, path)
     return tuple(jobs), limits
+
+
+def _at_device(
+    options: Any,
+    table: Mapping[str, Any],
+    node: Node,
+    inventory: Inventory,
+    credentials: Mapping[str, CredentialForm],
+    document: Document,
+    path: Path,
+) -> Any:
+    """Return the options of an `snmp` check with what the node's credential and the plan say; its own table stands above them."""
+    reveal = Secret.reveal if document.reveals else _hide
+    try:
+        given = device_options(node, inventory, credentials, reveal)
+    except SecretError as why:
+        document.refuse(path, f"credential {show(node.snmp)}: {why}")
+        return options
+    if node.snmp is None and not any(name in table for name in ("community", "user")):
+        document.refuse(path, f'snmp needs a credential; write snmp = "NAME" at {show(node.name)} and a [[credential]] of that name')
+    return msgspec.structs.replace(options, **{name: value for name, value in given.items() if name not in table})
+
+
+def _hide(_: Secret) -> str:
+    return HIDDEN
 
 
 def _describe(job: Job) -> str:

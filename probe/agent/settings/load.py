@@ -7,6 +7,7 @@ from pathlib import Path
 
 from checks.history import RULE, Rule
 from probe.agent.settings.document import Document, read_document
+from probe.agent.settings.endpoints import read_stamp, read_traps
 from probe.agent.settings.feeds import read_feeds
 from probe.agent.settings.forms import AgentForm, InventoryForm, MainForm, StoreForm
 from probe.agent.settings.inventory import read_inventory
@@ -95,7 +96,7 @@ def _settings(main: Document, documents: list[Document], look: Look | None) -> S
     tables = read_inventory(form, name, main, documents)
     if look is not None:
         resolve_all(tables.nodes, look)
-    jobs, limits = read_jobs(name, tables.inventory, tables.nodes)
+    jobs, limits = read_jobs(name, tables.inventory, tables.nodes, tables.credentials)
     store = read(StoreForm, main.data.get("store", {}), main, ("store",)) or StoreForm()
     check_store(store, main)
     return Settings(
@@ -108,6 +109,8 @@ def _settings(main: Document, documents: list[Document], look: Look | None) -> S
         read_feeds(main),
         read_maintenance(documents, tables.inventory),
         read(Rule, main.data.get("rules", {}), main, ("rules",)) or RULE,
+        read_traps(main),
+        read_stamp(main),
         main.file,
         tuple(document.file for document in documents),
     )

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from checks.history import RULE, Rule
+from probe.agent.settings.endpoints import Stamp, Traps
 from probe.agent.settings.feeds import Feed
 from probe.agent.settings.forms import CredentialForm, StoreForm
 from probe.agent.settings.jobs import JobKey
@@ -48,5 +49,7 @@ class Settings(msgspec.Struct, frozen=True):
     feeds: tuple[Feed, ...] = ()
     maintenance: tuple[Any, ...] = ()
     rules: Rule = RULE
+    traps: Traps | None = None
+    stamp: Stamp | None = None
     file: str | None = None
     files: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """The settings in force as TOML: every default written out, secrets as "(set)"."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from checks.finding import Levels
 from checks.maintenance import Always
 from probe.agent.settings.duration import show_duration
+from probe.agent.settings.endpoints import show_endpoint
 from probe.agent.settings.reader import HIDDEN
 from probe.agent.settings.secret import Secret
 from probe.agent.settings.settings import Settings
@@ -24,6 +25,7 @@ def show_settings(settings: Settings) -> str:
         write_table({**_plain(agent, "host", "port"), "node": inventory.here, "listen": agent.listen}, "[agent]"),
         write_table(_plain(settings.store), "[store]"),
         write_table(_plain(settings.rules), "[rules]"),
+        *_endpoints(settings),
     ]
     parts += [write_table(_plain(one), "[[credential]]") for one in settings.credentials.values()]
     for kind in ("sites", "carriers", "customers"):
@@ -40,6 +42,15 @@ def show_settings(settings: Settings) -> str:
         kind = "silence" if isinstance(window, Always) else "maintenance"
         parts.append(write_table({**_plain(window, "scope"), **_plain(window.scope)}, f"[[{kind}]]"))
     return "\n".join(part for part in parts if part.strip("\n") not in {"[store]"})
+
+
+def _endpoints(settings: Settings) -> Iterator[str]:
+    """Yield [traps] and [stamp] where they are set."""
+    if settings.traps is not None:
+        yield write_table({"listen": show_endpoint(settings.traps.host, settings.traps.port)}, "[traps]")
+    if settings.stamp is not None:
+        stamp = settings.stamp
+        yield write_table({"listen": show_endpoint(stamp.host, stamp.port), "allow": stamp.allowed}, "[stamp]")
 
 
 def _inventory(one: Any) -> dict[str, Any]:

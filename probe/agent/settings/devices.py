@@ -1,0 +1,52 @@
+"""What an `snmp` check takes from the rest of the configuration: the node's credential, and the cables that the plan has at it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from probe.agent.settings.forms import CredentialForm
+from probe.agent.settings.secret import Secret
+from probe.inventory import Inventory, Link, Node
+from probe.snmp.credential import Credential
+
+Reveal = Callable[[Secret], str]
+
+
+def device_options(node: Node, inventory: Inventory, credentials: Mapping[str, CredentialForm], reveal: Reveal) -> dict[str, Any]:
+    """Return the options that follow from the inventory; whatever the check's own table says stands above them.
+
+    SecretError when a secret of the credential can't be read.
+    """
+    options: dict[str, Any] = {}
+    form = credentials.get(node.snmp) if node.snmp is not None else None
+    if form is not None:
+        options |= _fields(form, reveal)
+    ends = list(_ends(node, inventory))
+    if ends:
+        options["ports"] = tuple(dict.fromkeys(port for port, _, _ in ends))
+        options["cables"] = tuple(f"{port}={far}:{far_port}" if far_port else f"{port}={far}" for port, far, far_port in ends)
+    return options
+
+
+def credential_of(form: CredentialForm, reveal: Reveal) -> Credential:
+    """Return a credential with its secrets; SecretError when one can't be read."""
+    return Credential(**_fields(form, reveal))
+
+
+def _fields(form: CredentialForm, reveal: Reveal) -> dict[str, Any]:
+    found: dict[str, Any] = {"version": form.snmp}
+    for name in ("community", "user", "auth", "auth_password", "privacy", "privacy_password"):
+        value = getattr(form, name)
+        if value is not None:
+            found[name] = reveal(value) if isinstance(value, Secret) else value
+    return found
+
+
+def _ends(node: Node, inventory: Inventory) -> Iterator[tuple[str, str, str]]:
+    """Yield (our port, the neighbour, its port) of every link that names our port."""
+    for link in inventory.links.values():
+        if link.ports is not None and node.name in (link.a, link.b):
+            yield _seen_from(node, link, link.ports)
+
+
+def _seen_from(node: Node, link: Link, ports: tuple[str, str]) -> tuple[str, str, str]:
+    return (ports[0], link.b, ports[1]) if link.a == node.name else (ports[1], link.a, ports[0])
