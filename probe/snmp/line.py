@@ -1,0 +1,161 @@
+"""One connected UDP socket to an agent, with one question in flight: gufo-snmp encodes and decodes, the waiting is ours.
+
+gufo-snmp's own waiting registers the socket anew for each answer and begins its patience anew with each datagram that is not the answer.
+"""
+
+import asyncio
+import errno
+import os
+import re
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from probe.dial import failure_of
+from probe.snmp.credential import Credential, keys
+from probe.snmp.failure import Nonsense, Refused, Rejected, Unsent
+
+MOST_AT_ONCE = 32  # datagrams that nobody waits for, thrown away before others have their turn
+
+_ERRNO = re.compile(r"\(os error (\d+)\)")  # all that gufo-snmp leaves of one
+
+
+class End:
+    """What a walk's answer is when it holds no row of the column: the end, or an error-status, which gufo-snmp does not tell."""
+
+
+END = End()
+
+
+class Line:
+    """Whoever holds it asks one question after another; RuntimeError for two at once."""
+
+    def __init__(self, family: int, address: str, port: int, credential: Credential):
+        self._loop = asyncio.get_running_loop()
+        self._credential = credential
+        self._waiting: asyncio.Future[Any] | None = None
+        self._receive: Callable[[], Any] | None = None
+        self.nonsense = 0  # datagrams that were no SNMP
+        self.sock = open_socket(family, address, port, credential)
+        self._fd = self.sock.get_fd()
+        self._loop.add_reader(self._fd, self._read)
+        self._open = True
+
+    def close(self) -> None:
+        """Stop listening; the socket closes with the last reference to it."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._fd)
+            if self._waiting and not self._waiting.done():
+                self._waiting.set_exception(Unsent("the prober was closed"))
+            self.sock = None
+
+    async def shake_hands(self, wait_s: float) -> None:
+        """Learn a v3 engine's identity, boots and time (RFC 3414 4), and have the user's keys made for it; nothing for v1 and v2c."""
+        if self._credential.version == "v3":
+            await self.ask(self.sock.send_refresh, self.sock.recv_refresh, wait_s)
+            self.sock.set_keys(*keys(self._credential))
+
+    async def refresh(self, wait_s: float) -> None:
+        """Learn a v3 engine's time anew."""
+        await self.ask(self.sock.send_refresh, self.sock.recv_refresh, wait_s)
+
+    async def ask(self, send: Callable[[], None], receive: Callable[[], Any], wait_s: float) -> Any:
+        """Send, and return what `receive` makes of the answer, END for a walk's end; TimeoutError after `wait_s`, TalkError."""
+        if self._waiting is not None:
+            raise RuntimeError("two questions at once on one line")
+        self._receive, self._waiting = receive, self._loop.create_future()
+        timer = self._loop.call_later(wait_s, self._expire)
+        try:
+            self._send(send)
+            return await self._waiting
+        finally:
+            timer.cancel()
+            self._waiting = self._receive = None
+
+    def _send(self, send: Callable[[], None]) -> None:
+        try:
+            send()
+        except OSError:  # it may be about an earlier question, reported only now
+            try:
+                send()
+            except OSError as why:
+                raise _unsent(why) from None
+
+    def _expire(self) -> None:
+        if self._waiting and not self._waiting.done():
+            self._waiting.set_exception(TimeoutError())
+
+    def _read(self) -> None:
+        """Take what has come. An answer to another question (late, doubled) leads to BlockingIOError within gufo-snmp."""
+        waiting, receive = self._waiting, self._receive
+        if waiting is None or receive is None or waiting.done():
+            self._throw_away()
+            return
+        try:
+            answer = receive()
+        except BlockingIOError:
+            return
+        except StopAsyncIteration:
+            waiting.set_result(END)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as why:  # noqa: BLE001  a panic of gufo-snmp's is a BaseException
+            self._fail(waiting, why)
+        else:
+            waiting.set_result(answer)
+
+    def _fail(self, waiting: "asyncio.Future[Any]", why: BaseException) -> None:
+        from gufo.snmp import NoSuchInstance, SnmpAuthError
+
+        if isinstance(why, NoSuchInstance):
+            waiting.set_result(END)
+        elif isinstance(why, SnmpAuthError):
+            waiting.set_exception(Rejected("the agent reports that it does not take this user as it asks"))
+        elif isinstance(why, OSError):  # a TimeoutError of gufo-snmp's is one: "connection refused"
+            waiting.set_exception(_unsent(why))
+        else:
+            self.nonsense += 1
+            waiting.set_exception(Nonsense(f"what the agent sends can't be read: {str(why)[:80] or type(why).__name__}"))
+
+    def _throw_away(self) -> None:
+        for _ in range(MOST_AT_ONCE):
+            try:
+                self.sock.recv_get()
+            except BlockingIOError:
+                return
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # noqa: BLE001, S110  whatever it was, nobody asked for it
+                pass
+
+
+def open_socket(family: int, address: str, port: int, credential: Credential) -> Any:
+    """Return gufo-snmp's socket for this version, connected; Unsent."""
+    from gufo.snmp import _fast
+
+    host, _, zone = address.partition("%")
+    if family == socket.AF_INET6:
+        try:
+            place = f"[{host}%{zone if zone.isdigit() else socket.if_nametoindex(zone)}]:{port}" if zone else f"[{host}]:{port}"
+        except OSError:
+            raise Unsent(f"this host has no interface {zone}", failure_of(OSError(errno.ENODEV, ""), at_once=True).kind) from None
+    else:
+        place = f"{host}:{port}"
+    try:
+        if credential.version == "v1":
+            return _fast.SnmpV1ClientSocket(place, credential.community, 0, 0, 0, 0)
+        if credential.version == "v2c":
+            return _fast.SnmpV2cClientSocket(place, credential.community, 0, 0, 0, 0)
+        return _fast.SnmpV3ClientSocket(place, b"", "", 0, b"", 0, b"", 0, 0, 0, 0)
+    except OSError as why:
+        raise _unsent(why, at_once=True) from None
+
+
+def _unsent(why: OSError, *, at_once: bool = False) -> Unsent | Refused:
+    found = _ERRNO.search(str(why))
+    number = errno.ECONNREFUSED if "refused" in str(why).lower() else int(found[1]) if found else why.errno or 0
+    if number == errno.ECONNREFUSED:
+        return Refused("the device answers that nothing listens on this port: it lives, its SNMP agent does not")
+    failure = failure_of(OSError(number, os.strerror(number) if number else str(why)), at_once=at_once)
+    return Unsent(failure.detail, failure.kind)

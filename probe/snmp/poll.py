@@ -1,0 +1,157 @@
+"""One poll of one device: the conversation that the readers of tables have, with its bounds and what was odd about it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from probe.observation.device import Anomaly
+from probe.snmp.failure import Nonsense, Refused, Silent, TalkError
+from probe.snmp.line import End
+from probe.snmp.session import ATTEMPTS, PATIENCE_S, Prepare, Session
+from probe.snmp.talk import Value
+from probe.snmp.walk import MOST_ROWS, Walk
+
+SYS_UP_TIME = "1.3.6.1.2.1.1.3.0"
+MOST_OIDS = 32  # in one GET: what an old agent takes, and its answer fits a frame
+MOST_VALUES = 200_000  # of one poll, over all tables
+MOST_SILENCES = 3  # in the middle of a poll, until nothing more is asked
+MOST_ANOMALIES = 100
+
+Status = Callable[[Session, str], Awaitable[str | None]]
+
+
+class Poll:
+    """Implements `probe.snmp.talk.Talk`. Once the agent has answered, no later silence rises: it is noted, and the rest stays empty.
+
+    `until` is the monotonic time after which nothing is waited for; `status` asks for the error-status of a GETNEXT.
+    """
+
+    def __init__(self, session: Session, until: float, status: Status | None = None, patience_s: float = PATIENCE_S) -> None:
+        self.session = session
+        self._until, self._status, self._patience_s = until, status, patience_s
+        self._odd: dict[tuple[str, str], tuple[str, int]] = {}
+        self.answered = False
+        self._silences = 0
+        self._values = 0
+
+    @property
+    def anomalies(self) -> tuple[Anomaly, ...]:
+        """What was odd so far."""
+        return tuple(Anomaly(table, what, detail, count) for (table, what), (detail, count) in self._odd.items())
+
+    def odd(self, table: str, what: str, detail: str = "", count: int = 1) -> None:
+        """Note something wrong about an answer; the same table and fault are counted together, the first detail is kept."""
+        known = self._odd.get((table, what))
+        if known is not None:
+            self._odd[table, what] = (known[0], known[1] + count)
+        elif len(self._odd) < MOST_ANOMALIES:
+            self._odd[table, what] = (detail, count)
+
+    async def ask(self, prepare: Prepare, attempts: int) -> Any:
+        """Ask one question; TalkError."""
+        if self._silences >= MOST_SILENCES:
+            raise Silent("not asked any more: the agent has gone silent")
+        try:
+            answer = await self.session.ask(prepare, self._until, attempts if not self._silences else 1, self._patience_s)
+        except (Silent, Refused) as why:
+            if self.answered:
+                self._silences += 1 if isinstance(why, Silent) else MOST_SILENCES
+            raise
+        self.answered, self._silences = True, 0
+        return answer
+
+    async def error_status(self, oid: str) -> str | None:
+        """Return the error-status of a GETNEXT of `oid`, None for none or where it can't be seen."""
+        return await self._status(self.session, oid) if self._status else None
+
+    async def get(self, oids: Sequence[str], keep: bool = False) -> Mapping[str, Value]:
+        """Return the values of scalars or instances; TalkError as long as the agent has answered nothing."""
+        kept = self.session.kept
+        found: dict[str, Value] = {}
+        wanted = []
+        for oid in oids:
+            known = kept.take(oid) if keep else None
+            if known is not None:
+                found.update(known)
+            elif not kept.is_nothing(oid):
+                wanted.append(oid)
+        for at in range(0, len(wanted), MOST_OIDS):
+            some = wanted[at : at + MOST_OIDS]
+            try:
+                answer = await self._get_some(some)
+            except TalkError as why:
+                if not self.answered:
+                    raise
+                self.odd(some[0], "truncated" if isinstance(why, Nonsense) else "silent", why.failure.detail, len(some))
+                continue
+            if SYS_UP_TIME in answer and isinstance(ticks := answer[SYS_UP_TIME], int):
+                kept.told_uptime(ticks)
+            if keep:
+                for oid in some:
+                    kept.put(oid, {oid: answer[oid]} if oid in answer else {})
+            found.update(answer)
+        return found
+
+    async def _get_some(self, oids: list[str]) -> dict[str, Value]:
+        answer: dict[str, Value]
+        try:
+            answer = await self.ask(lambda sock: (lambda: sock.send_get_many(oids), sock.recv_get_many), ATTEMPTS)
+        except Nonsense:
+            if len(oids) == 1 or not self.answered:
+                raise
+            answer = {}
+        if answer:
+            strange = answer.keys() - set(oids)
+            for oid in strange:
+                self.odd(oid, "out-of-range", "came for another object that was asked for")
+                del answer[oid]
+            return answer
+        if len(oids) > 1:  # all missing; or an error-status for one of them, which gufo-snmp does not tell (v1: for a single missing one)
+            half = len(oids) // 2
+            return {**await self._get_some(oids[:half]), **await self._get_some(oids[half:])}
+        return await self._get_one(oids[0])
+
+    async def _get_one(self, oid: str) -> dict[str, Value]:
+        value = await self.ask(lambda sock: (lambda: sock.send_get(oid), sock.recv_get), ATTEMPTS)
+        if isinstance(value, End):
+            self.session.kept.nothing(oid)
+        elif value is not None:
+            return {oid: value}
+        elif self.session.credential.version == "v1":
+            self.session.kept.nothing(oid)  # noSuchName; a genErr looks the same
+        else:
+            self.odd(oid, "error-status", "answered without a value")
+        return {}
+
+    async def walk(self, column: str, keep: bool = False) -> Mapping[str, Value]:
+        """Return a column (or any subtree) by index; TalkError as long as the agent has answered nothing."""
+        return await self._walk(column, keep, None)
+
+    async def walk_all(self, columns: Sequence[str], keep: bool = False) -> Sequence[Mapping[str, Value]]:
+        """Return several columns of one table, each as `walk` does."""
+        found: list[Mapping[str, Value]] = []
+        rows: int | None = None
+        for column in columns:
+            found.append(await self._walk(column, keep, rows))
+            rows = len(found[-1]) or rows
+        return found
+
+    async def _walk(self, column: str, keep: bool, like: int | None) -> Mapping[str, Value]:
+        kept = self.session.kept
+        known = kept.take(column) if keep else None
+        if known is not None:
+            return known
+        if kept.is_nothing(column):
+            return {}
+        if self._values >= MOST_VALUES:
+            self.odd(column, "truncated", f"not read: {MOST_VALUES} values of this device are read already")
+            return {}
+        walk = Walk(self, column, kept.rows.get(column, like), min(MOST_ROWS, MOST_VALUES - self._values))
+        found = await walk.run()
+        self._values += len(found)
+        if walk.complete and found:
+            kept.filled(column, len(found))
+        elif walk.complete:
+            kept.nothing(column)
+        if keep and walk.complete:
+            kept.put(column, found)
+        return found
