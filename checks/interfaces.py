@@ -65,6 +65,8 @@ def _by_name(before: Observation | None) -> dict[str, InterfaceSample]:
 def _oper(seen: Observation, port: InterfaceSample) -> Finding:
     if port.oper_up:
         return Finding("interfaces/oper", seen, State.OK, Message("interfaces.up", {"name": port.name}), item=port.name)
+    if port.admin_up and port.oper == "unknown":
+        return Finding("interfaces/oper", seen, State.UNKNOWN, Message("interfaces.oper-unknown", {"name": port.name}), item=port.name)
     why = "no-carrier" if port.carrier is False else "down"
     text = Message(f"interfaces.{why}" if port.admin_up else "interfaces.admin-down", {"name": port.name})
     return Finding("interfaces/oper", seen, State.CRITICAL, text, item=port.name)
@@ -76,15 +78,14 @@ def _quality(
     name = port.name
     errors = _larger(port.in_error_ratio, port.out_error_ratio)
     if errors is not None:
-        few = before is not None and _since(port.in_errors + port.out_errors, before.in_errors + before.out_errors) < ENOUGH_ERRORS
+        few = before is not None and _errors_since(port, before) < ENOUGH_ERRORS
         state = State.OK if few else limits.errors.judge(errors)
         yield Finding("interfaces/errors", seen, state, _ratio("errors", name, errors), limits.errors, name, errors, gated=few)
     discards = _larger(port.in_discard_ratio, port.out_discard_ratio)
     if discards is not None:
         few = False
         if before is not None and over_s:
-            lost = _since(port.in_discards + port.out_discards, before.in_discards + before.out_discards)
-            few = lost < ENOUGH_DISCARDS_PER_S * over_s
+            few = _discards_since(port, before) < ENOUGH_DISCARDS_PER_S * over_s
         state = State.OK if few else limits.discards.judge(discards)
         yield Finding("interfaces/discards", seen, state, _ratio("discards", name, discards), limits.discards, name, discards, gated=few)
     rate = _larger(port.in_bps, port.out_bps)
@@ -106,7 +107,17 @@ def _ratio(kind: str, name: str, value: float) -> Message:
     return Message(f"interfaces.{kind}", {"name": name, "ratio": value})
 
 
-def _since(now: int, before: int) -> int:
+def _errors_since(now: InterfaceSample, before: InterfaceSample) -> int:
+    return _since(now.in_errors, before.in_errors) + _since(now.out_errors, before.out_errors)
+
+
+def _discards_since(now: InterfaceSample, before: InterfaceSample) -> int:
+    return _since(now.in_discards, before.in_discards) + _since(now.out_discards, before.out_discards)
+
+
+def _since(now: int | None, before: int | None) -> int:
+    if now is None or before is None:
+        return 0
     return now - before if now >= before else now  # counted anew
 
 

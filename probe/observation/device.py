@@ -79,7 +79,8 @@ class MacPlace(msgspec.Struct, frozen=True, gc=False):
 
 class Anomaly(msgspec.Struct, frozen=True, gc=False):
     """Something wrong about an answer that was survived: in which table or object, what (`duplicate`, `not-increasing`, `truncated`,
-    `not-a-number`, `out-of-range`, `too-long`, `silent`, `error-status`), the first instance, how often."""
+    `not-a-number`, `out-of-range`, `too-long`, `silent`, `error-status`; `stepped-back`: a counter fell without a restart), the first
+    instance, how often."""
 
     table: str
     what: str

@@ -6,10 +6,15 @@ import msgspec
 class InterfaceSample(msgspec.Struct, frozen=True):
     """One interface (names as in IF-MIB, RFC 2863): its state, its counters, and its rates since the look before.
 
-    `admin_up`/`oper_up` are ifAdminStatus/ifOperStatus; `speed_bps` and `duplex` are None where the driver does not tell.
-    Counters are cumulative since boot (or driver reset); rates are per second and None at the first look, after a reboot or a reset.
-    `addresses` are the addresses with prefix length; `kind` is "loopback", "ethernet", "virtual", "wireless" or "other".
-    `expected` tells that its being down is a fault: it is named in the options, or it carries traffic of this node.
+    `admin_up`/`oper_up` are ifAdminStatus/ifOperStatus, `oper` is the latter's own word ("" here, "unknown" where it is not told);
+    `speed_bps` and `duplex` are None where the driver does not tell.
+    Counters are cumulative since boot (or driver reset), None where the device has none; rates are per second and None at the first
+    look, after a reboot or a reset, and where a counter of 32 bits may have wrapped more than once.
+    `addresses` are the addresses with prefix length; `kind` is "loopback", "ethernet", "virtual", "wireless" or "other", `if_type`
+    ifType's own name (IANAifType), `alias` what the operator wrote to it, `mac` its address ("" for none of these).
+    `carrier_changes_since` is how often the carrier came or went since the look before; over SNMP the least number that ifLastChange
+    proves. `last_change_s` is the time since the last change of state, None where it is not told.
+    `expected` tells that its being down is a fault: it is named in the options or by a cable, or it carries traffic of this node.
     """
 
     name: str
@@ -23,14 +28,14 @@ class InterfaceSample(msgspec.Struct, frozen=True):
     duplex: str | None
     addresses: tuple[str, ...]
     carrier_changes: int | None
-    in_octets: int
-    out_octets: int
-    in_packets: int
-    out_packets: int
-    in_errors: int
-    out_errors: int
-    in_discards: int
-    out_discards: int
+    in_octets: int | None
+    out_octets: int | None
+    in_packets: int | None
+    out_packets: int | None
+    in_errors: int | None
+    out_errors: int | None
+    in_discards: int | None
+    out_discards: int | None
     in_bps: float | None = None
     out_bps: float | None = None
     in_error_ratio: float | None = None
@@ -39,6 +44,11 @@ class InterfaceSample(msgspec.Struct, frozen=True):
     out_discard_ratio: float | None = None
     carrier_changes_since: int | None = None
     expected: bool = False
+    alias: str = ""
+    if_type: str = ""
+    last_change_s: float | None = None
+    mac: str = ""
+    oper: str = ""
 
 
 class InterfacesSample(msgspec.Struct, frozen=True, tag="interfaces"):
