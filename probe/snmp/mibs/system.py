@@ -1,0 +1,121 @@
+"""How long a device and its agent have been running, what restarted since the look before, and its clock.
+
+SNMPv2-MIB (RFC 3418), HOST-RESOURCES-MIB (RFC 2790), SNMP-FRAMEWORK-MIB (RFC 3411).
+"""
+
+from calendar import timegm
+from collections.abc import Callable
+
+import msgspec
+
+from probe.observation.device import Restart
+from probe.snmp.talk import Talk, Value
+from probe.snmp.values import natural
+
+SYS_UP_TIME = "1.3.6.1.2.1.1.3.0"
+HOST_UP_TIME, HOST_DATE = "1.3.6.1.2.1.25.1.1.0", "1.3.6.1.2.1.25.1.2.0"
+ENGINE_BOOTS, ENGINE_TIME = "1.3.6.1.6.3.10.2.1.2.0", "1.3.6.1.6.3.10.2.1.3.0"
+ASKED = (SYS_UP_TIME, HOST_UP_TIME, HOST_DATE, ENGINE_BOOTS, ENGINE_TIME)
+
+TICKS = 1 << 32  # TimeTicks wrap after 497 days
+APART_S = 30.0  # so far two readings of one clock may be apart: an agent that is slow to answer, a guest that was stopped
+
+
+class SystemLook(msgspec.Struct, frozen=True):
+    """What was read, and what it says of the time since the look before; None is not told.
+
+    ticks: sysUpTime in 1/100 s. host_ticks: hrSystemUptime. engine_s: snmpEngineTime, time since the agent's engine started for the
+    `boots`th time. host_uptime_s: time since the device started. clock_offset_s: its clock minus ours.
+    """
+
+    ticks: int | None = None
+    host_ticks: int | None = None
+    boots: int | None = None
+    engine_s: int | None = None
+    restart: Restart = Restart.NONE
+    host_uptime_s: float | None = None
+    clock_offset_s: float | None = None
+
+    @property
+    def uptime_s(self) -> float | None:
+        """sysUpTime in s."""
+        return self.ticks / 100 if self.ticks is not None else None
+
+
+async def read_system(talk: Talk, before: SystemLook | None, over_s: float | None, now_s: Callable[[], float]) -> SystemLook:
+    """Return one look; `now_s` tells our UTC in s since 1970."""
+    asked_at = now_s()
+    values = await talk.get(ASKED)
+    ours = (asked_at + now_s()) / 2
+    ticks, host = natural(values.get(SYS_UP_TIME)), natural(values.get(HOST_UP_TIME))
+    boots, engine = natural(values.get(ENGINE_BOOTS)), natural(values.get(ENGINE_TIME))
+    clock = seconds_of(values.get(HOST_DATE))
+    if ticks is None:
+        talk.odd("sysUpTime", "not-a-number" if SYS_UP_TIME in values else "truncated")
+    now = SystemLook(
+        ticks,
+        host,
+        boots,
+        engine,
+        host_uptime_s=_longest(host, engine),
+        clock_offset_s=clock - ours if clock is not None else None,
+    )
+    if before is None or not over_s:
+        return now
+    return msgspec.structs.replace(now, restart=restart_of(now, before, over_s))
+
+
+def _longest(host_ticks: int | None, engine_s: int | None) -> float | None:
+    """Return the time since the device started: hrSystemUptime; snmpEngineTime where there is no other, or where that one has wrapped."""
+    if host_ticks is None:
+        return float(engine_s) if engine_s is not None else None
+    if engine_s is not None and engine_s * 100 >= TICKS and _apart_s(engine_s * 100, host_ticks) < APART_S:
+        return float(engine_s)
+    return host_ticks / 100
+
+
+def restart_of(now: SystemLook, before: SystemLook, over_s: float) -> Restart:
+    """Return what began anew between two looks that are `over_s` apart.
+
+    A clock began anew when it is younger than that and does not go on from where it stood; a wrap after 497 days goes on. sysUpTime is
+    the agent's, hrSystemUptime the device's; without it an engine that ran through speaks for the device, and else the device restarted.
+    """
+    if before.ticks is None or now.ticks is None:
+        return Restart.NONE
+    agent = _began_anew(now.ticks, before.ticks, over_s)
+    if now.host_ticks is not None and before.host_ticks is not None:
+        if _began_anew(now.host_ticks, before.host_ticks, over_s):
+            return Restart.DEVICE
+        return Restart.AGENT if agent else Restart.NONE
+    if not agent:
+        return Restart.NONE
+    if now.engine_s is not None and before.engine_s is not None and now.boots == before.boots and now.engine_s >= before.engine_s:
+        return Restart.AGENT
+    return Restart.DEVICE
+
+
+def _began_anew(now: int, before: int, over_s: float) -> bool:
+    slack_s = min(APART_S, over_s / 2 + 1)
+    return now / 100 <= over_s + slack_s and _apart_s(now, before + round(over_s * 100)) > slack_s
+
+
+def _apart_s(first: int, second: int) -> float:
+    apart = (first - second) % TICKS
+    return min(apart, TICKS - apart) / 100
+
+
+def seconds_of(value: Value | None) -> float | None:
+    """Return a DateAndTime (RFC 2579) as s since 1970 UTC; None where it names no zone, or is no time.
+
+    8 octets: year (2), month, day, hour, minute, second (60 is a leap second), tenths; 11 with the zone: "+" or "-", hours, minutes.
+    """
+    if not isinstance(value, bytes) or len(value) != 11:
+        return None
+    year, (month, day, hour, minute, second, tenths) = int.from_bytes(value[:2], "big"), value[2:8]
+    sign = {0x2B: 1, 0x2D: -1}.get(value[8])
+    if sign is None or not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second <= 60 and tenths < 10):
+        return None
+    if not 1970 <= year <= 9999 or value[9] > 14 or value[10] > 59:
+        return None
+    local = timegm((year, month, day, hour, minute, second)) + tenths / 10
+    return local - sign * (value[9] * 3600 + value[10] * 60)
