@@ -82,6 +82,11 @@ BOUNDS = (
     ("longest pause that a receiver may ask for (`Retry-After`)", "reports.feeds.outbox:LONGEST_RETRY_AFTER_S", "span"),
     ("tries before an event is given up as `dead`", "reports.feeds.outbox:TRIES", "{}"),
     ("time for which an event that can't be delivered is tried at least", "reports.feeds.outbox:KEPT_TRYING", "span"),
+    ("octets of SNMP notifications that the kernel holds for us, where it is allowed", "probe.agent.traps:BUFFER", "size"),
+    ("notifications read and not yet looked at; more are dropped and counted", "probe.agent.traps:WAITING", "{:,}"),
+    ("looks at one device that its notifications bring about: one in", "probe.agent.traps:LOOK_AGAIN_S", "span"),
+    ("different notifications counted by name", "probe.agent.traps:MOST_NAMES", "{:,}"),
+    ("senders of v3 traps whose keys are kept", "probe.snmp.v3_receiver:MOST_ENGINES", "{:,}"),
     ("one delivery", "reports.feeds.outbox:DEADLINE_S", "span"),
     ("connections to page and metrics", "reports.web.serve:MOST_CONNECTIONS", "{}"),
     ("time in which a request's head must arrive", "reports.web.serve:HEAD_S", "span"),
@@ -270,6 +275,7 @@ def _exposition(path: str) -> str:
         store_up=True,
         tracks=1,
         outbox={("jsonl", "waiting"): 0},
+        notifications={("accepted", "linkDown"): 1},
         series=[Series("n", "icmp/loss", "", "ratio", 0.0, State.OK)],
     )
     return render(shown)[0].decode()

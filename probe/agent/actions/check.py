@@ -97,7 +97,7 @@ def known_job(settings: "Settings", prober: str, target: str, given: dict[str, A
     if len(mine) > 1:
         items = ", ".join(job.options.item for job in mine)
         raise CheckProblem(f"{target} has {len(mine)} {prober} checks: {items}; say by an option which of them")
-    configured = msgspec.structs.asdict(mine[0].options) if mine else {}
+    configured = msgspec.structs.asdict(mine[0].options) if mine else _from_inventory(settings, node, prober)
     if node.address is None and prober not in probers.LOCAL:
         raise CheckProblem(f"{target} has no address in the inventory")
     try:
@@ -106,6 +106,19 @@ def known_job(settings: "Settings", prober: str, target: str, given: dict[str, A
         raise CheckProblem(f"{prober} on {target}: {why}") from why
     longest_s = timeout_s or (mine[0].timeout_s if mine else default_timeout_s(options))
     return Job(settings.agent.name, node, prober, options, timeout_s=longest_s)
+
+
+def _from_inventory(settings: "Settings", node: Node, prober: str) -> dict[str, Any]:
+    """Return the options that the inventory gives to a check that is not configured."""
+    if prober != "snmp":
+        return {}
+    from probe.agent.settings.devices import device_options
+    from probe.agent.settings.secret import Secret, SecretError
+
+    try:
+        return device_options(node, settings.inventory, settings.credentials, Secret.reveal)
+    except SecretError as why:
+        raise CheckProblem(f"credential {node.snmp} of {node.name}: {why}") from why
 
 
 async def check(
