@@ -14,6 +14,7 @@ import msgspec
 from checks.baseline import Baseline, departure, is_usual
 from checks.finding import Finding, Key, Message, State
 from checks.history import RULE, Change, Rule, Track, fold, lose
+from checks.loss import Best, is_whole, judge_loss, learn
 from checks.sight import Route, Sight, blind
 from checks.trend import EMPTY, Trend, grow, judge_trend
 from probe.observation.failure import Failure
@@ -111,7 +112,10 @@ def assess(seen: Observation, memory: Memory, rules: Rules, scene: Scene = Scene
         for found in findings:
             if found.state is not _OK or (found.check, found.item or seen.item) not in tracks or found.full_at is not None:
                 break
-            if baselines and found.seasonal and (usual := baselines.get(found.key)) is not None and not is_usual(found, usual):
+            usual = baselines.get(found.key) if baselines and found.seasonal else None
+            if usual is not None and not is_usual(found, usual):
+                break
+            if found.loss is not None and not is_whole(found, tracks[found.check, found.item or seen.item].best, usual):
                 break
         else:
             after = Memory(seen, seen.at, tracks, memory.trends, memory.bad, memory.absent, (), True)
@@ -126,12 +130,16 @@ def _in_full(seen: Observation, memory: Memory, findings: tuple[Finding, ...], r
     values = _values(findings)
     usual = tuple((found.key, scene.baselines[found.key]) for found in findings if found.seasonal and found.key in scene.baselines)
     trends, full = _grown(memory.trends, findings)
-    findings += (*_unusual(findings, dict(usual), memory.tracks), *full)
+    bests = _bests(findings, dict(usual), memory.tracks)
+    findings += (*_unusual(findings, dict(usual), memory.tracks), *full, *_lost(findings, bests, memory.tracks))
 
     tracks, bad, changes = dict(memory.tracks), dict(memory.bad), []
     for found in findings:
         key = _short(found)
-        track, change = fold(tracks.get(key) or Track(found.key), found, rules.rule)
+        track = tracks.get(key) or Track(found.key)
+        if (best := bests.get(key)) is not None and best is not track.best:
+            track = msgspec.structs.replace(track, best=best)
+        track, change = fold(track, found, rules.rule)
         tracks[key] = track
         if change is not Change.NONE:
             changes.append((found, track, change))
@@ -142,7 +150,7 @@ def _in_full(seen: Observation, memory: Memory, findings: tuple[Finding, ...], r
     for found in missing:
         key = _short(found)
         tracks[key] = lose(tracks[key], seen.at)
-    forgotten += [key for key, track in tracks.items() if key[0].endswith(".usual") and _steady(track)]
+    forgotten += [key for key, track in tracks.items() if key[0].endswith((".usual", ".loss")) and _steady(track)]
     ended = tuple(tracks.pop(key).key for key in forgotten)
     trends = {key: trend for key, trend in trends.items() if key in tracks} if ended else trends
     bad = {key: found for key, found in bad.items() if key in tracks and (tracks[key].bad or tracks[key].soft is not _OK)}
@@ -232,6 +240,28 @@ def _unusual(findings: tuple[Finding, ...], usual: Mapping[Key, Baseline], track
         key = (f"{found.check}.usual", found.item or found.seen.item)
         if (key in tracks or not is_usual(found, baseline)) and (departed := departure(found, baseline)) is not None:
             yield departed
+
+
+def _bests(findings: tuple[Finding, ...], usual: Mapping[Key, Baseline], tracks: Mapping[Short, Track]) -> dict[Short, Best | None]:
+    """Return the best level known of each finding whose loss is judged."""
+    bests = {}
+    for found in findings:
+        if found.loss is not None:
+            key = _short(found)
+            track = tracks.get(key)
+            bests[key] = learn(track.best if track is not None else None, found, usual.get(found.key))
+    return bests
+
+
+def _lost(findings: tuple[Finding, ...], bests: Mapping[Short, Best | None], tracks: Mapping[Short, Track]) -> Iterable[Finding]:
+    """Yield the losses; a whole reading is only worth a finding where a loss was noted before."""
+    for found in findings:
+        if found.loss is None:
+            continue
+        key = (f"{found.check}.loss", found.item or found.seen.item)
+        judged = judge_loss(found, bests[_short(found)])
+        if judged is not None and (judged.state is not _OK or key in tracks):
+            yield judged
 
 
 def _missing(seen: Observation, memory: Memory, present: set[Short]) -> tuple[Mapping[Short, int], tuple[Finding, ...], list[Short]]:

@@ -12,7 +12,11 @@ MIN_READINGS = 60  # our choice: at one reading a minute an hour's worth
 K = 3.5  # Iglewicz & Hoaglin, How to Detect and Handle Outliers (1993): a modified z-score above 3.5 is a potential outlier
 SIGMA = 1.4826  # 1 / 0.6745: MAD to standard deviation of a normal distribution
 SHARE = 0.25  # our choice: a departure of less than a quarter of the median is never worth a word
-FLOOR = {"ms": 2.0, "ratio": 0.05}  # our choice: nor is one of less than this in its unit
+FLOOR = {"ms": 2.0, "ratio": 0.05, "°C": 10.0, "mA": 2.0}  # our choice: nor is one of less than this in its unit
+NO_ORIGIN = frozenset({"°C"})  # units whose zero means nothing: a share of the median does neither
+LEVELS = frozenset(
+    {"dBm"}
+)  # logarithms: what is lost of a level is held against the best known of it (checks.loss), not against the median
 
 
 class HourSummary(msgspec.Struct, frozen=True):
@@ -60,7 +64,10 @@ def combine(hours: Sequence[HourSummary]) -> Baseline | None:
 
 def room(baseline: Baseline, unit: str) -> float:
     """Return how far from the median is still usual, in `unit`; 0 when nothing can be said."""
-    return max(K * SIGMA * baseline.mad, SHARE * abs(baseline.median), FLOOR.get(unit, 0.0))
+    if unit in LEVELS:
+        return 0.0
+    share = 0.0 if unit in NO_ORIGIN else SHARE * abs(baseline.median)
+    return max(K * SIGMA * baseline.mad, share, FLOOR.get(unit, 0.0))
 
 
 def is_usual(finding: Finding, baseline: Baseline) -> bool:

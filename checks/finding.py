@@ -84,16 +84,17 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def base(check: str) -> str:
-    """Return the check of which this is the trend or the departure from the usual, else the check itself."""
-    return check.removesuffix(".usual").removesuffix(".trend")
+    """Return the check of which this is the trend, the loss or the departure from the usual, else the check itself."""
+    return check.removesuffix(".usual").removesuffix(".trend").removesuffix(".loss")
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
     """One judgement. It is known by (agent, node, check, item); `item` is the part of the node (a mount, a port), if any.
 
     `value` is the number that was judged, in the unit of `levels`; None when there was none. `seasonal` asks for its departure from the
-    same hour's baseline to be judged too, `full_at` for the time until it reaches that value by its trend. `gated` says that a second
-    condition made it good whatever the value is (swap is full, but memory is not short): no margin of the value holds it for bad.
+    same hour's baseline to be judged too, `full_at` for the time until it reaches that value by its trend, `loss` for how far it has
+    fallen below the best that is known of it (without a value: that nothing is left). `gated` says that a second condition made it good
+    whatever the value is (swap is full, but memory is not short): no margin of the value holds it for bad.
     """
 
     check: str
@@ -106,6 +107,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     seasonal: bool = False
     full_at: float | None = None
     gated: bool = False
+    loss: Levels | None = None
 
     @property
     def key(self) -> Key:

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from checks.finding import Finding, Key, State
+from checks.loss import Best
 
 _OK, _WARNING, _CRITICAL, _UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
 
@@ -63,6 +64,8 @@ class Track(msgspec.Struct, frozen=True, gc=False):
 
     `said` is the id of the message that is believed of a bad state: what kind of bad it is (refused, silent). It follows the readings as
     slowly as the state does, so that a single other answer makes no other fault of it; `heard` and `heard_for` count towards it.
+
+    `best` is the best level known of it, for findings whose loss is judged.
     """
 
     key: Key
@@ -80,6 +83,7 @@ class Track(msgspec.Struct, frozen=True, gc=False):
     said: str = ""
     heard: str = ""
     heard_for: int = 0
+    best: Best | None = None
 
     @property
     def shown(self) -> State:
@@ -160,6 +164,8 @@ def _read(track: Track, finding: Finding, state: State, rule: Rule) -> tuple[Tra
             change = Change.SETTLED
     said, heard, heard_for = _hear(track, finding, hard, rule)
     after = Track(track.key, hard, state, streak, since, soft_since, recent, flapping, None, same, 0, False, said, heard, heard_for)
+    if track.best is not None:
+        after = msgspec.structs.replace(after, best=track.best)
     return (track if after == track else after), change
 
 
