@@ -100,7 +100,7 @@ class Walk:
         if self._expected and len(self.found) >= self._expected:
             return answer  # it ended here before, and that was looked into
         row = await self._one(1)
-        if not isinstance(row, End):
+        if not isinstance(row, End) and not self._over:
             self._poll.odd(self._column, "error-status", f"GETBULK of {self._asked} rows is answered without rows, GETNEXT with one")
             return self._fewer(row)
         return row
