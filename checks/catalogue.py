@@ -8,6 +8,7 @@ from importlib import import_module
 from types import ModuleType
 
 JUDGES = {
+    "capture": "checks.capture",
     "dns": "checks.dns",
     "host": "checks.host",
     "http": "checks.http",
@@ -15,7 +16,9 @@ JUDGES = {
     "interfaces": "checks.interfaces",
     "mysql": "checks.database",
     "ntp": "checks.ntp",
+    "path": "checks.path",
     "postgresql": "checks.database",
+    "snmp": "checks.snmp",
     "sockets": "checks.sockets",
     "tcp": "checks.tcp",
     "tls": "checks.tls",

@@ -4,6 +4,8 @@ from datetime import datetime
 
 import msgspec
 
+from probe.observation.arp import ArpSample
+from probe.observation.capture import CaptureSample
 from probe.observation.database import DatabaseSample
 from probe.observation.device import DeviceSample
 from probe.observation.dns import DnsSample
@@ -13,7 +15,11 @@ from probe.observation.http import HttpSample
 from probe.observation.icmp import EchoSample
 from probe.observation.interfaces import InterfacesSample
 from probe.observation.ntp import NtpSample
+from probe.observation.path import PathSample
+from probe.observation.pmtu import PmtuSample
+from probe.observation.sip import CallSample, GatewaySample, RegistrationSample, SipSample
 from probe.observation.sockets import SocketsSample
+from probe.observation.stamp import StampSample
 from probe.observation.tcp import ConnectSample
 from probe.observation.tls import TlsSample
 
@@ -28,7 +34,16 @@ Sample = (
     | DeviceSample
     | HostSample
     | InterfacesSample
+    | CaptureSample
     | SocketsSample
+    | ArpSample
+    | PathSample
+    | PmtuSample
+    | StampSample
+    | SipSample
+    | RegistrationSample
+    | GatewaySample
+    | CallSample
 )
 Outcome = Sample | Failure
 

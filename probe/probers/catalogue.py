@@ -8,6 +8,7 @@ from importlib import import_module
 from types import ModuleType
 
 PROBERS = {
+    "capture": "probe.probers.capture",
     "dns": "probe.probers.dns",
     "host": "probe.probers.host",
     "http": "probe.probers.http",
@@ -15,6 +16,7 @@ PROBERS = {
     "interfaces": "probe.probers.interfaces",
     "mysql": "probe.probers.mysql",
     "ntp": "probe.probers.ntp",
+    "path": "probe.probers.path",
     "postgresql": "probe.probers.postgresql",
     "sockets": "probe.probers.sockets",
     "tcp": "probe.probers.tcp",
@@ -23,6 +25,9 @@ PROBERS = {
 
 # These look at the machine on which they run, whatever the node is called; another one is seen by SNMP or by its own agent.
 LOCAL = frozenset({"host", "interfaces", "sockets"})
+
+# These are asked for by a person, and read a file that the person may read: no node has them, and the service does not do it for anyone.
+BY_HAND = frozenset({"capture"})
 
 SECRET_FIELDS = frozenset(
     {"password", "token", "secret", "passphrase", "community", "auth_password", "privacy_password"}

@@ -13,6 +13,7 @@ from probe.agent.cli.options import parameters
 from probe.probers import catalogue
 
 EXAMPLES = {
+    "capture": ["capture call.pcap", "capture trunk.pcapng --call 1380013"],
     "dns": ["dns 192.0.2.53 --name example.org", "dns 192.0.2.53 --name example.org --rrtype MX"],
     "host": ["host localhost", "host localhost --format json"],
     "http": ["http https://portal.example.org/health", "http http://192.0.2.7:8080/ --body-pattern ready"],
@@ -20,6 +21,7 @@ EXAMPLES = {
     "interfaces": ["interfaces localhost --watch"],
     "mysql": ["mysql 192.0.2.9"],
     "ntp": ["ntp 192.0.2.123"],
+    "path": ["path 203.0.113.10", "path 203.0.113.10 --watch", "path 203.0.113.10 --edge 10.0.0.1 --pop 10.255.0.2"],
     "postgresql": ["postgresql 192.0.2.8:5432"],
     "sockets": ["sockets localhost"],
     "tcp": ["tcp 192.0.2.5:5060"],
@@ -82,7 +84,7 @@ def _callback(prober: str) -> Any:
         options = {name: value for name, value in given.items() if value not in (None, ())}
         try:
             job, limits = _job(prober, target, options, timeout, config)
-            service = by_service(prober, target, options, timeout, config)
+            service = None if prober in catalogue.BY_HAND else by_service(prober, target, options, timeout, config)
             code = asyncio.run(_show(job, limits, service, target, form, every if watch else None, language))
         except CheckProblem as why:
             raise click.ClickException(str(why)) from why
@@ -96,7 +98,7 @@ def _job(prober: str, target: str, options: dict[str, Any], timeout: float | Non
     from probe.agent.actions.check import read_job
     from probe.agent.cli.known import find
 
-    settings = find(target, config)
+    settings = None if prober in catalogue.BY_HAND else find(target, config)
     if settings is None:
         return read_job(prober, target, options, timeout), None
     from probe.agent.actions.check import known_job
@@ -135,7 +137,12 @@ def _text(job: Any, reading: Any, target: str, form: str, said: Any) -> str:
     from reports.render.findings import check_text
 
     columns = _columns()
-    return check_text(target, job.prober, reading.seen, reading.findings, said, sys.stdout.isatty(), columns)
+    text = check_text(target, job.prober, reading.seen, reading.findings, said, sys.stdout.isatty(), columns)
+    if job.prober == "capture" and hasattr(reading.seen.outcome, "calls"):
+        from reports.render.capture import capture_text
+
+        text += capture_text(reading.seen.outcome, reading.findings, said, columns)
+    return text
 
 
 def _columns() -> int:

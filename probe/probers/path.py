@@ -1,0 +1,176 @@
+"""Traces the path to an address: every hop, loss at the last one, what the path was before, and how far our side and the carrier's go."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from probe import job
+from probe.dial import FAMILIES, DialError, address_of, failure_of
+from probe.inventory import Node
+from probe.observation.failure import Failure, Kind
+from probe.observation.observation import Outcome
+from probe.observation.path import Mark, PathSample, Said
+from probe.probers.hop_channel import Aim, Channels, HopChannel, aim
+from probe.probers.icmp_burst import is_for_many
+from probe.probers.path_history import History, Places
+from probe.probers.path_pace import Pace
+from probe.probers.path_trace import Place, Plan, Trace, echoes, loop_in
+from probe.probers.path_udp import open_udp
+from probe.resolve import Unresolved, resolve
+
+MOST_MARKS = 8
+Name = Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be set for a `path` check."""
+
+    count: Annotated[int, Meta(description="echo requests to the target itself, by which loss is judged", ge=1, le=1000)] = 20
+    interval_ms: Annotated[float, Meta(description="milliseconds between two of them", ge=10, le=60_000)] = 50.0
+    wait_ms: Annotated[float, Meta(description="milliseconds after which a probe counts as lost", ge=50, le=10_000)] = 1000.0
+    rounds: Annotated[int, Meta(description="probes to each hop, when its router's own limit allows so many", ge=1, le=6)] = 3
+    most_hops: Annotated[int, Meta(description="the greatest time to live that is tried", ge=1, le=64)] = 30
+    protocol: Annotated[
+        Literal["icmp", "udp"], Meta(description="what finds the hops: echoes, or UDP to a closed port; loss is measured by echoes always")
+    ] = "icmp"
+    port: Annotated[int, Meta(description="UDP port of the target that is closed", ge=1, le=65535)] = 33434
+    edge: Annotated[tuple[Name, ...], Meta(description="our port to the carrier, by address or name", max_length=4)] = ()
+    pop: Annotated[tuple[Name, ...], Meta(description="the carrier's port towards us, by address or name", max_length=4)] = ()
+    family: Annotated[
+        Literal["any", "ipv4", "ipv6"], Meta(description="which addresses of a name to use; the first of them is measured")
+    ] = "any"
+
+    @property
+    def longest_s(self) -> float:
+        """How long one trace may take: two waits for each window of places, and the echoes with the wait for the last."""
+        windows = 2.0 * self.wait_ms / 1e3 * (1 + self.most_hops // 8) + self.rounds * self.interval_ms * 3 / 1e3
+        return max(5.0, windows, (self.count * self.interval_ms + self.wait_ms) / 1e3) + 2.0
+
+
+class PathProber:
+    """Holds an ICMP socket a family, what is known of each router's patience, and the last few routes of each target."""
+
+    def __init__(self) -> None:
+        self._channels = Channels()
+        self._pace = Pace()
+        self._history = History()
+
+    async def ask(self, node: Node, options: Options) -> Outcome:
+        """Return what one trace saw. A path that ends too early is a sample; a Failure means that nothing could be sent."""
+        try:
+            family, text = (await resolve(address_of(node), FAMILIES[options.family]))[0]
+            to = aim(family, text)
+        except (DialError, Unresolved) as why:
+            return why.failure
+        except OSError as why:
+            return Failure(Kind.UPLINK, f"{node.address}: {why.strerror}")
+        if many := is_for_many(family, to.packed):
+            return Failure(Kind.DENIED, f"{text} is {many}; a path leads to one host")
+        channel = self._channels.of(family)
+        if isinstance(channel, Failure):
+            return channel
+        try:
+            return await self._trace(channel, to, options)
+        except OSError as why:
+            return failure_of(why, at_once=True)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._channels.close()
+
+    async def _trace(self, channel: HopChannel, to: Aim, options: Options) -> Outcome:
+        sender = open_udp(to, options.port) if options.protocol == "udp" else channel
+        if isinstance(sender, Failure):
+            return sender
+        interval_s, wait_s = options.interval_ms / 1e3, options.wait_ms / 1e3
+        plan = Plan(options.most_hops, options.rounds, interval_s * 3, wait_s, self._history.latest(to.text))
+        trace = Trace(sender, to, plan, self._pace)
+        marks = [(place, name) for place, names in (("edge", options.edge), ("pop", options.pop)) for name in names]
+        try:
+            async with asyncio.TaskGroup() as group:
+                run = group.create_task(trace.run())
+                end = group.create_task(echoes(channel, to, options.count, interval_s, wait_s))
+                asked = [group.create_task(self._mark(place, name, to.family, options)) for place, name in marks]
+            run.result()
+        except* OSError as several:
+            raise _first(several) from None
+        finally:
+            if sender is not channel:
+                sender.close()
+        return self._sample(trace, to, end.result(), tuple(task.result() for task in asked), options)
+
+    async def _mark(self, place: str, name: str, family: int, options: Options) -> Mark:
+        """Ask one mark by echoes; one that has no address of this family, or to which nothing can be sent, is told without counts."""
+        try:
+            found, text = (await resolve(name, 0))[0]
+            channel = self._channels.of(found)
+            if isinstance(channel, Failure) or (found != family and not channel):
+                return Mark(place, name, text)
+            seen = await echoes(channel, aim(found, text), options.count, options.interval_ms / 1e3, options.wait_ms / 1e3)
+        except Unresolved:
+            return Mark(place, name, None)
+        except OSError:
+            return Mark(place, name, text)
+        times = [ms for _, _, ms in seen.answers]
+        return Mark(place, name, text, seen.sent, len(times), min(times, default=None), sum(times) / len(times) if times else None)
+
+    def _sample(self, trace: Trace, to: Aim, end: Place, marks: tuple[Mark, ...], options: Options) -> PathSample:
+        hops = trace.hops
+        arrived = bool(hops) and hops[-1].said is Said.REPLY
+        if arrived and end.answers:
+            last, whole = hops[-1], end.hop(hops[-1].ttl)
+            hops = (*hops[:-1], msgspec.structs.replace(whole, address=last.address, others=last.others))
+        times = [ms for _, _, ms in end.answers]
+        places: Places | None = tuple(hop.address for hop in hops) if arrived else None
+        routes, changes, watched_s = self._history.note(to.text, time.monotonic(), places, min(times, default=None))
+        return PathSample(
+            address=to.text,
+            source=_source(to),
+            protocol=options.protocol,
+            reached=arrived or bool(times),
+            sent=end.sent,
+            answered=len(times),
+            hops=hops,
+            min_ms=min(times, default=None),
+            mean_ms=sum(times) / len(times) if times else None,
+            max_ms=max(times, default=None),
+            loop=() if arrived else loop_in(hops),
+            marks=marks,
+            routes=routes,
+            changes=changes,
+            watched_s=watched_s,
+        )
+
+
+def _first(several: BaseExceptionGroup[OSError]) -> OSError:
+    why: BaseException = several
+    while isinstance(why, BaseExceptionGroup):
+        why = why.exceptions[0]
+    assert isinstance(why, OSError)
+    return why
+
+
+def _source(to: Aim) -> str:
+    """Return our own address on this path, "" when the kernel has none."""
+    with socket.socket(to.family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((to.sockaddr[0], 9, *to.sockaddr[2:]))
+        except OSError:
+            return ""
+        return str(sock.getsockname()[0])
+
+
+@asynccontextmanager
+async def open() -> AsyncIterator[PathProber]:
+    """Yield the prober; its sockets close with it."""
+    prober = PathProber()
+    try:
+        yield prober
+    finally:
+        prober.close()
