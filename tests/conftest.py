@@ -11,6 +11,13 @@ import pytest
 os.environ["TZ"] = "UTC"
 
 PACKAGE_OF = {
+    "arping": "iputils-arping",
+    "bgpd": "frr frr-snmp",
+    "nginx": "nginx-light",
+    "ping": "iputils-ping",
+    "setpriv": "util-linux",
+    "snmpget": "snmp",
+    "unshare": "util-linux",
     "nft": "nftables",
     "ip": "iproute2",
     "chronyd": "chrony",
@@ -26,9 +33,9 @@ PACKAGE_OF = {
 
 
 def find_binary(name: str) -> str | None:
-    """Return the path of a program, looking also where Debian keeps servers and PostgreSQL's own folder."""
+    """Return the path of a program, looking also where Debian keeps servers, FRR's and PostgreSQL's own folders."""
     path = os.pathsep.join(
-        [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
+        [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/lib/frr", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
     )
     return shutil.which(name, path=path)
 
