@@ -104,6 +104,9 @@ def _filesystem(seen: Observation, system: FilesystemSample, limits: StorageLimi
         used = 1 - system.inodes_free / system.inodes_total
         text = Message("host.inodes", {"mount": item, "ratio": used, "free": system.inodes_free})
         yield Finding("host/inodes", seen, limits.inodes.judge(used), text, limits.inodes, item, used, full_at=1.0)
+    elif (share := system.inodes_used_ratio) is not None:
+        text = Message("host.inodes-share", {"mount": item, "ratio": share})
+        yield Finding("host/inodes", seen, limits.inodes.judge(share), text, limits.inodes, item, share, full_at=1.0)
 
 
 def _disk(seen: Observation, disk: DiskSample, limits: StorageLimits, over_s: float | None) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ class FilesystemSample(msgspec.Struct, frozen=True):
     """One mounted file system; `available_bytes` is what an ordinary user may still write; inodes None where there are none.
 
     `read_only` is its state now; `remounted_read_only` True when it was writable at an earlier look or fstab says that it should be.
-    `required` tells that its being mounted was asked for.
+    `required` tells that its being mounted was asked for. inodes_used_ratio: where only a share of them is told (UCD-SNMP-MIB).
     """
 
     mount: str
@@ -53,6 +53,7 @@ class FilesystemSample(msgspec.Struct, frozen=True):
     read_only: bool
     remounted_read_only: bool
     required: bool = False
+    inodes_used_ratio: float | None = None
 
 
 class DiskSample(msgspec.Struct, frozen=True):
