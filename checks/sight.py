@@ -7,7 +7,7 @@ import msgspec
 from checks.finding import Finding, Message, State
 
 MAX_AGE = timedelta(seconds=180)  # our choice: three periods of the agent's own looks at itself
-CLOCK_CHECKS = frozenset({"ntp/offset"})  # a clock that nobody keeps may still be right to the day, so certificates are judged
+CLOCK_CHECKS = frozenset({"ntp/offset", "snmp/clock"})  # a clock that nobody keeps may be right to the day, so certificates are judged
 
 
 class Look(msgspec.Struct, frozen=True):

@@ -68,7 +68,7 @@ def wobble(day: float) -> float:
     return 0.2 * ((day * 1000) % 2 - 1)
 
 
-def test_slow_loss_of_a_tenth_of_a_dB_a_day_is_seen_when_three_are_lost_and_long_before_the_limit() -> None:
+def test_slow_loss_of_a_tenth_of_a_decibel_a_day_is_seen_when_three_are_lost_and_long_before_the_limit() -> None:
     life = Life(lambda day: -7.0 - 0.1 * day + wobble(day))
     day = life.first("snmp/rx-power.loss", 110)
     assert day is not None
@@ -82,7 +82,7 @@ def test_the_baseline_alone_follows_the_slow_loss_and_would_never_see_it() -> No
     assert usual.median - (-7.0 - 0.1 * 14) < 1.0
 
 
-def test_three_dB_lost_overnight_are_seen_that_day() -> None:
+def test_three_decibels_lost_overnight_are_seen_that_day() -> None:
     life = Life(lambda day: (-7.0 if day < 20 else -10.1) + wobble(day) / 4)
     assert life.first("snmp/rx-power.loss", 30) == 20
 

@@ -1,0 +1,1 @@
+"""One question of a device a file: its system, environment, optics, routing, cabling."""
