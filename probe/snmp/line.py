@@ -16,6 +16,9 @@ from probe.snmp.credential import Credential, keys
 from probe.snmp.failure import Nonsense, Refused, Rejected, Unsent
 
 MOST_AT_ONCE = 32  # datagrams that nobody waits for, thrown away before others have their turn
+MOST_OCTETS = 4080  # of an answer: gufo-snmp's buffer
+_PEEK_LENGTH = socket.MSG_PEEK | socket.MSG_TRUNC
+_head = bytearray(6)
 
 _ERRNO = re.compile(r"\(os error (\d+)\)")  # all that gufo-snmp leaves of one
 
@@ -35,17 +38,17 @@ class Line:
         self._credential = credential
         self._waiting: asyncio.Future[Any] | None = None
         self._receive: Callable[[], Any] | None = None
-        self.nonsense = 0  # datagrams that were no SNMP
         self.sock = open_socket(family, address, port, credential)
-        self._fd = self.sock.get_fd()
-        self._loop.add_reader(self._fd, self._read)
+        self._bare = socket.socket(fileno=self.sock.get_fd())
+        self._loop.add_reader(self._bare, self._read)
         self._open = True
 
     def close(self) -> None:
         """Stop listening; the socket closes with the last reference to it."""
         if self._open:
             self._open = False
-            self._loop.remove_reader(self._fd)
+            self._loop.remove_reader(self._bare)
+            self._bare.detach()
             if self._waiting and not self._waiting.done():
                 self._waiting.set_exception(Unsent("the prober was closed"))
             self.sock = None
@@ -89,10 +92,11 @@ class Line:
     def _read(self) -> None:
         """Take what has come. An answer to another question (late, doubled) leads to BlockingIOError within gufo-snmp."""
         waiting, receive = self._waiting, self._receive
-        if waiting is None or receive is None or waiting.done():
-            self._throw_away()
-            return
         try:
+            if waiting is None or receive is None or waiting.done():
+                self._throw_away()
+                return
+            self._look_at_length()
             answer = receive()
         except BlockingIOError:
             return
@@ -115,19 +119,25 @@ class Line:
         elif isinstance(why, OSError):  # a TimeoutError of gufo-snmp's is one: "connection refused"
             waiting.set_exception(_unsent(why))
         else:
-            self.nonsense += 1
             waiting.set_exception(Nonsense(f"what the agent sends can't be read: {str(why)[:80] or type(why).__name__}"))
 
+    def _look_at_length(self) -> None:
+        """Take a datagram away that is cut short or too long, Nonsense: gufo-snmp panics at most of them, with a line in the log."""
+        length = self._bare.recv_into(_head, 6, _PEEK_LENGTH)
+        said = _head[1] + 2
+        if _head[1] > 0x80:
+            octets = _head[1] - 0x80
+            said = int.from_bytes(_head[2 : 2 + octets], "big") + 2 + octets if octets <= 4 else -1
+        if length < 3 or length > MOST_OCTETS or _head[0] != 0x30 or said != length:
+            self._bare.recv(1)
+            raise ValueError(f"{length} octets, {'too many' if length > MOST_OCTETS else 'and no message of that length'}")
+
     def _throw_away(self) -> None:
-        for _ in range(MOST_AT_ONCE):
-            try:
-                self.sock.recv_get()
-            except BlockingIOError:
-                return
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException:  # noqa: BLE001, S110  whatever it was, nobody asked for it
-                pass
+        try:
+            for _ in range(MOST_AT_ONCE):
+                self._bare.recv(1)
+        except OSError:
+            pass  # nothing more, or an error about what nobody waits for
 
 
 def open_socket(family: int, address: str, port: int, credential: Credential) -> Any:

@@ -13,7 +13,7 @@ from probe.snmp.walk import MOST_ROWS, Walk
 SYS_UP_TIME = "1.3.6.1.2.1.1.3.0"
 MOST_OIDS = 32  # in one GET: what an old agent takes, and its answer fits a frame
 MOST_VALUES = 200_000  # of one poll, over all tables
-MOST_SILENCES = 3  # in the middle of a poll, until nothing more is asked
+MOST_SILENCES = 3  # (or answers that can't be read) in the middle of a poll, one after another, until nothing more is asked
 MOST_ANOMALIES = 100
 
 Status = Callable[[Session, str], Awaitable[str | None]]
@@ -49,12 +49,12 @@ class Poll:
     async def ask(self, prepare: Prepare, attempts: int) -> Any:
         """Ask one question; TalkError."""
         if self._silences >= MOST_SILENCES:
-            raise Silent("not asked any more: the agent has gone silent")
+            raise Silent("not asked any more: the agent does not answer as it did")
         try:
             answer = await self.session.ask(prepare, self._until, attempts if not self._silences else 1, self._patience_s)
-        except (Silent, Refused) as why:
+        except TalkError as why:
             if self.answered:
-                self._silences += 1 if isinstance(why, Silent) else MOST_SILENCES
+                self._silences += MOST_SILENCES if isinstance(why, Refused) else 1
             raise
         self.answered, self._silences = True, 0
         return answer

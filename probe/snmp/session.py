@@ -142,6 +142,8 @@ class Session:
                 except TimeoutError:
                     why = why or Silent("no answer")
                     attempt += 1
+                    if self.credential.version == "v3":
+                        self.hang_up()  # an engine with another identity says so, and gufo-snmp does not take it from that one
                 except Nonsense as broken:
                     why = broken
                     attempt += 1
