@@ -108,9 +108,11 @@ def _is_own(hop: Hop) -> bool:
 
 
 def _only_the_last_is_missing(path: PathSample) -> bool:
-    """Tell whether the place before the last of an earlier route still answers."""
+    """Tell whether the place before the last of an earlier route still answers; of a mark that says less: behind it a network may hide."""
     last = last_answer(path)
-    return last is not None and any(len(route.hops) > 1 and route.hops[-2] == last for route in path.routes)
+    if last is None or any(mark.address == last for mark in path.marks):
+        return False
+    return any(len(route.hops) > 1 and route.hops[-2] == last for route in path.routes)
 
 
 def _reach(seen: Observation, path: PathSample) -> Finding:

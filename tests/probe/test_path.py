@@ -111,9 +111,9 @@ class TestOnAChain:
         seen = ask(chain)
         assert (seen.reached, seen.answered, places(seen)[:2]) == (False, 0, ["10.0.0.1", "10.255.0.2"])
         assert len(seen.hops) == 2 + GAP
-        assert judged(seen)["path/reach"].message.id == "path.ends.target"  # the hop before the last one known answers
-        chain.forget()
-        found = judged(ask(chain))
+        unmarked = msgspec.structs.replace(seen, marks=())
+        assert judged(unmarked)["path/reach"].message.id == "path.ends.target"  # the hop before the last one known answers
+        found = judged(seen)
         assert (found["path/reach"].state, found["path/reach"].message.id) == (State.CRITICAL, "path.ends.beyond")
         assert found["path/reach"].message.values == {"hop": "10.255.0.2"}
         assert found["path/loss"].state is State.UNKNOWN

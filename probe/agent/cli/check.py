@@ -13,8 +13,10 @@ from probe.agent.cli.options import parameters
 from probe.probers import catalogue
 
 EXAMPLES = {
+    "call": ["call 192.0.2.5 --number 8888 --allowed 8888 --at-once"],
     "capture": ["capture call.pcap", "capture trunk.pcapng --call 1380013"],
     "dns": ["dns 192.0.2.53 --name example.org", "dns 192.0.2.53 --name example.org --rrtype MX"],
+    "gateway": ['gateway 192.168.50.10 --nat-address 203.0.113.5 --agreed "Ms Li, 1 June" --models HT814'],
     "host": ["host localhost", "host localhost --format json"],
     "http": ["http https://portal.example.org/health", "http http://192.0.2.7:8080/ --body-pattern ready"],
     "icmp": ["icmp 192.0.2.1", "icmp 2001:db8::1 --count 20", "icmp 192.0.2.1 --watch"],
@@ -23,6 +25,8 @@ EXAMPLES = {
     "ntp": ["ntp 192.0.2.123"],
     "path": ["path 203.0.113.10", "path 203.0.113.10 --watch", "path 203.0.113.10 --edge 10.0.0.1 --pop 10.255.0.2"],
     "postgresql": ["postgresql 192.0.2.8:5432"],
+    "registration": ["registration 192.0.2.5 --number 1001 --domain sip.example.org --password-file FILE"],
+    "sip": ["sip 192.0.2.5", "sip 192.0.2.5:5061 --transport tls", "sip 192.0.2.5 --user 1001"],
     "sockets": ["sockets localhost"],
     "tcp": ["tcp 192.0.2.5:5060"],
     "tls": ["tls portal.example.org", "tls 192.0.2.5:5061 --server-name sip.example.org"],
@@ -134,9 +138,13 @@ def _text(job: Any, reading: Any, target: str, form: str, said: Any) -> str:
         from reports.render.nagios import check_nagios
 
         return check_nagios(job.prober, reading.findings, said)
+    columns = _columns()
+    if job.prober == "path":
+        from reports.render.path import path_text
+
+        return path_text(target, reading.seen, reading.findings, said, sys.stdout.isatty(), columns)
     from reports.render.findings import check_text
 
-    columns = _columns()
     text = check_text(target, job.prober, reading.seen, reading.findings, said, sys.stdout.isatty(), columns)
     if job.prober == "capture" and hasattr(reading.seen.outcome, "calls"):
         from reports.render.capture import capture_text
@@ -156,6 +164,14 @@ def _columns() -> int:
         return 80
 
 
+def _rows() -> int:
+    """Return the terminal's height: a block that is higher could not be redrawn in place."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).lines or 24
+    except (OSError, ValueError):
+        return 24
+
+
 class _Live:
     """Redraws one block in place: the cursor goes up, each line is written over, nothing flickers."""
 
@@ -168,7 +184,13 @@ class _Live:
 
         self._readings = [*self._readings[1 - KEPT :], reading]
         columns = _columns()
-        block = watch_text(target, job.prober, [(one.seen, one.findings) for one in self._readings], said, True, columns)
+        readings = [(one.seen, one.findings) for one in self._readings]
+        if job.prober == "path":
+            from reports.render.path import path_watch
+
+            block = path_watch(target, readings, said, True, columns, _rows())
+        else:
+            block = watch_text(target, job.prober, readings, said, True, columns)
         up = f"\x1b[{self._height}A" if self._height else ""
         lines = block.splitlines()
         sys.stdout.write(up + "".join(f"\r{line}\x1b[K\n" for line in lines) + CLEAR_BELOW)
