@@ -4,8 +4,9 @@ from datetime import datetime
 
 import msgspec
 
-from checks.finding import Finding, Message, State
+from checks.finding import Finding, Message
 from probe.inventory import Carrier, Link, Node, Site
+from probe.observation.device import DeviceSample
 from probe.observation.observation import Observation
 from reports.case import Case
 
@@ -20,27 +21,28 @@ class Reading(msgspec.Struct, frozen=True):
 class End(msgspec.Struct, frozen=True):
     """One end of the line: `readings` are those of its node, `port` the name of its interface ("" where the plan has none).
 
-    `not_measured` says of each thing that was left out why.
+    `neighbour` is the address of the other end, by which peers are known; `not_measured` says of each thing that was left out why.
     """
 
     node: Node
     port: str
     site: Site | None
     readings: tuple[Reading, ...]
+    neighbour: str = ""
     not_measured: tuple[Message, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the readings say of this end of the line: of a device with many ports only what concerns this one, or no port at all."""
-        return tuple(found for one in self.readings for found in one.findings if self._concerns(found))
+        """What the readings say of this end of the line: of a device only what concerns this port, its neighbour, or no part of it."""
+        return tuple(found for one in self.readings for found in one.findings if self._concerns(found, one.seen))
 
-    def _concerns(self, found: Finding) -> bool:
-        if found.seen.prober != "snmp" or not self.port:
+    def _concerns(self, found: Finding, seen: Observation) -> bool:
+        sample = seen.outcome
+        if not isinstance(sample, DeviceSample) or not found.item or not self.port:
             return True
-        if found.state is not State.OK and not found.item:
-            return True
-        words = found.item.split()
-        return self.port in words or (bool(found.item) and self.port in found.message.values.values())
+        mine = {self.port, *(part.name for part in sample.sensors if part.port == self.port)}
+        mine |= {part.name for part in sample.states if part.port == self.port}
+        return found.item.partition(" #")[0] in mine or (bool(self.neighbour) and self.neighbour in found.item.split())
 
 
 class Handoff(msgspec.Struct, frozen=True):

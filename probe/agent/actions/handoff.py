@@ -5,11 +5,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from checks.device.ports import Ports
 from checks.finding import Message
 from probe.agent.actions.check import CheckProblem, by_service, check, known_job
 from probe.agent.settings.settings import Settings
 from probe.inventory import Link, Node, Owner
 from probe.job import Job
+from probe.observation.device import DeviceSample
 from reports.case import Case
 from reports.handoff import End, Handoff, Reading
 from reports.render.handoff import not_measured
@@ -30,7 +32,7 @@ async def handoff(settings: Settings, name: str, to: str | None, cases: list[Cas
     at = now()
     ports = link.ports or ("", "")
     end_a, end_b, path = await asyncio.gather(
-        _end(settings, a, ports[0], now), _end(settings, b, ports[1], now), _measured(settings, far, "path", {}, now)
+        _end(settings, a, ports[0], b, now), _end(settings, b, ports[1], a, now), _measured(settings, far, "path", {}, now)
     )
     concerned = tuple(one for one in cases if one.cleared_at is None and {key[1] for key in one.keys} & {a.name, b.name, far.name})
     carrier = settings.inventory.carriers.get(link.carrier) if link.carrier is not None else None
@@ -58,7 +60,7 @@ def _far(settings: Settings, to: str | None, a: Node, b: Node) -> Node:
     return a if b.owner is Owner.COMPANY and a.owner is not Owner.COMPANY else b
 
 
-async def _end(settings: Settings, node: Node, port: str, now: Callable[[], datetime]) -> End:
+async def _end(settings: Settings, node: Node, port: str, other: Node, now: Callable[[], datetime]) -> End:
     site = settings.inventory.sites.get(node.site) if node.site is not None else None
     wanted: list[tuple[str, dict[str, Any]]] = [("icmp", {"count": ECHOES})]
     left: list[Message] = []
@@ -71,7 +73,16 @@ async def _end(settings: Settings, node: Node, port: str, now: Callable[[], date
     found = await asyncio.gather(*(_measured(settings, node, prober, given, now) for prober, given in wanted))
     readings = tuple(one for one in found if isinstance(one, Reading))
     left += [one for one in found if isinstance(one, Message)]
-    return End(node, port, site, readings, tuple(left))
+    return End(node, _as_named(port, readings), site, readings, other.address or "", tuple(left))
+
+
+def _as_named(port: str, readings: tuple[Reading, ...]) -> str:
+    """Return a port by the name that its device has for it: the plan may say Gi0/1 for GigabitEthernet0/1."""
+    for one in readings:
+        if isinstance(one.seen.outcome, DeviceSample) and one.seen.outcome.interfaces is not None:
+            found = Ports(one.seen.outcome.interfaces.interfaces).get(port)
+            return found.name if found is not None else port
+    return port
 
 
 async def _measured(settings: Settings, node: Node, prober: str, given: dict[str, Any], now: Callable[[], datetime]) -> Reading | Message:
