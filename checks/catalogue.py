@@ -8,8 +8,10 @@ from importlib import import_module
 from types import ModuleType
 
 JUDGES = {
+    "call": "checks.call",
     "capture": "checks.capture",
     "dns": "checks.dns",
+    "gateway": "checks.gateway",
     "host": "checks.host",
     "http": "checks.http",
     "icmp": "checks.icmp",
@@ -18,6 +20,8 @@ JUDGES = {
     "ntp": "checks.ntp",
     "path": "checks.path",
     "postgresql": "checks.database",
+    "registration": "checks.registration",
+    "sip": "checks.sip",
     "snmp": "checks.snmp",
     "sockets": "checks.sockets",
     "tcp": "checks.tcp",

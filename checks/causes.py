@@ -58,7 +58,7 @@ CAUSES = (
     Cause("process_down", _SERVER, EMERGENCY, ("host/process", "*:failure.refused")),
     Cause("service_silent", _SERVER, EMERGENCY, ("tcp/port", "*:failure.timeout")),  # accepts nothing: hung, or a firewall drops it
     Cause("service_error", _SERVER, EMERGENCY, ("http/status", "http/body", "*:failure.rejected")),
-    Cause("service_slow", _SERVER, URGENT, ("tcp/connect", "http/time", "tls/handshake")),
+    Cause("service_slow", _SERVER, URGENT, ("tcp/connect", "http/time", "tls/handshake", "sip/time")),
     Cause("certificate", _SERVER, URGENT, ("tls/chain", "tls/days-left", "tls/names")),
     Cause("dns", _SERVER, URGENT, ("dns/answer", "dns/answer:failure.timeout", "dns/time", "*:failure.unresolved")),
     Cause("database", _SERVER, EMERGENCY, ("database/answer", "database/ready-time")),
@@ -150,6 +150,30 @@ CAUSES = (
         ),
     ),
     Cause("path_change", _NETWORK, NORMAL, ("path/change",)),
+    # the voice service
+    Cause("sip_error", _SERVER, EMERGENCY, ("sip/answer", "gateway/answer")),
+    Cause("sip_unavailable", _SERVER, EMERGENCY, ("*:sip.unavailable", "*:sip.unavailable-until")),
+    Cause("sip_blocked", _RESOURCE, EMERGENCY, ("*:sip.blocked", "gateway/nat:gateway.nat-blocked")),
+    Cause("registration_lost", _DEVICE, EMERGENCY, ("registration/state", "gateway/standard:registration.none")),
+    Cause(
+        "account",
+        _SERVER,
+        URGENT,
+        (
+            "registration/state:registration.wrong-password",
+            "registration/state:registration.forbidden",
+            "registration/state:registration.unknown",
+            "gateway/standard:registration.wrong-password",
+            "gateway/standard:registration.forbidden",
+            "gateway/standard:registration.unknown",
+        ),
+    ),
+    Cause("test_call", _SERVER, EMERGENCY, ("call/answer", "call/release")),
+    Cause("test_call_audio", _RESOURCE, EMERGENCY, ("call/audio",)),
+    Cause("test_call_quality", _NETWORK, URGENT, ("call/quality", "call/pdd")),
+    Cause("dmz", _DEVICE, EMERGENCY, ("gateway/nat",), kind=CaseKind.EQUIPMENT),
+    Cause("sip_alg", _DEVICE, URGENT, ("gateway/alg",), kind=CaseKind.EQUIPMENT),
+    Cause("not_standard", _DEVICE, URGENT, ("gateway/standard",), whole=True, kind=CaseKind.EQUIPMENT),
 )
 
 OTHER = Cause("other", _SERVER, URGENT, ())  # a bad finding that no cause explains; a test sees to it that no check of ours needs it

@@ -8,8 +8,10 @@ from importlib import import_module
 from types import ModuleType
 
 PROBERS = {
+    "call": "probe.probers.call",
     "capture": "probe.probers.capture",
     "dns": "probe.probers.dns",
+    "gateway": "probe.probers.gateway",
     "host": "probe.probers.host",
     "http": "probe.probers.http",
     "icmp": "probe.probers.icmp",
@@ -18,6 +20,8 @@ PROBERS = {
     "ntp": "probe.probers.ntp",
     "path": "probe.probers.path",
     "postgresql": "probe.probers.postgresql",
+    "registration": "probe.probers.registration",
+    "sip": "probe.probers.sip",
     "sockets": "probe.probers.sockets",
     "tcp": "probe.probers.tcp",
     "tls": "probe.probers.tls",
