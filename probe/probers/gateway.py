@@ -102,7 +102,13 @@ class GatewayProber:
         if not options.nat_address:
             return None
         there = msgspec.structs.replace(options, port=options.nat_port or options.port)
-        return await ask_options(self._endpoints, options.nat_address, there, options.user)
+        fresh = (
+            Endpoints()
+        )  # a new port each time: a known one is let through by the router's mapping of before, whatever its rules are now
+        try:
+            return await ask_options(fresh, options.nat_address, there, options.user)
+        finally:
+            fresh.close()
 
     async def _registration(self, options: Options) -> RegistrationSample | Failure | None:
         if not options.registrar:

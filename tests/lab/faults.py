@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tests.lab import daemons, recordings, topology
+from tests.lab import daemons, gateway, recordings, topology
 from tests.lab.daemons import wait_until
 
 if TYPE_CHECKING:
@@ -244,6 +244,11 @@ def _wired(lab: "Lab", **settings: Any) -> Iterator[None]:
         wait_until(lab.healthy, "BGP over the mended fibres")
 
 
+def no_audio(lab: "Lab") -> AbstractContextManager[None]:
+    """The carrier lets signalling through, and no voice."""
+    return _filtered(lab, "pop", "forward", f"udp dport {gateway.RTP} drop", f"udp sport {gateway.RTP} drop")
+
+
 def lossy(lab: "Lab") -> AbstractContextManager[None]:
     """Both fibres lose three of ten frames of each direction."""
     return _wired(lab, loss=0.3)
@@ -302,8 +307,8 @@ def sip_refused(lab: "Lab") -> Iterator[None]:
 
 
 @contextmanager
-def _translated(lab: "Lab", gateway: str, more: str = "") -> Iterator[None]:
-    lab.translate("site-a", gateway, more)
+def _translated(lab: "Lab", to: str, more: str = "") -> Iterator[None]:
+    lab.translate("site-a", to, more)
     try:
         yield
     finally:
@@ -324,12 +329,12 @@ def sip_alg(lab: "Lab") -> AbstractContextManager[None]:
 @contextmanager
 def gateway_off(lab: "Lab") -> Iterator[None]:
     """The company's gateway at the first customer has no network."""
-    gateway = lab.node["gw-a"]
-    gateway.ip("link set eth0 down")
+    node = lab.node["gw-a"]
+    node.ip("link set eth0 down")
     try:
         yield
     finally:
-        gateway.ip("link set eth0 up", "route add default via 192.168.50.1")
+        node.ip("link set eth0 up", "route add default via 192.168.50.1")
         wait_until(lambda: lab.node["agent"].succeeds("ping", "-c1", "-W1", topology.GATEWAY_A), "the gateway")
 
 
@@ -394,6 +399,7 @@ FAULTS: dict[str, Callable[["Lab"], AbstractContextManager[None]]] = {
         far_end_down,
         carrier_drops,
         hop_silent,
+        no_audio,
         lossy,
         slow,
         sip_503,

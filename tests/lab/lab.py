@@ -222,18 +222,18 @@ table ip translate {{
         return Look(self.eyes["agent"].ask("check", prober=prober, target=target, options=options, timeout_s=timeout_s))
 
     @contextmanager
-    def series(self, prober: str, target: str, every_s: float = 0.2, **options: Any) -> Iterator["Series"]:
+    def series(self, prober: str, target: str, timeout_s: float | None = None, every_s: float = 0.2, **options: Any) -> Iterator["Series"]:
         """Give looks of which each sees the one before; `first` is the first."""
         eye = self.eyes["agent"]
-        first = Look(eye.ask("open", prober=prober, target=target, options=options, every_s=every_s))
+        first = Look(eye.ask("open", prober=prober, target=target, options=options, timeout_s=timeout_s, every_s=every_s))
         try:
             yield Series(eye, first)
         finally:
             eye.ask("close")
 
-    def through(self, fault: str, prober: str, target: str, **options: Any) -> tuple[Look, Look, Look]:
+    def through(self, fault: str, prober: str, target: str, timeout_s: float | None = None, **options: Any) -> tuple[Look, Look, Look]:
         """Return what a check says before a fault, in it and after it, each look knowing the one before."""
-        with self.series(prober, target, **options) as looks:
+        with self.series(prober, target, timeout_s, **options) as looks:
             with self.fault(fault):
                 during = looks.next()
             return looks.first, during, looks.next()
