@@ -102,9 +102,8 @@ class GatewayProber:
         if not options.nat_address:
             return None
         there = msgspec.structs.replace(options, port=options.nat_port or options.port)
-        fresh = (
-            Endpoints()
-        )  # a new port each time: a known one is let through by the router's mapping of before, whatever its rules are now
+        # A new port each time: to a known one the router's mapping of before leads, whatever its rules are now.
+        fresh = Endpoints()
         try:
             return await ask_options(fresh, options.nat_address, there, options.user)
         finally:
