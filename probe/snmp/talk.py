@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from probe.observation.device import Anomaly
+
 Value = int | float | str | bytes  # OCTET STRING and Opaque are bytes, OBJECT IDENTIFIER and IpAddress are dotted text
 
 
@@ -11,6 +13,11 @@ class Talk(Protocol):
 
     Errors rise as `probe.snmp.failure` has them; a table that breaks off in the middle is returned as far as it came, with an anomaly.
     """
+
+    @property
+    def anomalies(self) -> Sequence[Anomaly]:
+        """What was odd so far in this poll."""
+        ...
 
     async def get(self, oids: Sequence[str], keep: bool = False) -> Mapping[str, Value]:
         """Return the values of scalars or instances; what the agent has not is not in the answer.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from probe.observation.device import Anomaly
 from probe.snmp.talk import Value
 
 Oid = tuple[int, ...]
@@ -65,6 +66,10 @@ class RecordedTalk:
         self._ordered = sorted((numbers(oid), oid) for oid in self.values)
         self.oddities: Counter[tuple[str, str]] = Counter()
         self.walked: list[str] = []
+
+    @property
+    def anomalies(self) -> tuple[Anomaly, ...]:
+        return tuple(Anomaly(table, what, count=count) for (table, what), count in self.oddities.items())
 
     async def get(self, oids: Sequence[str], keep: bool = False) -> Mapping[str, Value]:
         return {oid: self.values[oid] for oid in oids if oid in self.values}

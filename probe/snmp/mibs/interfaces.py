@@ -113,8 +113,23 @@ async def _steady_columns(talk: Talk, rows: set[str], before: PortsLook | None) 
     columns = (*await talk.walk_all(STEADY, keep=True), *await talk.walk_all(STEADY_X, keep=True))
     new = before is not None and not rows <= before.steady.keys() and not (rows <= columns[0].keys() and rows <= columns[4].keys())
     if new:
-        return (*await talk.walk_all(STEADY), *await talk.walk_all(STEADY_X))
-    return columns
+        columns = (*await talk.walk_all(STEADY), *await talk.walk_all(STEADY_X))
+    if before is None:
+        return columns
+    return tuple(_whole(column, old, rows) for column, old in zip(columns, before.columns, strict=True))
+
+
+def _whole(column: Column, before: Column, rows: set[str]) -> Column:
+    """Return a column with what stood there before for ports that are still there: it broke off, and no port is called otherwise."""
+    if len(column) >= len(before) or not (before.keys() - column.keys()) & rows:
+        return column
+    return {**before, **column}
+
+
+async def read_names(talk: Talk) -> dict[str, Steady]:
+    """Return what is steady about the ports by ifIndex (as text), where nothing else of them is asked for."""
+    columns = (*await talk.walk_all(STEADY, keep=True), *await talk.walk_all(STEADY_X, keep=True))
+    return read_steady(talk, {index: 0 for column in (columns[0], columns[4]) for index in column if index.isdigit()}, columns, Asked())
 
 
 def speed_of(high: int | None, low: int | None) -> int | None:

@@ -4,7 +4,7 @@ SNMPv2-MIB (RFC 3418), HOST-RESOURCES-MIB (RFC 2790), SNMP-FRAMEWORK-MIB (RFC 34
 """
 
 from calendar import timegm
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import msgspec
 
@@ -42,27 +42,21 @@ class SystemLook(msgspec.Struct, frozen=True):
         return self.ticks / 100 if self.ticks is not None else None
 
 
-async def read_system(talk: Talk, before: SystemLook | None, over_s: float | None, now_s: Callable[[], float]) -> SystemLook:
-    """Return one look; `now_s` tells our UTC in s since 1970."""
-    asked_at = now_s()
-    values = await talk.get(ASKED)
-    ours = (asked_at + now_s()) / 2
+def read_system(
+    talk: Talk, values: Mapping[str, Value], ours_s: float | None, before: SystemLook | None, over_s: float | None
+) -> SystemLook:
+    """Return one look; `values` are those of ASKED that the agent has, `ours_s` our UTC in s since 1970 when it told them."""
     ticks, host = natural(values.get(SYS_UP_TIME)), natural(values.get(HOST_UP_TIME))
     boots, engine = natural(values.get(ENGINE_BOOTS)), natural(values.get(ENGINE_TIME))
     clock = seconds_of(values.get(HOST_DATE))
     if ticks is None:
         talk.odd("sysUpTime", "not-a-number" if SYS_UP_TIME in values else "truncated")
-    now = SystemLook(
-        ticks,
-        host,
-        boots,
-        engine,
-        host_uptime_s=_longest(host, engine),
-        clock_offset_s=clock - ours if clock is not None else None,
-    )
-    if before is None or not over_s:
-        return now
-    return msgspec.structs.replace(now, restart=restart_of(now, before, over_s))
+    restart = Restart.NONE
+    now = SystemLook(ticks, host, boots, engine)
+    if before is not None and over_s:
+        restart = restart_of(now, before, over_s)
+    offset = clock - ours_s if clock is not None and ours_s is not None else None
+    return SystemLook(ticks, host, boots, engine, restart, _longest(host, engine), offset)
 
 
 def _longest(host_ticks: int | None, engine_s: int | None) -> float | None:
