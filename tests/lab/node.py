@@ -9,7 +9,8 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 FILES = "/run/lab"  # in the machine
@@ -128,6 +129,16 @@ class Node:
     def nft(self, rules: str) -> None:
         """Load nftables rules."""
         self.run("nft", "-f", "-", given=rules)
+
+    @contextmanager
+    def filtered(self, hook: str, *rules: str) -> Iterator[None]:
+        """Filter by these nftables rules for a while."""
+        lines = "\n".join(rules)
+        self.nft(f"table inet fault {{ chain faulty {{ type filter hook {hook} priority -5\n{lines}\n}}\n}}\n")
+        try:
+            yield
+        finally:
+            self.nft("delete table inet fault\n")
 
     def start(self, name: str, *command: str, environment: dict[str, str] | None = None) -> Daemon:
         """Start a program that stays; its output goes to a file of the machine."""
