@@ -92,10 +92,10 @@ class Line:
     def _read(self) -> None:
         """Take what has come. An answer to another question (late, doubled) leads to BlockingIOError within gufo-snmp."""
         waiting, receive = self._waiting, self._receive
+        if waiting is None or receive is None or waiting.done():
+            self._throw_away()
+            return
         try:
-            if waiting is None or receive is None or waiting.done():
-                self._throw_away()
-                return
             self._look_at_length()
             answer = receive()
         except BlockingIOError:

@@ -1,6 +1,6 @@
 """Stands between a poll and a real agent and mutates its answers; run as a program by the fuzz tests.
 
-Arguments: the agent's port, the seed, how many mutated copies precede each honest answer. Prints its own port, and at the end of its input how
+Arguments: the agent's port, the seed, how many mutated copies precede an honest answer at most. Prints its own port, and at the end of its input how
 many mutated answers it has sent.
 """
 
@@ -57,14 +57,19 @@ def main() -> None:
             return
         if front in ready:
             data, peer = front.recvfrom(65535)
-            back.send(data)
+            with contextlib.suppress(ConnectionError):  # it has not begun yet
+                back.send(data)
         if back in ready and peer:
-            answer = back.recv(65535)
+            try:
+                answer = back.recv(65535)
+            except ConnectionError:
+                continue
             with contextlib.suppress(ConnectionError):
-                for _ in range(copies):
+                damaged = dice.choice((0, 0, 1, copies))  # a poll must get past its first question, too
+                for _ in range(damaged):
                     front.sendto(mutated(answer, dice), peer)
                 front.sendto(answer, peer)
-            sent += copies
+                sent += damaged
 
 
 if __name__ == "__main__":

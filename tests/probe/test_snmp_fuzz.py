@@ -34,7 +34,7 @@ rouser sha priv
 """
 SCALARS = [f"1.3.6.1.2.1.1.{number}.0" for number in range(1, 9)]
 COLUMNS = ["1.3.6.1.2.1.2.2.1.2", "1.3.6.1.2.1.2.2.1.10", "1.3.6.1.2.1.1.9.1.3", "1.3.6.1.2.1.25.4.2.1.2"]
-COPIES = 6
+COPIES = 8
 LONGEST_S = 3.0  # of one poll, whatever comes
 
 
@@ -97,17 +97,19 @@ async def polls(port: int, seconds: float, enough: int) -> tuple[int, int, float
 
 
 @pytest.mark.needs("snmpd")
-def test_some_thousand_mutated_answers_are_survived(tmp_path, binary, run_daemon, free_udp_port) -> None:
+def test_some_thousand_mutated_answers_are_survived(monkeypatch, tmp_path, binary, run_daemon, free_udp_port) -> None:
+    monkeypatch.setenv("RUST_BACKTRACE", "0")  # a panic costs a line then, not a hundred
     with relayed(tmp_path, binary("snmpd"), run_daemon, free_udp_port(), 3) as (port, sent):
-        good, bad, stop = asyncio.run(polls(port, 6.0, 10**9))
+        good, bad, stop = asyncio.run(polls(port, 3.0, 10**9))
     assert sent[0] > 3000, sent
-    assert good > 5, (good, bad)
+    assert good > 50, (good, bad)
     assert stop < 1
 
 
 @pytest.mark.long
 @pytest.mark.needs("snmpd")
-def test_a_million_mutated_answers_are_survived(tmp_path, binary, run_daemon, free_udp_port) -> None:
+def test_a_million_mutated_answers_are_survived(monkeypatch, tmp_path, binary, run_daemon, free_udp_port) -> None:
+    monkeypatch.setenv("RUST_BACKTRACE", "0")
     total, seed = 0, 0
     while total < 1_000_000:
         seed += 1

@@ -1,0 +1,290 @@
+"""The `snmp` prober against a real net-snmp agent in every version, and against the ways in which one does not answer."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from probe.inventory import Node
+from probe.job import Job
+from probe.observation.device import DeviceSample
+from probe.observation.failure import Failure, Kind
+from probe.probers import snmp
+from probe.probers.snmp import Options
+from probe.run import observe
+from tests.probe.snmp_agent import GET, SYSTEM, agent, answer, numbers, octets
+
+pytestmark = pytest.mark.needs("snmpd")
+
+AUTHS = {"md5": "MD5", "sha1": "SHA", "sha224": "SHA-224", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
+PRIVACIES = {"none": "", "des": "DES", "aes128": "AES"}
+AUTH_WORD, PRIVACY_WORD = "auth word of the lab", "privacy word of the lab"
+CONFIG = """agentaddress udp:127.0.0.1:{port}
+engineID {engine}
+sysName edge1
+sysLocation test bench
+rocommunity public 127.0.0.1
+rocommunity narrow 127.0.0.1 .1.3.6.1.2.1.25
+{users}
+"""
+
+
+def users() -> str:
+    lines = ["createUser plain", "rouser plain noauth"]
+    for auth, word in AUTHS.items():
+        for privacy, how in PRIVACIES.items():
+            lines.append(f'createUser {auth}{privacy} {word} "{AUTH_WORD}"' + (f' {how} "{PRIVACY_WORD}"' if how else ""))
+            lines.append(f"rouser {auth}{privacy} {'priv' if how else 'auth'}")
+    return "\n".join(lines)
+
+
+class Snmpd:
+    """A net-snmp agent on loopback with its own configuration and persistent folder."""
+
+    def __init__(self, folder, binary, port, run_daemon):
+        self.folder, self.binary, self.port, self._daemon = folder, binary, port, run_daemon
+        self.log = folder / "log"
+        self.process = None
+
+    @contextlib.contextmanager
+    def running(self, engine="the-first"):
+        (self.folder / "snmpd.conf").write_text(CONFIG.format(port=self.port, engine=engine, users=users()))
+        persistent = self.folder / f"persistent-{engine}"
+        persistent.mkdir(exist_ok=True)
+        command = [self.binary, "-f", "-Lf", self.folder / "snmpd.log", "-C", "-c", self.folder / "snmpd.conf"]
+        with self._daemon(command, self.log, env={**os.environ, "SNMP_PERSISTENT_DIR": str(persistent), "MIBS": ""}) as self.process:
+            self.wait()
+            yield self
+
+    def wait(self) -> None:
+        """Wait for an answer to a v2c question."""
+        question = bytes.fromhex("302902010104067075626c6963a01c02040badcafe020100020100300e300c06082b060102010103000500")
+        end = time.monotonic() + 20
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(0.1)
+            sock.connect(("127.0.0.1", self.port))
+            while time.monotonic() < end:
+                with contextlib.suppress(OSError):
+                    sock.send(question)
+                    sock.recv(1500)
+                    return
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.02)
+        raise AssertionError("snmpd does not answer")
+
+
+@pytest.fixture(scope="module")
+def make_snmpd(tmp_path_factory, binary):
+    from tests.probe.conftest import daemon, free_port
+
+    return lambda: Snmpd(tmp_path_factory.mktemp("snmpd"), binary("snmpd"), free_port(socket.SOCK_DGRAM), daemon)
+
+
+@pytest.fixture(scope="module")
+def snmpd(make_snmpd):
+    with make_snmpd().running() as server:
+        yield server
+
+
+def v3(user, auth="none", privacy="none", auth_password=AUTH_WORD, privacy_password=PRIVACY_WORD):
+    return {
+        "version": "v3", "user": user, "auth": auth, "privacy": privacy,
+        "auth_password": auth_password if auth != "none" else None, "privacy_password": privacy_password if privacy != "none" else None,
+    }  # fmt: skip
+
+
+FEW = {"parts": ("system",), "wait_ms": 100}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2c"])
+def test_communities_are_answered(snmpd, ask, version) -> None:
+    seen = ask("snmp", snmpd.port, version=version, community="public", parts=("system", "interfaces"))
+    assert isinstance(seen, DeviceSample), seen
+    assert (seen.identity.name, seen.identity.object_id[:16]) == ("edge1", "1.3.6.1.4.1.8072")
+    assert seen.uptime_s > 0
+
+
+@pytest.mark.parametrize("auth", AUTHS)
+@pytest.mark.parametrize("privacy", PRIVACIES)
+def test_users_of_every_kind_are_answered(snmpd, ask, auth, privacy) -> None:
+    seen = ask("snmp", snmpd.port, **v3(auth + privacy, auth, privacy), **FEW)
+    assert isinstance(seen, DeviceSample), seen
+    assert seen.identity.name == "edge1"
+
+
+def test_user_without_authentication_is_answered(snmpd, ask) -> None:
+    assert isinstance(ask("snmp", snmpd.port, **v3("plain"), **FEW), DeviceSample)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (v3("nobody", "sha256"), "knows no user nobody"),
+        (v3("nobody"), "knows no user nobody"),
+        (v3("sha256aes128", "sha256", "aes128", auth_password="not the word at all"), "not this authentication password or protocol"),
+        (v3("sha256aes128", "sha1", "aes128"), "not this authentication password or protocol"),
+        (v3("sha256aes128", "sha256", "aes128", privacy_password="not the word at all"), "a wrong privacy password"),
+        (v3("sha256aes128", "sha256", "des"), "a wrong privacy password"),
+        (v3("plain", "sha256"), "does not let user plain ask at the level authNoPriv"),
+    ],
+)
+def test_wrong_user_is_rejected_in_words(snmpd, ask, options, words) -> None:
+    seen = ask("snmp", snmpd.port, **options, **FEW)
+    assert isinstance(seen, Failure), seen
+    assert (seen.kind, words in seen.detail) == (Kind.REJECTED, True), seen
+    assert AUTH_WORD not in seen.detail
+    assert PRIVACY_WORD not in seen.detail
+
+
+@pytest.mark.parametrize("user", ["sha256none", "sha256aes128"])
+def test_user_below_the_level_that_is_demanded_sees_nothing_and_is_told(snmpd, ask, user) -> None:
+    seen = ask("snmp", snmpd.port, **v3(user), **FEW)
+    assert isinstance(seen, Failure), seen
+    assert seen.kind is Kind.REJECTED
+
+
+def test_narrow_view_is_a_rejection_and_no_empty_device(snmpd, ask) -> None:
+    seen = ask("snmp", snmpd.port, community="narrow", **FEW)
+    assert isinstance(seen, Failure), seen
+    assert (seen.kind, "narrow" in seen.detail) == (Kind.REJECTED, True)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2c"])
+def test_wrong_community_is_a_timeout_beside_which_the_device_answers_ping(snmpd, ask, version) -> None:
+    seen = ask("snmp", snmpd.port, version=version, community="wrong", **FEW)
+    assert seen.kind is Kind.TIMEOUT
+    assert ("answers ping" in seen.detail and "community" in seen.detail) or "icmp tells the first" in seen.detail
+    assert "wrong " not in seen.detail.replace("is wrong", "").replace("a wrong", "")
+
+
+@pytest.mark.parametrize("options", [{"community": "public"}, v3("sha1aes128", "sha1", "aes128")])
+def test_dead_agent_is_refused_and_not_a_dead_device(ask, free_udp_port, options) -> None:
+    start = time.monotonic()
+    seen = ask("snmp", free_udp_port(), **options, parts=("system",))
+    assert (seen.kind, "agent" in seen.detail) == (Kind.REFUSED, True)
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize("options", [{"community": "public"}, v3("sha1aes128", "sha1", "aes128")])
+def test_stopped_agent_is_a_timeout_and_answers_again_afterwards(make_snmpd, options) -> None:
+    with make_snmpd().running() as server:
+        job = job_of(server.port, **options, **FEW)
+
+        async def look() -> list:
+            found = []
+            async with snmp.open() as prober:
+                for sent in (None, signal.SIGSTOP, signal.SIGCONT):
+                    if sent:
+                        server.process.send_signal(sent)
+                    found.append((await observe(job, prober, lambda: datetime.now(UTC))).outcome)
+            return found
+
+        before, stopped, after = asyncio.run(look())
+    assert isinstance(before, DeviceSample), before
+    assert isinstance(after, DeviceSample), after
+    assert stopped.kind is Kind.TIMEOUT
+    assert "agent is stopped" in stopped.detail or "icmp tells the first" in stopped.detail
+
+
+def job_of(port, host="127.0.0.1", **options) -> Job:
+    return Job("here", Node("target", host), "snmp", Options(port=port, **options), timeout_s=20)
+
+
+@pytest.mark.parametrize("engines", [("the-first", "the-second"), ("the-first", "the-first")])
+def test_restarted_agent_is_followed_whether_its_engine_is_the_same_or_another(make_snmpd, engines) -> None:
+    server = make_snmpd()
+    job = job_of(server.port, **v3("sha256aes128", "sha256", "aes128"), **FEW)
+
+    async def look() -> list:
+        found = []
+        async with snmp.open() as prober:
+            for engine in engines:
+                with server.running(engine):
+                    for _ in range(2):
+                        found.append((await observe(job, prober, lambda: datetime.now(UTC))).outcome)
+        return found
+
+    seen = asyncio.run(look())
+    assert all(isinstance(one, DeviceSample) for one in seen), seen
+
+
+def test_answer_from_another_address_is_named() -> None:
+    with agent(SYSTEM) as it:
+        it.elsewhere = True
+
+        async def look():
+            async with snmp.open() as prober:
+                return (await observe(job_of(it.port, community="public", **FEW), prober, lambda: datetime.now(UTC))).outcome
+
+        seen = asyncio.run(look())
+        port = it.other.getsockname()[1]
+    assert (seen.kind, f"come from 127.0.0.1 port {port}" in seen.detail) == (Kind.TIMEOUT, True), seen
+
+
+def test_garbage_is_a_rejection_with_its_reason(ask) -> None:
+    with agent(SYSTEM, lambda asked, honest: [b"HTTP/1.1 400 Bad Request\r\n\r\n"]) as it:
+        seen = ask("snmp", it.port, community="public", **FEW)
+    assert (seen.kind, "can't be read" in seen.detail) == (Kind.REJECTED, True), seen
+
+
+def test_anomalies_of_the_conversation_are_in_the_sample(ask) -> None:
+    def text_for_uptime(asked, honest):
+        if asked.kind == GET and len(asked.oids) > 1:
+            return [answer(asked, [*((name, it.mib.get(name)) for name in asked.oids), (numbers("1.3.6.1.4.1.7"), octets("?"))])]
+        return None
+
+    with agent(SYSTEM, text_for_uptime) as it:
+        seen = ask("snmp", it.port, community="public", **FEW)
+    assert isinstance(seen, DeviceSample), seen
+    assert ("1.3.6.1.4.1.7", "out-of-range") in {(odd.table, odd.what) for odd in seen.anomalies}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "community: v2c needs one"),
+        ({"version": "v1"}, "community: v1 needs one"),
+        ({"version": "v3"}, "user: v3 needs one"),
+        ({"version": "v3", "user": "u" * 33}, "32 octets"),
+        ({"version": "v3", "user": "u", "auth": "sha1", "auth_password": "short"}, "at least 8 characters"),
+        ({"version": "v3", "user": "u", "privacy": "des", "privacy_password": "long enough"}, "needs auth"),
+        ({"community": "c", "parts": ()}, "parts: at least one"),
+        ({"community": "c", "cables": ("ge1",)}, "is not PORT=NEIGHBOUR"),
+        ({"community": "c", "mac": "00:11:22"}, "is no MAC address"),
+    ],
+)
+def test_options_that_could_not_be_asked_are_refused(options, words) -> None:
+    with pytest.raises(ValueError) as why:
+        Options(**options)
+    assert words in str(why.value)
+
+
+def test_secrets_are_in_no_representation() -> None:
+    credential = Options(**v3("u", "sha1", "des")).credential
+    assert AUTH_WORD not in repr(credential) + str(credential) + repr(list(credential.__rich_repr__()))
+    assert PRIVACY_WORD not in repr(credential)
+    assert "s3cret" not in repr(Options(community="s3cret").credential)
+
+
+def test_item_tells_checks_of_one_device_apart() -> None:
+    assert Options(community="c").item == ""
+    items = {Options(community="c", **more).item for more in ({"parts": ("system",)}, {"port": 1161}, {"mac": "00:11:22:aa:bb:cc"}, {})}
+    assert len(items) == 4
+
+
+def test_rates_need_the_look_before_of_the_same_device(make_snmpd) -> None:
+    with make_snmpd().running() as server:
+        job = job_of(server.port, community="public", parts=("system", "interfaces"))
+
+        async def look() -> list:
+            async with snmp.open() as prober:
+                return [(await observe(job, prober, lambda: datetime.now(UTC))).outcome for _ in range(2)]
+
+        first, second = asyncio.run(look())
+    assert first.over_s is None
+    assert 0 < second.over_s < 10
