@@ -85,6 +85,9 @@ async def read_host(
             "filesystems": bool(before.host.filesystems) and not filesystems,
         }
         missing.update({part: "it was told at the look before" for part, gone in lost.items() if gone})
+    told = (cpu, memory, values.get(PROCESSES))
+    if all(part is None for part in told) and not filesystems and not running and not missing:
+        return HostLook(ticks=ticks, writable=held)  # an operating system that shows nothing of itself
     host = HostSample(
         cpu, (), memory, filesystems, (), None, None, natural(values.get(PROCESSES)), None, None, (), (), running, None, None,
         _booted(since), None, missing, since.over_s if before is not None else None, None, (), since.uptime_s,
