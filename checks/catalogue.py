@@ -24,6 +24,7 @@ JUDGES = {
     "sip": "checks.sip",
     "snmp": "checks.snmp",
     "sockets": "checks.sockets",
+    "stamp": "checks.stamp",
     "tcp": "checks.tcp",
     "tls": "checks.tls",
 }

@@ -51,8 +51,8 @@ CAUSES = (
         ),
         whole=True,
     ),
-    Cause("loss", _RESOURCE, URGENT, ("icmp/loss", "path/loss"), whole=True),
-    Cause("delay", _RESOURCE, URGENT, ("icmp/latency", "icmp/jitter", "path/delay"), whole=True),
+    Cause("loss", _RESOURCE, URGENT, ("icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back"), whole=True),
+    Cause("delay", _RESOURCE, URGENT, ("icmp/latency", "icmp/jitter", "path/delay", "stamp/delay", "stamp/jitter"), whole=True),
     Cause("reboot", _SERVER, URGENT, ("host/boot", "snmp/restart"), whole=True),
     # a service on it
     Cause("process_down", _SERVER, EMERGENCY, ("host/process", "*:failure.refused")),
@@ -150,6 +150,7 @@ CAUSES = (
         ),
     ),
     Cause("path_change", _NETWORK, NORMAL, ("path/change",)),
+    Cause("responder_silent", _RESOURCE, URGENT, ("stamp/answer", "stamp/answer:failure.timeout", "stamp/answer:failure.refused")),
     # the voice service
     Cause("sip_error", _SERVER, EMERGENCY, ("sip/answer", "gateway/answer")),
     Cause("sip_unavailable", _SERVER, EMERGENCY, ("*:sip.unavailable", "*:sip.unavailable-until")),

@@ -22,7 +22,9 @@ PROBERS = {
     "postgresql": "probe.probers.postgresql",
     "registration": "probe.probers.registration",
     "sip": "probe.probers.sip",
+    "snmp": "probe.probers.snmp",
     "sockets": "probe.probers.sockets",
+    "stamp": "probe.probers.stamp",
     "tcp": "probe.probers.tcp",
     "tls": "probe.probers.tls",
 }

@@ -27,7 +27,9 @@ EXAMPLES = {
     "postgresql": ["postgresql 192.0.2.8:5432"],
     "registration": ["registration 192.0.2.5 --number 1001 --domain sip.example.org --password-file FILE"],
     "sip": ["sip 192.0.2.5", "sip 192.0.2.5:5061 --transport tls", "sip 192.0.2.5 --user 1001"],
+    "snmp": ["snmp 192.0.2.20 --community-file FILE", "snmp 192.0.2.20 --version v3 --user watch --auth sha256 --auth-password-file FILE"],
     "sockets": ["sockets localhost"],
+    "stamp": ["stamp 203.0.113.10", "stamp 203.0.113.10:862 --count 500"],
     "tcp": ["tcp 192.0.2.5:5060"],
     "tls": ["tls portal.example.org", "tls 192.0.2.5:5061 --server-name sip.example.org"],
 }

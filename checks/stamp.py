@@ -1,0 +1,96 @@
+"""Does the far end's responder answer, and what does each way there and back lose, delay and scatter?"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from checks.failure import judge_failure
+from checks.finding import Check, Finding, Levels, Message, State, Value
+from probe.observation.failure import Failure
+from probe.observation.observation import Observation
+from probe.observation.stamp import StampSample
+
+LOSS = Levels(
+    0.03, 0.1, "ratio", "ITU-T G.1010, table I.1: conversation bears less than 3 % of lost packets; 10 % is our choice: words are missing"
+)
+DELAY = Levels(150.0, 400.0, "ms", "ITU-T G.114: up to 150 ms one way most talk is not disturbed, beyond 400 ms planning is unacceptable")
+JITTER = Levels(
+    20.0,
+    50.0,
+    "ms",
+    "our choice: one voice packet of 20 ms (RFC 3551, default packetization) arrives too late without a jitter buffer, then 2.5",
+)
+CLOCK_MS = 20.0  # both clocks' error, up to which a delay of one way is believed: a sixth of what disturbs
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What can be set for a `stamp` check."""
+
+    loss: Levels = LOSS
+    delay: Levels = DELAY
+    jitter: Levels = JITTER
+
+
+CHECKS = (
+    Check("stamp/answer"),
+    Check("stamp/loss-out", LOSS),
+    Check("stamp/loss-back", LOSS),
+    Check("stamp/delay", DELAY),
+    Check("stamp/jitter", JITTER),
+)
+
+
+def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iterator[Finding]:  # noqa: ARG001
+    """Judge one session: `stamp/answer` always, the others when something came back."""
+    match seen.outcome:
+        case Failure() as why:
+            yield judge_failure("stamp/answer", seen, why)
+        case StampSample(answered=0) as session:
+            yield Finding("stamp/answer", seen, State.CRITICAL, Message("stamp.silent", {"sent": session.sent}))
+        case StampSample() as session:
+            yield Finding("stamp/answer", seen, State.OK, Message("stamp.answer", {"answered": session.answered, "sent": session.sent}))
+            yield from _losses(seen, session, limits.loss)
+            yield _delay(seen, session, limits.delay)
+            yield _jitter(seen, session, limits.jitter)
+
+
+def _losses(seen: Observation, session: StampSample, levels: Levels) -> Iterator[Finding]:
+    """Judge each way by itself; of a reflector that keeps no count the loss of both ways together is judged once, as of the way out."""
+    if session.lost_out is None or session.lost_back is None:
+        both = session.sent - session.answered
+        value = both / session.sent
+        values: dict[str, Value] = {"lost": both, "sent": session.sent}
+        yield Finding("stamp/loss-out", seen, levels.judge(value), Message("stamp.loss.both", values), levels, value=value)
+        yield Finding("stamp/loss-back", seen, State.UNKNOWN, Message("stamp.loss.stateless"), levels)
+        return
+    reached = session.answered + session.lost_back
+    ways = (("out", session.lost_out, session.lost_out + reached), ("back", session.lost_back, reached))
+    for way, lost, of in ways:
+        value = lost / of
+        message = Message(f"stamp.loss.{way}", {"lost": lost, "sent": of})
+        yield Finding(f"stamp/loss-{way}", seen, levels.judge(value), message, levels, value=value)
+
+
+def _delay(seen: Observation, session: StampSample, levels: Levels) -> Finding:
+    """Judge the slower way where both clocks are good enough to tell it, else half of the round trip."""
+    out, back, error = session.out_ms, session.back_ms, session.clock_error_ms
+    if out is not None and back is not None and error is not None and error <= CLOCK_MS:
+        value = max(out, back)
+        said = Message("stamp.delay.ways", {"out": out, "back": back, "error": error})
+    elif session.rtt_ms is not None:
+        value = session.rtt_ms / 2
+        said = Message("stamp.delay.half", {"ms": session.rtt_ms})
+    else:
+        return Finding("stamp/delay", seen, State.UNKNOWN, Message("stamp.delay.none"), levels, seasonal=True)
+    return Finding("stamp/delay", seen, levels.judge(value), said, levels, value=value, seasonal=True)
+
+
+def _jitter(seen: Observation, session: StampSample, levels: Levels) -> Finding:
+    """Judge the more uneven way; the sum of RFC 3550 6.4.1 is brought to the value it settles at, whatever the number of packets."""
+    out, back = session.jitter_out_ms, session.jitter_back_ms
+    if out is None or back is None:
+        return Finding("stamp/jitter", seen, State.UNKNOWN, Message("stamp.jitter.none"), levels)
+    settled = 1 - 0.9375 ** (session.answered - 1)
+    out, back = out / settled, back / settled
+    value = max(out, back)
+    return Finding("stamp/jitter", seen, levels.judge(value), Message("stamp.jitter", {"out": out, "back": back}), levels, value=value)
