@@ -20,8 +20,20 @@ _UNIT = {
     "dbm": "dBm",
     "bias_ma": "mA",
 }
-# What can be at all; beyond it a value is a sentinel that nobody knew, and no reading. Volts, amperes and watts are known no bounds.
-_POSSIBLE = {"°C": (-100.0, 250.0), "rpm": (0.0, 200_000.0), "dBm": (-100.0, 60.0), "mA": (0.0, 10_000.0), "ratio": (0.0, 2.0)}
+# What can be at all; beyond it a value is a sentinel that nobody knew, and no reading.
+_POSSIBLE = {
+    "°C": (-100.0, 250.0),
+    "rpm": (0.0, 200_000.0),
+    "dBm": (-100.0, 60.0),
+    "mA": (0.0, 10_000.0),
+    "ratio": (0.0, 2.0),
+    "V": (-2_000.0, 2_000.0),
+    "A": (-10_000.0, 10_000.0),
+    "W": (-1e7, 1e7),
+}
+# What an integer of 32 or 16 bits says that has nothing to say, scaled.
+_LARGEST = {3: (2**31 - 1, -(2**31) + 1, -(2**31), 2**32 - 1), 2: (2**15 - 1, -(2**15) + 1, -(2**15), 2**16 - 1)}
+_SENTINELS = frozenset(round(one / 10**places, 3) for most, numbers in _LARGEST.items() for one in numbers for places in range(most + 1))
 _NEVER = 1e12  # a state word or a counter in a sensor's place
 _MARGIN = {"dBm": 0.5, "°C": 2.0, "mA": 1.0}  # in the unit, where a share of the limit would be none near 0
 _MARGIN_SHARE = 0.01
@@ -49,7 +61,7 @@ def unit_of(kind: str) -> str:
 def reading(sensor: SensorSample) -> float | None:
     """Return the sensor's value; None when it has none, or one that can't be."""
     value = sensor.value
-    if value is None or not isfinite(value) or abs(value) >= _NEVER:
+    if value is None or not isfinite(value) or abs(value) >= _NEVER or round(value, 3) in _SENTINELS:
         return None
     low, high = _POSSIBLE.get(unit_of(sensor.kind), (-_NEVER, _NEVER))
     return value if low <= value <= high else None

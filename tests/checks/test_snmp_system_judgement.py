@@ -1,5 +1,7 @@
 """The judgement of a device as a whole: does it answer, has it restarted, is it busy, full, in time, and sound in its answers?"""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -13,11 +15,11 @@ from probe.observation.interfaces import InterfacesSample
 from tests.checks.device_samples import CRITICAL, DAY, DEVICE, OK, UNKNOWN, WARNING, device, judged, port
 
 
-def one(check: str, item: str = "", **changes: object) -> Finding | None:
+def one(check: str, item: str = "", **changes: Any) -> Finding | None:
     return judged(device(**changes)).get((check, item))
 
 
-def state(check: str, item: str = "", **changes: object) -> State | None:
+def state(check: str, item: str = "", **changes: Any) -> State | None:
     found = one(check, item, **changes)
     return found.state if found else None
 
