@@ -12,7 +12,7 @@ from probe.agent.planned import Planned
 from probe.agent.settings.jobs import LOCAL
 from probe.agent.showing import Showing
 from probe.job import Job
-from probe.probers.catalogue import PROBERS
+from probe.probers.catalogue import BY_HAND, PROBERS
 from probe.run import Runner
 from reports.case import Case, CaseEvent
 from reports.metrics import render
@@ -70,8 +70,8 @@ class Answers:
 
     async def probe(self, target: str, module: str, timeout_s: float | None) -> Checked:
         """Measure a target of the inventory with a network check."""
-        if module not in PROBERS or module in LOCAL:
-            networked = ", ".join(sorted(set(PROBERS) - LOCAL))
+        if module not in PROBERS or module in LOCAL | BY_HAND:
+            networked = ", ".join(sorted(set(PROBERS) - LOCAL - BY_HAND))
             raise Refused(400, f"no network check named {module}; there are: {networked}")
         job = known_job(self._showing.settings, module, target, {}, timeout_s)
         if job is None:
@@ -82,6 +82,8 @@ class Answers:
         """Measure anything, for someone who may use this machine's socket."""
         if request.prober not in PROBERS:
             raise Refused(400, f"no prober named {request.prober}")
+        if request.prober in BY_HAND:  # this process may read files that the one who asks may not
+            raise Refused(400, f"{request.prober} reads a file; ask for it without the service")
         try:
             job = known_job(self._showing.settings, request.prober, request.target, request.options, request.timeout_s)
             job = job or read_job(request.prober, request.target, request.options, request.timeout_s)

@@ -144,7 +144,10 @@ def _fits(prober: str, check: CheckForm | None, node: Node, here: str, document:
     if check and check.timeout is not None and check.timeout >= check.every:
         document.refuse((*path, "timeout"), f"{show_duration(check.timeout)} is not less than the period ({show_duration(check.every)})")
         fits = False
-    if prober in LOCAL and node.name != here:
+    if prober in catalogue.BY_HAND:
+        document.refuse((*path, "prober"), f"{prober} is asked for by hand: firstline check {prober} FILE")
+        fits = False
+    elif prober in LOCAL and node.name != here:
         document.refuse((*path, "prober"), f"{prober} looks at the agent's own host, which is {show(here)}, not {show(node.name)}")
         fits = False
     if prober not in LOCAL and node.address is None:

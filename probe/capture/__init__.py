@@ -1,0 +1,1 @@
+"""Reads one capture file and says which calls and voice streams are in it; runs in a process of its own."""

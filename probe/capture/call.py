@@ -1,0 +1,119 @@
+"""One SIP dialogue as its messages come by: what became of the INVITE, who hung up, what media was agreed."""
+
+from probe.capture.sip import Media, Sip
+
+MOST_LADDER = 60
+MOST_SEEN = 400  # messages whose repetition would be noticed
+CHALLENGES = (401, 407)
+
+
+class Line:
+    """One step of the ladder, while repetitions of it may still come."""
+
+    __slots__ = ("again", "at", "media", "source", "target", "text")
+
+    def __init__(self, at: float, source: str, target: str, message: Sip) -> None:
+        self.at, self.source, self.target, self.text = at, source, target, message.text
+        self.media = "; ".join(media.brief() for media in message.media)
+        self.again = 0
+
+
+class Call:
+    """A Call-ID; a 200 that comes by twice on its way through a proxy counts once, when it was first seen."""
+
+    def __init__(self, number: int, message: Sip, at: float) -> None:
+        self.number = number
+        self.call_id = message.call_id
+        self.started = self.last = at
+        self.caller, self.callee = message.caller, message.callee
+        self.caller_tag = message.from_tag
+        self.invited = message.method == "INVITE" and message.code is None
+        self.first_answer: float | None = None
+        self.answered: float | None = None
+        self.ended: float | None = None
+        self.cancelled = False
+        self.code: int | None = None
+        self.phrase = ""
+        self.cause: int | None = None
+        self.released_by: str | None = None
+        self.invite_sequence: int | None = None
+        self.retransmissions = 0
+        self.lines: list[Line] = []
+        self.left_out = 0
+        self.media: dict[str, tuple[Media, str]] = {}  # by party: the first audio it described, and from where it was signalled
+        self._seen: dict[int, Line | None] = {}
+
+    def take(self, message: Sip, at: float, source: tuple[str, int], target: tuple[str, int], digest: int, room: bool) -> str:
+        """Count one message; return which party described media in it ("caller", "callee"), "" when none did, "again" for a repetition."""
+        self.last = at
+        if digest in self._seen:
+            self.retransmissions += 1
+            line = self._seen[digest]
+            if line is not None:
+                line.again += 1
+            return "again"
+        line = None
+        if room and len(self.lines) < MOST_LADDER:
+            line = Line(at, _place(source), _place(target), message)
+            self.lines.append(line)
+        else:
+            self.left_out += 1
+        if len(self._seen) < MOST_SEEN:
+            self._seen[digest] = line
+        self._follow(message, at)
+        return self._describe(message, source[0])
+
+    def _follow(self, message: Sip, at: float) -> None:
+        if message.cause is not None and message.method in ("BYE", "CANCEL", "INVITE"):
+            self.cause = message.cause
+        if message.code is None:
+            if message.method == "INVITE" and not message.to_tag:
+                self.invite_sequence = message.sequence
+                if self.code in CHALLENGES:  # asked again, with credentials
+                    self.code, self.phrase = None, ""
+            elif message.method == "CANCEL":
+                self.cancelled = True
+            elif message.method == "BYE" and self.ended is None:
+                self.ended = at
+                self.released_by = None if not self.invited else "caller" if message.from_tag == self.caller_tag else "callee"
+                if self.code is None:
+                    self.code, self.phrase = 200, ""
+        elif message.method == "INVITE" and self.answered is None:
+            self._answer(message, at)
+
+    def _answer(self, message: Sip, at: float) -> None:
+        code = message.code or 0
+        if code > 100 and code not in CHALLENGES and self.first_answer is None:
+            self.first_answer = at
+        if code < 200 or (self.invite_sequence is not None and message.sequence != self.invite_sequence):
+            return
+        self.code, self.phrase = code, message.phrase
+        if code < 300:
+            self.answered = at
+        elif code not in CHALLENGES:
+            self.ended = at
+
+    def _describe(self, message: Sip, source: str) -> str:
+        audio = next((media for media in message.media if media.kind == "audio" and media.port), None)
+        if not message.media:
+            return ""
+        party = "caller" if (message.code is None) == (message.from_tag == self.caller_tag) else "callee"
+        if audio is not None:
+            first = self.media.get(party)
+            if first is None or (self.answered is None and first[0].direction == "inactive"):
+                self.media[party] = (audio, source)
+        return party
+
+    @property
+    def outcome(self) -> str:
+        """What became of it."""
+        if self.answered is not None or (self.code is not None and 200 <= self.code < 300):
+            return "answered"
+        if self.code is None:
+            return "unfinished"
+        return "cancelled" if self.cancelled and self.code == 487 else "failed"
+
+
+def _place(endpoint: tuple[str, int]) -> str:
+    address, port = endpoint
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
