@@ -114,6 +114,8 @@ def why(field: str, ours: Any, theirs: Any, index: int, talk: RecordedTalk) -> s
         return "ifSpeed 2^32-1 means faster than that (RFC 2863), and there is no ifHighSpeed"
     if field == "ifPhysAddress" and not ours and not theirs.strip("0"):
         return "an address of noughts is none"
+    if field.startswith("packets") and ours == 0 and talk.values.get(f"{IFX}.{7 if field == 'packets in' else 11}.{index}") == 0:
+        return "its 64-bit counters stand at 0, those of 32 bits do not"
     if field == "ifDescr" and " ".join(ours.split()) == " ".join(theirs.split()):
         return "a line break is a blank in ours"
     return ""
