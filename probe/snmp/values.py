@@ -48,7 +48,7 @@ def number(value: Value | None) -> int | None:
         value = value.decode("latin-1")
     if isinstance(value, str) and len(value) <= 21:
         try:
-            return int(value) if value.isascii() else None
+            return int(value) if value.isascii() and "_" not in value else None
         except ValueError:
             return None
     return None

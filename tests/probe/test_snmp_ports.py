@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.observation.interfaces import InterfaceSample
+from probe.probers.counters import WORD
 from probe.snmp.mibs.interfaces import PortsLook, Times, read_interfaces, speed_of
 from probe.snmp.mibs.port_names import Asked
-from probe.snmp.mibs.port_rates import WORD, Counts, changes, growth, since_s
+from probe.snmp.mibs.port_rates import Counts, changes, growth, since_s
 from probe.snmp.talk import Value
 from tests.probe.recorded_talk import RecordedTalk
 
@@ -84,8 +85,9 @@ def test_missing_columns_are_none_and_never_nought() -> None:
         (5, "dormant", True),
         (6, "notPresent", False),
         (7, "lowerLayerDown", False),
-    ]
-    + [(9, "unknown", False), (b"up", "unknown", False)],
+        (9, "unknown", False),
+        (b"up", "unknown", False),
+    ],
 )
 def test_operational_states(status: int | bytes, word: str, up: bool) -> None:
     one = only(look(port(1, "a", c8=status)))
@@ -113,8 +115,8 @@ def test_speeds(high: int | None, low: int | None, speed: int | None) -> None:
 
 
 def narrow(octets: Value, speed: int | None = 100_000_000, **others: Value) -> dict[str, Value]:
-    columns: dict[str, Value] = {"c10": octets, "c16": 0, **others}
-    return port(1, "old", **(columns | ({"c5": speed} if speed else {})))
+    rows = port(1, "old", c10=octets, c16=0, **others)
+    return rows | {f"{IF}.5.1": speed} if speed else rows
 
 
 @pytest.mark.parametrize(
@@ -217,26 +219,24 @@ def test_ports_that_have_to_be_up() -> None:
     assert seen.sample.gone == ("Gi0/9", "Gi0/8")  # a pattern that fits nothing may do so
 
 
+class Keeping(RecordedTalk):
+    """Gives what was kept, as a session does for an hour."""
+
+    def __init__(self, values: Mapping[str, Value], kept: dict[str, Mapping[str, Value]]) -> None:
+        super().__init__(values)
+        self.kept = kept
+
+    async def walk(self, column: str, keep: bool = False) -> Mapping[str, Value]:
+        if keep and column in self.kept:
+            return self.kept[column]
+        self.kept[column] = await super().walk(column)
+        return self.kept[column]
+
+
 def test_port_that_appears_has_its_name_though_names_are_kept() -> None:
-    class Keeping(RecordedTalk):
-        """Gives what was kept, as a session does for an hour."""
-
-        kept: dict[str, Mapping[str, Value]] = {}
-
-        async def walk(self, column: str, keep: bool = False) -> Mapping[str, Value]:
-            found = self.kept.get(column) if keep else None
-            return (
-                found
-                if found is not None
-                else self.kept.setdefault(column, await super().walk(column))
-                if keep
-                else await super().walk(column)
-            )
-
-    talk = Keeping(port(1, "a"))
-    first = asyncio.run(read_interfaces(talk, Asked(), None, Times(100)))
-    more = Keeping({**port(1, "a"), **port(2, "b")})
-    second = asyncio.run(read_interfaces(more, Asked(), first, MINUTE))
+    kept: dict[str, Mapping[str, Value]] = {}
+    first = asyncio.run(read_interfaces(Keeping(port(1, "a"), kept), Asked(), None, Times(100)))
+    second = asyncio.run(read_interfaces(Keeping({**port(1, "a"), **port(2, "b")}, kept), Asked(), first, MINUTE))
     assert [one.name for one in second.sample.interfaces] == ["a", "b"]
 
 
