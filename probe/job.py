@@ -6,10 +6,20 @@ from typing import Any
 import msgspec
 
 from probe.inventory import Node
+from probe.probers.catalogue import SECRET_FIELDS
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every prober's options: fields are `Annotated[type, Meta(description=…, ge=…)]`, all with defaults where one is sensible."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Return the fields to show: a secret shows only that there is one, whoever prints structures field by field."""
+        fields = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        return [(name, "(set)" if name in SECRET_FIELDS and value is not None else value) for name, value in fields]
+
+    def __repr__(self) -> str:
+        """Show the options without their secrets."""
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     @property
     def item(self) -> str:

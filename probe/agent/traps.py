@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from probe.agent.settings.devices import credential_of
-from probe.agent.settings.secret import Secret, SecretError
+from probe.agent.settings.secret import SecretError
 from probe.agent.settings.settings import Settings
 from probe.inventory import Node
 from probe.resolve import Unresolved, resolve
@@ -79,7 +79,7 @@ class Traps:
         credentials: dict[str, Credential | None] = {}
         for name, form in settings.credentials.items():
             try:
-                credentials[name] = credential_of(form, Secret.reveal)
+                credentials[name] = credential_of(form)
             except SecretError as why:
                 log.error("notifications with the credential %s are not taken: %s", name, why)
                 credentials[name] = None

@@ -1,7 +1,7 @@
 """What the database probers share: their options, how an exchange is framed, and that no password leaves it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -15,7 +15,6 @@ from probe.observation.observation import Outcome
 from probe.wire.connection import Connection, RefusedError
 
 NOBODY = "firstline"  # the user of a greeting: it need not exist, its refusal is the proof of life
-HIDDEN = "***"
 LONGEST_DETAIL = 200
 
 
@@ -49,15 +48,6 @@ class DatabaseOptions(Options, frozen=True, kw_only=True):
     def item(self) -> str:
         """Return the port, and the database when one is named."""
         return f"{self.port}/{self.database}" if self.database else str(self.port)
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Return the fields; a password is only told to be there."""
-        fields = msgspec.structs.asdict(self)
-        return [(name, HIDDEN if name == "password" and value is not None else value) for name, value in fields.items()]
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
-        return f"{type(self).__name__}({fields})"
 
 
 AnyOptions = TypeVar("AnyOptions", bound=DatabaseOptions)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from checks.maintenance import Once, Weekly
 from probe.agent.settings.duration import read_duration, show_duration
 from probe.agent.settings.load import SettingsError, find, load, no_file, read_settings
+from probe.agent.settings.reader import UNREAD
 from probe.agent.settings.secret import Secret, SecretError
 from probe.agent.settings.toml_text import write_value
 from probe.inventory import Owner
@@ -186,7 +187,7 @@ def test_the_password_of_a_check_is_given_to_it_and_to_nobody_else(tmp_path: Pat
     file = write(tmp_path, text)
     assert load(file).jobs[0].options.password == "s3cret"
     assert "s3cret" not in repr(load(file))
-    assert load(file, secrets=False).jobs[0].options.password == "(set)"
+    assert load(file, secrets=False).jobs[0].options.password == UNREAD
     monkeypatch.delenv("DB_PASSWORD")
     assert said(file) == ["node[0].check[0].password.env: the environment has no DB_PASSWORD"]
 

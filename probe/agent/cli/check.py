@@ -24,6 +24,7 @@ EXAMPLES = {
     "mysql": ["mysql 192.0.2.9"],
     "ntp": ["ntp 192.0.2.123"],
     "path": ["path 203.0.113.10", "path 203.0.113.10 --watch", "path 203.0.113.10 --edge 10.0.0.1 --pop 10.255.0.2"],
+    "pmtu": ["pmtu 203.0.113.10", "pmtu 203.0.113.10 --expected 1500"],
     "postgresql": ["postgresql 192.0.2.8:5432"],
     "registration": ["registration 192.0.2.5 --number 1001 --domain sip.example.org --password-file FILE"],
     "sip": ["sip 192.0.2.5", "sip 192.0.2.5:5061 --transport tls", "sip 192.0.2.5 --user 1001"],

@@ -1,5 +1,6 @@
 """What an `snmp` check takes from the rest of the configuration: the node's credential, and the cables that the plan has at it."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -8,36 +9,41 @@ from probe.agent.settings.secret import Secret
 from probe.inventory import Inventory, Link, Node
 from probe.snmp.credential import Credential
 
-Reveal = Callable[[Secret], str]
 
-
-def device_options(node: Node, inventory: Inventory, credentials: Mapping[str, CredentialForm], reveal: Reveal) -> dict[str, Any]:
+def device_options(
+    node: Node, inventory: Inventory, credentials: Mapping[str, CredentialForm], of: Callable[[Secret], Any]
+) -> dict[str, Any]:
     """Return the options that follow from the inventory; whatever the check's own table says stands above them.
 
-    SecretError when a secret of the credential can't be read.
+    `of` makes of a secret what is wanted: `Secret.reveal` (SecretError when it can't be read), or `reference`.
     """
     options: dict[str, Any] = {}
     form = credentials.get(node.snmp) if node.snmp is not None else None
     if form is not None:
-        options |= _fields(form, reveal)
+        options |= _fields(form, of)
     ends = list(_ends(node, inventory))
     if ends:
-        options["ports"] = tuple(dict.fromkeys(port for port, _, _ in ends))
-        options["cables"] = tuple(f"{port}={far}:{far_port}" if far_port else f"{port}={far}" for port, far, far_port in ends)
+        options["ports"] = list(dict.fromkeys(port for port, _, _ in ends))
+        options["cables"] = [f"{port}={far}:{far_port}" if far_port else f"{port}={far}" for port, far, far_port in ends]
     return options
 
 
-def credential_of(form: CredentialForm, reveal: Reveal) -> Credential:
+def reference(secret: Secret) -> dict[str, str]:
+    """Return a secret as the file has it."""
+    return {secret.kind: os.path.abspath(secret.name) if secret.kind == "file" else secret.name}
+
+
+def credential_of(form: CredentialForm) -> Credential:
     """Return a credential with its secrets; SecretError when one can't be read."""
-    return Credential(**_fields(form, reveal))
+    return Credential(**_fields(form, Secret.reveal))
 
 
-def _fields(form: CredentialForm, reveal: Reveal) -> dict[str, Any]:
+def _fields(form: CredentialForm, of: Callable[[Secret], Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"version": form.snmp}
     for name in ("community", "user", "auth", "auth_password", "privacy", "privacy_password"):
         value = getattr(form, name)
         if value is not None:
-            found[name] = reveal(value) if isinstance(value, Secret) else value
+            found[name] = of(value) if isinstance(value, Secret) else value
     return found
 
 
@@ -45,7 +51,9 @@ def _ends(node: Node, inventory: Inventory) -> Iterator[tuple[str, str, str]]:
     """Yield (our port, the neighbour, its port) of every link that names our port."""
     for link in inventory.links.values():
         if link.ports is not None and node.name in (link.a, link.b):
-            yield _seen_from(node, link, link.ports)
+            end = _seen_from(node, link, link.ports)
+            if end[0]:
+                yield end
 
 
 def _seen_from(node: Node, link: Link, ports: tuple[str, str]) -> tuple[str, str, str]:

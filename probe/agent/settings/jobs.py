@@ -6,13 +6,12 @@ from typing import Any
 
 import msgspec
 
-from probe.agent.settings.devices import device_options
+from probe.agent.settings.devices import device_options, reference
 from probe.agent.settings.document import Document
 from probe.agent.settings.duration import show_duration
 from probe.agent.settings.forms import CheckForm, CredentialForm, NodeForm
 from probe.agent.settings.levels import read_levels, standard_levels
-from probe.agent.settings.reader import HIDDEN, known_fields, read, refuse_key, show
-from probe.agent.settings.secret import Secret, SecretError
+from probe.agent.settings.reader import known_fields, read, refuse_key, show
 from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.tables import Entry
 from probe.agent.settings.toml_lines import Path
@@ -56,12 +55,12 @@ def read_jobs(
         node = inventory.nodes.get(name) if name else None
         for index, table in enumerate(checks):
             path = (*entry.path, "check", index)
-            read_one = _read_check(table, node or Node(entry.name or "?", "127.0.0.1"), inventory.here, entry.document, path)
+            at = node or Node(entry.name or "?", "127.0.0.1", snmp=entry.table.get("snmp"))
+            whole = _with_inventory(table, at, inventory, credentials, entry.document, path)
+            read_one = None if whole is None else _read_check(whole, at, inventory.here, entry.document, path)
             if read_one is None:
                 continue
             check, options, levels = read_one
-            if check.prober == "snmp" and node is not None:
-                options = _at_device(options, table, node, inventory, credentials, entry.document, path)
             timeout_s = check.timeout if check.timeout is not None else default_timeout_s(options, check.every)
             job = Job(agent_name, node or Node("?"), check.prober, options, check.every, timeout_s)
             if job.key in places and node:
@@ -74,29 +73,18 @@ def read_jobs(
     return tuple(jobs), limits
 
 
-def _at_device(
-    options: Any,
-    table: Mapping[str, Any],
-    node: Node,
-    inventory: Inventory,
-    credentials: Mapping[str, CredentialForm],
-    document: Document,
-    path: Path,
+def _with_inventory(
+    table: Any, node: Node, inventory: Inventory, credentials: Mapping[str, CredentialForm], document: Document, path: Path
 ) -> Any:
-    """Return the options of an `snmp` check with what the node's credential and the plan say; its own table stands above them."""
-    reveal = Secret.reveal if document.reveals else _hide
-    try:
-        given = device_options(node, inventory, credentials, reveal)
-    except SecretError as why:
-        document.refuse(path, f"credential {show(node.snmp)}: {why}")
-        return options
+    """Return the table of an `snmp` check with what the node's credential and the plan say; what stands in it stands above them."""
+    if not isinstance(table, dict) or table.get("prober") != "snmp":
+        return table
     if node.snmp is None and not any(name in table for name in ("community", "user")):
         document.refuse(path, f'snmp needs a credential; write snmp = "NAME" at {show(node.name)} and a [[credential]] of that name')
-    return msgspec.structs.replace(options, **{name: value for name, value in given.items() if name not in table})
-
-
-def _hide(_: Secret) -> str:
-    return HIDDEN
+        return None
+    if node.snmp is not None and node.snmp not in credentials:
+        return None  # refused where it stands
+    return {**device_options(node, inventory, credentials, reference), **table}
 
 
 def _describe(job: Job) -> str:

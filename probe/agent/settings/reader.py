@@ -30,6 +30,7 @@ class _Bad:
 
 BAD = _Bad()
 HIDDEN = "(set)"
+UNREAD = "(set, and not read here)"  # stands for a secret where only the form of a file is wanted; long enough for a password
 SECRET_KINDS = ("file", "env", "credential")
 REFERENCE = 'put it in a file of its own and write { file = "…" }, { env = "…" } or { credential = "…" }'
 
@@ -212,7 +213,7 @@ def _revealed(value: Any, document: Document, path: Path) -> Any:
     """Read a reference for a field that takes the secret itself, as the options of probers and feeds do."""
     secret = _secret(value, document, path)
     if secret is BAD or not document.reveals:
-        return secret if secret is BAD else HIDDEN
+        return secret if secret is BAD else UNREAD
     try:
         return secret.reveal()
     except SecretError as why:
