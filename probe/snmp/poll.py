@@ -1,17 +1,17 @@
 """One poll of one device: the conversation that the readers of tables have, with its bounds and what was odd about it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 from probe.observation.device import Anomaly
 from probe.snmp.failure import Nonsense, Refused, Silent, TalkError
 from probe.snmp.line import End
-from probe.snmp.session import ATTEMPTS, PATIENCE_S, Prepare, Session
+from probe.snmp.session import ATTEMPTS, PATIENCE_S, Prepare, Session, Shape
 from probe.snmp.talk import Value
 from probe.snmp.walk import MOST_ROWS, Walk
 
 SYS_UP_TIME = "1.3.6.1.2.1.1.3.0"
-MOST_OIDS = 32  # in one GET: what an old agent takes, and its answer fits a frame
 MOST_VALUES = 200_000  # of one poll, over all tables
 MOST_SILENCES = 3  # (or answers that can't be read) in the middle of a poll, one after another, until nothing more is asked
 MOST_ANOMALIES = 100
@@ -74,8 +74,10 @@ class Poll:
                 found.update(known)
             elif not kept.is_nothing(oid):
                 wanted.append(oid)
-        for at in range(0, len(wanted), MOST_OIDS):
-            some = wanted[at : at + MOST_OIDS]
+        at, end = 0, 0
+        while (at := end) < len(wanted):
+            end = at + kept.most_oids
+            some = wanted[at:end]
             try:
                 answer = await self._get_some(some)
             except TalkError as why:
@@ -107,7 +109,10 @@ class Poll:
             return answer
         if len(oids) > 1:  # all missing; or an error-status for one of them, which gufo-snmp does not tell (v1: for a single missing one)
             half = len(oids) // 2
-            return {**await self._get_some(oids[:half]), **await self._get_some(oids[half:])}
+            first, second = await self._get_some(oids[:half]), await self._get_some(oids[half:])
+            if first and second:
+                self.session.kept.most_oids = max(half, 1)  # too many for this agent
+            return {**first, **second}
         return await self._get_one(oids[0])
 
     async def _get_one(self, oid: str) -> dict[str, Value]:
@@ -127,12 +132,31 @@ class Poll:
         return await self._walk(column, keep, None)
 
     async def walk_all(self, columns: Sequence[str], keep: bool = False) -> Sequence[Mapping[str, Value]]:
-        """Return several columns of one table, each as `walk` does."""
+        """Return several columns of one table, each as `walk` does.
+
+        Of a table of few rows the first column alone is walked; has it the same rows as before, so have the others, and are read by GET.
+        """
+        kept = self.session.kept
         found: list[Mapping[str, Value]] = []
+        known: list[tuple[int, Shape]] = []
         rows: int | None = None
-        for column in columns:
+        same = False
+        for place, column in enumerate(columns):
+            shape = kept.shape(column)
+            if same and shape is not None and shape.indexes and shape.until > monotonic():
+                known.append((place, shape))
+                found.append({})
+                continue
             found.append(await self._walk(column, keep, rows))
             rows = len(found[-1]) or rows
+            if not place:
+                same = not keep and shape is not None and shape.indexes == tuple(found[0]) and len(columns) > 1
+        if known:
+            values = await self.get([oid for _, shape in known for oid in shape.oids])
+            for place, shape in known:
+                some = [values.get(oid) for oid in shape.oids]
+                complete = None not in some
+                found[place] = dict(zip(shape.indexes, some, strict=True)) if complete else await self._walk(columns[place], keep, rows)  # type: ignore[arg-type]
         return found
 
     async def _walk(self, column: str, keep: bool, like: int | None) -> Mapping[str, Value]:
@@ -145,11 +169,11 @@ class Poll:
         if self._values >= MOST_VALUES:
             self.odd(column, "truncated", f"not read: {MOST_VALUES} values of this device are read already")
             return {}
-        walk = Walk(self, column, kept.rows.get(column, like), min(MOST_ROWS, MOST_VALUES - self._values))
+        walk = Walk(self, column, shape.count if (shape := kept.shape(column)) else like, min(MOST_ROWS, MOST_VALUES - self._values))
         found = await walk.run()
         self._values += len(found)
-        if walk.complete and found:
-            kept.filled(column, len(found))
+        if walk.clean and found:
+            kept.filled(column, found)
         elif walk.complete:
             kept.nothing(column)
         if keep and walk.complete:

@@ -7,7 +7,7 @@ kept (the longest unused go first), MOST_KEPT values of one device.
 import asyncio
 import resource
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -28,6 +28,9 @@ MOST_SESSIONS = 4096
 MOST_LINES = max(64, min(2048, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
 
 FIRST_REPETITIONS, MOST_REPETITIONS = 25, 50  # rows of one GETBULK: 50 counters are about one Ethernet frame
+MOST_OIDS = 40  # in one GET: what an old agent takes, and its answer fits a frame
+FEW_ROWS = 24  # a table of so few rows, known from before, is read by GET of its objects: 40 of any columns at once, not a column at a time
+MOST_COLUMNS = 2000  # of one device, whose rows are remembered
 YOUNG_S = 120.0  # sub-agents come back some ten seconds after the agent; what is empty till then may not be so for long
 
 Prepare = Callable[[Any], tuple[Callable[[], None], Callable[[], Any]]]
@@ -54,6 +57,16 @@ class Pace:
             self.most = min(self._ceiling, self.most + self.most // 2 + 1)
 
 
+class Shape:
+    """The rows of a column: how many, and where they are few their indexes and whole OIDs; believed until `until` (monotonic)."""
+
+    __slots__ = ("count", "indexes", "oids", "until")
+
+    def __init__(self, count: int, indexes: tuple[str, ...], oids: list[str]) -> None:
+        self.count, self.indexes, self.oids = count, indexes, oids
+        self.until = monotonic() + KEPT_S
+
+
 class Kept:
     """What hardly changes about one device, until it restarts or KEPT_S have passed."""
 
@@ -61,8 +74,8 @@ class Kept:
         self._values: OrderedDict[str, tuple[float, Mapping[str, Value]]] = OrderedDict()
         self._size = 0
         self._nothing: dict[str, float] = {}  # columns without a row, objects that are not there: until when that is believed
-        self._filled: set[str] = set()  # columns that had rows once: without any they are asked for again each time
-        self.rows: dict[str, int] = {}
+        self._shapes: dict[str, Shape] = {}  # of columns that had rows once: without any they are asked for again each time
+        self.most_oids = MOST_OIDS
         self._started: float | None = None
 
     def take(self, key: str) -> Mapping[str, Value] | None:
@@ -85,14 +98,22 @@ class Kept:
 
     def nothing(self, key: str) -> None:
         """Note that the agent has this not; not while it is young, and not of what it had before."""
-        if key not in self._filled and self.uptime_s >= YOUNG_S and len(self._nothing) < MOST_KEPT:
+        if key not in self._shapes and self.uptime_s >= YOUNG_S and len(self._nothing) < MOST_KEPT:
             self._nothing[key] = monotonic() + KEPT_S
 
-    def filled(self, column: str, rows: int) -> None:
-        """Note how many rows a column has."""
-        if len(self._filled) < MOST_KEPT:
-            self._filled.add(column)
-            self.rows[column] = rows
+    def filled(self, column: str, indexes: Iterable[str]) -> None:
+        """Note which rows a column has."""
+        known = self._shapes.get(column)
+        rows = tuple(indexes)
+        if known is not None and known.indexes == rows:
+            known.until = monotonic() + KEPT_S
+        elif known is not None or len(self._shapes) < MOST_COLUMNS:
+            few = len(rows) <= FEW_ROWS
+            self._shapes[column] = Shape(len(rows), rows if few else (), [f"{column}.{index}" for index in rows] if few else [])
+
+    def shape(self, column: str) -> "Shape | None":
+        """Return which rows a column had when it was last walked, None where that is not known."""
+        return self._shapes.get(column)
 
     @property
     def uptime_s(self) -> float:
@@ -110,9 +131,8 @@ class Kept:
         """Keep nothing."""
         self._values.clear()
         self._nothing.clear()
-        self._filled.clear()
-        self.rows.clear()
-        self._size = 0
+        self._shapes.clear()
+        self._size, self.most_oids = 0, MOST_OIDS
 
 
 class Session:

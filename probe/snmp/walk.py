@@ -38,15 +38,24 @@ class Asking(Protocol):
 
 
 class Walk:
-    """One walk of `column`; `complete` is true when the agent itself ended it."""
+    """One walk of `column`; `complete` when the agent itself ended it, `clean` when nothing was odd about it either."""
 
     def __init__(self, poll: Asking, column: str, expected: int | None, most_rows: int = MOST_ROWS) -> None:
         self._poll, self._column, self._most_rows = poll, column, most_rows
         self._start = len(column) + 1
         self._expected = expected
         self._bulk = poll.session.credential.version != "v1"
-        self.complete = False
+        self.complete = self._odd = False
         self._begin()
+
+    @property
+    def clean(self) -> bool:
+        """Whether the agent itself ended it and nothing was odd."""
+        return self.complete and not self._odd
+
+    def _note(self, what: str, detail: str) -> None:
+        self._odd = True
+        self._poll.odd(self._column, what, detail)
 
     def _begin(self) -> None:
         from gufo.snmp._fast import GetIter
@@ -77,7 +86,7 @@ class Walk:
 
     def _break_off(self, why: TalkError) -> None:
         what = "silent" if isinstance(why, Silent) else "truncated" if isinstance(why, Nonsense) else "silent"
-        self._poll.odd(self._column, what, f"after {self._spot()}: {why.failure.detail}")
+        self._note(what, f"after {self._spot()}: {why.failure.detail}")
 
     def _spot(self) -> str:
         return f"row {next(reversed(self.found))}" if self.found else "no row"
@@ -90,7 +99,7 @@ class Walk:
         except (Silent, Nonsense) as why:
             row = await self._one(1)
             if isinstance(why, Nonsense):
-                self._poll.odd(self._column, "truncated", f"GETBULK of {self._asked} rows: {why.failure.detail}")
+                self._note("truncated", f"GETBULK of {self._asked} rows: {why.failure.detail}")
             return self._fewer(row)
         if not isinstance(answer, End):
             if len(answer) == self._asked:
@@ -101,7 +110,7 @@ class Walk:
             return answer  # it ended here before, and that was looked into
         row = await self._one(1)
         if not isinstance(row, End) and not self._over:
-            self._poll.odd(self._column, "error-status", f"GETBULK of {self._asked} rows is answered without rows, GETNEXT with one")
+            self._note("error-status", f"GETBULK of {self._asked} rows is answered without rows, GETNEXT with one")
             return self._fewer(row)
         return row
 
@@ -115,7 +124,7 @@ class Walk:
             last = f"{self._column}.{next(reversed(self.found))}" if self.found else self._column
             status = await self._poll.error_status(last)
             if status:
-                self._poll.odd(self._column, "error-status", f"{status} after {self._spot()}")
+                self._note("error-status", f"{status} after {self._spot()}")
                 self._over = True
                 return []
         return row
@@ -143,7 +152,7 @@ class Walk:
                 found[index] = row[1]
                 last = key
                 continue
-            self._poll.odd(self._column, "duplicate" if key == last else "not-increasing", index)
+            self._note("duplicate" if key == last else "not-increasing", index)
             if key != last:
                 self._over = True
                 break
@@ -151,5 +160,5 @@ class Walk:
         if len(found) == before:
             self._over = True
         elif len(found) >= self._most_rows and not self._over:
-            self._poll.odd(self._column, "truncated", f"more than {len(found)} rows; the rest is not read")
+            self._note("truncated", f"more than {len(found)} rows; the rest is not read")
             self._over = True
