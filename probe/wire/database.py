@@ -15,6 +15,7 @@ from probe.observation.observation import Outcome
 from probe.wire.connection import Connection, RefusedError
 
 NOBODY = "firstline"  # the user of a greeting: it need not exist, its refusal is the proof of life
+HIDDEN = "***"
 LONGEST_DETAIL = 200
 
 
