@@ -11,6 +11,7 @@ from probe.snmp.vendor import Form, Sensor
 
 LEADING = re.compile(r"^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?")
 DARK_WORDS = re.compile(r"^-?\s*inf", re.IGNORECASE)
+SILENT = {"", "N/A", "NA", "NULL", "NONE", "INVALID", "OOR", "UNKNOWN", "NOT SUPPORTED"}  # OOR: out of range
 LANES = 16  # an 800G module has 8; what a device says beyond that is cut
 
 # What a reading can be at all; outside it is nonsense. Our choice, generous: no telecom equipment works beyond these.
@@ -56,8 +57,6 @@ def scaled(raw: float, form: Form, scale: float, offset: float = 0) -> Reading:
         return decibels((raw + offset) * scale)
     if form == "huawei":  # HUAWEI-ENTITY-EXTENT-MIB hwEntityOpticalRxPower: µW, in later firmware dBm · 100
         return decibels(raw / 1000) if raw > 0 else (raw / 100, Gap.NONE)
-    if form == "signed16" and raw > 32767:
-        raw -= 65536
     value = (raw + offset) * scale
     return (round(value, 9), Gap.NONE) if math.isfinite(value) else (None, Gap.NONSENSE)
 
@@ -88,7 +87,7 @@ def one(rule: Sensor, raw: Value) -> Reading:
         words = text(raw)
         if rule.kind in OPTICAL and (raw == -math.inf or DARK_WORDS.match(words)):
             return None, Gap.NO_LIGHT
-        return None, Gap.NO_READING if not words.strip(" -") or words.upper() in ("N/A", "NA", "--", "NULL", "INVALID") else Gap.NONSENSE
+        return None, Gap.NO_READING if words.strip(" -").upper() in SILENT else Gap.NONSENSE
     if number in rule.dark:
         return None, Gap.NO_LIGHT
     if number in rule.none:

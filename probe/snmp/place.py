@@ -61,9 +61,11 @@ class Ports:
             return ""
         if words in self.names:
             return self.names[words]
-        exact = self._by_name.get(words.lower()) or self._by_name.get(words.split(" ", 1)[0].lower())
-        if exact:
-            return exact
+        shorter = words.lower()
+        while shorter:
+            if shorter in self._by_name:
+                return self._by_name[shorter]
+            shorter = shorter.rpartition(" ")[0]
         key = short(words)
         return (self._by_short.get(key) or "") if key else ""
 
@@ -101,6 +103,8 @@ class Place:
             word = found[1]
             if word == "index":
                 return index
+            if word == "text":
+                return texts(index)
             if word == "port":
                 return port or index
             if word == "entity":
@@ -110,6 +114,18 @@ class Place:
             return index_by(index, word) or ""
 
         return " ".join(PLACEHOLDER.sub(filled, template).split()) or index
+
+
+def texts(index: str) -> str:
+    """Return the texts that an index is made of, each with its length before it ("1.49.3.65.83.69": "1 ASE"); the index if it is not so."""
+    parts, found = [int(part) for part in index.split(".")], []
+    while parts:
+        size, parts = parts[0], parts[1:]
+        if not 0 < size <= len(parts) or not all(32 <= char < 127 for char in parts[:size]):
+            return index
+        found.append("".join(map(chr, parts[:size])))
+        parts = parts[size:]
+    return " ".join(found)
 
 
 def counts(when: Sequence[When], columns: Columns, own: str, index: str) -> bool:

@@ -8,6 +8,8 @@ from probe.snmp.forms import raw_number
 from probe.snmp.place import Place, counts
 from probe.snmp.vendor import Pool, Ups
 
+UNTOLD = 2**31 - 1  # from here on a number is a sign that there is none (4294967295 minutes)
+
 
 def columns_of_pool(pool: Pool) -> Iterator[str]:
     """Yield the columns of a pool's values."""
@@ -61,7 +63,7 @@ def read_ups(ups: Ups, columns: Columns) -> UpsSample | None:
 
     def told(oid: str, scale: float = 1) -> float | None:
         number = next((raw_number(value) for value in columns.rows(oid).values()), None) if oid else None
-        return None if number is None or number < 0 else number * scale
+        return None if number is None or not 0 <= number < UNTOLD else number * scale
 
     def word(oid: str, words: Mapping[str, str]) -> str | None:
         number = told(oid)

@@ -26,9 +26,10 @@ async def recognise(talk: Talk) -> Identity:
     unit = _unit(await read_entities(talk))
     of_unit = {"model": unit.model or unit.name, "firmware": unit.software or unit.firmware, "serial": unit.serial} if unit else {}
     found: dict[str, str | None] = {}
+    trust = vendor.identity.trust if vendor else "entity"
     for part in PARTS:
         # The model on the chassis is exact where sysDescr gives a family; its software revision is often its loader's.
-        order = (told, described, of_unit) if part == "firmware" else (told, of_unit, described)
+        order = (told, described, of_unit) if part == "firmware" or trust == "description" else (told, of_unit, described)
         found[part] = next((word for source in order if (word := source.get(part, "")).lower() not in ABSENT), None)
     return Identity(
         object_id,

@@ -1,5 +1,6 @@
 """The sensors, states, processors, pools and UPS of a device: by ENTITY-SENSOR and by the tables its vendor file names."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -9,13 +10,14 @@ import msgspec
 
 from probe.observation.device import Identity, PoolSample, ProcessorSample, UpsSample
 from probe.observation.sensor import Condition, SensorSample, StateSample
-from probe.snmp.columns import Columns, instance
+from probe.snmp.columns import Columns, index_by, instance
 from probe.snmp.forms import limit, raw_number, readings
 from probe.snmp.limits import sane
 from probe.snmp.mibs.entity_sensor import read_entity_sensors
 from probe.snmp.place import Entities, Place, Ports, counts
 from probe.snmp.pools import columns_of_pool, columns_of_ups, label_columns, read_pool, read_ups
 from probe.snmp.talk import Talk, Value
+from probe.snmp.values import number, text
 from probe.snmp.vendor import Processor, Row, Sensor, State, Words, file_of, read_file
 
 MOST = 20_000  # rows that one poll gives on; a device with more is a fault of its own
@@ -85,12 +87,12 @@ def _sensors(rules: Sequence[Sensor], columns: Columns, place: Place) -> list[Se
     found = []
     for rule in rules:
         for index, value, port, name in _rows(rule, columns, place):
+            part = number(index_by(index, str(rule.lane))) if rule.lane is not None else None
             for lane, (reading, gap) in readings(rule, value):
                 limits = [limit(rule, columns.value(column, index), lane) if (column := getattr(rule, which)) else None for which in LIMITS]
-                oid = instance(rule.oid, index)
-                found.append(
-                    SensorSample(rule.kind, name if lane is None else f"{name} {lane}", oid, reading, gap, port, lane, *sane(limits))
-                )
+                full = name if lane is None else f"{name} {lane}"
+                place_in_module = part if lane is None else lane
+                found.append(SensorSample(rule.kind, full, instance(rule.oid, index), reading, gap, port, place_in_module, *sane(limits)))
     return found
 
 
@@ -99,10 +101,12 @@ def _states(rules: Sequence[State], sets: Mapping[str, Words], columns: Columns,
     for rule in rules:
         words = sets[rule.words] if isinstance(rule.words, str) else rule.words
         for index, value, port, name in _rows(rule, columns, place):
-            number = raw_number(value)
-            if number is None:
+            told = raw_number(value)
+            if rule.texts:
+                told = next((number for word, number in rule.texts.items() if word.lower() == text(value).lower()), told)
+            if told is None:
                 continue  # a state that says nothing is no state
-            raw = int(number)
+            raw = int(told)
             word, condition = words.get(str(raw), (str(raw), Condition.UNKNOWN))
             found.append(StateSample(rule.kind, name, instance(rule.oid, index), raw, word, condition, port))
     return found
@@ -111,8 +115,12 @@ def _states(rules: Sequence[State], sets: Mapping[str, Words], columns: Columns,
 def _processors(rules: Sequence[Processor], columns: Columns, place: Place) -> Iterator[ProcessorSample]:
     for rule in rules:
         for index, value, _, name in _rows(rule, columns, place):
-            number = raw_number(value)
-            busy = None if number is None or number in rule.none else number * rule.scale
+            if rule.pattern:
+                match = re.search(rule.pattern, text(value))
+                told = raw_number(match[1]) if match else None
+            else:
+                told = raw_number(value)
+            busy = None if told is None or told in rule.none else told * rule.scale
             yield ProcessorSample(name, busy if busy is not None and 0 <= busy <= 1 else None, instance(rule.oid, index))
 
 

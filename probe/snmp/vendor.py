@@ -16,13 +16,57 @@ import msgspec
 from probe.observation.sensor import Condition
 
 Words = Mapping[str, tuple[str, Condition]]  # raw number → the MIB's word and what it means
-Form = Literal["number", "log", "huawei", "lanes", "signed16"]
+Form = Literal["number", "log", "huawei", "lanes"]
 
 FILES: Mapping[str, str] = {  # enterprise number, with a longer prefix where one number has several families → file
     "9": "cisco",
+    "9.6.1": "cisco_sb",
+    "11": "procurve",
+    "232": "hpe_server",
+    "311": "microsoft",
+    "318": "apc",
+    "534": "eaton",
+    "562": "ciena",
+    "674.10892.5": "dell_idrac",
+    "674.10895": "dell_switch",
+    "705": "eaton",
+    "1271": "ciena",
+    "1588": "brocade_fc",
+    "1916": "extreme",
+    "1991": "foundry",
     "2011": "huawei",
-    "8072": "linux",
+    "2011.2.25": "huawei_optix",
+    "2011.6.164": "huawei_power",
+    "2011.6.174": "huawei_ups",
     "2021": "linux",
+    "2544": "adva",
+    "2636": "juniper",
+    "3375": "f5",
+    "3807": "fiberhome",
+    "3902": "zte",
+    "4413": "fastpath",
+    "4515": "packetlight",
+    "4526": "netgear",
+    "4881": "ruijie",
+    "5003": "audiocodes",
+    "5875": "fiberhome",
+    "6321": "calix",
+    "6527": "nokia_sros",
+    "6574": "synology",
+    "6666": "innovaphone",
+    "7483": "nokia_1830",
+    "8072": "linux",
+    "8886": "raisecom",
+    "10002": "ubiquiti",
+    "10876": "supermicro",
+    "12356": "fortinet",
+    "14988": "mikrotik",
+    "25461": "paloalto",
+    "25506": "h3c",
+    "30065": "arista",
+    "41112": "ubiquiti",
+    "42397": "grandstream",
+    "52642": "fs",
 }
 
 
@@ -42,7 +86,8 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What all rules have in common.
 
-    name: a template: {index}, {1} … {9} its parts, {entity} the ENTITY-MIB name of the row, {port} the interface, or a label.
+    name: a template: {index}, {1} … {9} its parts, {text} the index as texts (with their lengths before them), {entity} the ENTITY-MIB name
+      of the row, {port} the interface, or a label.
     labels: name of a placeholder → the column whose text stands there.
     port: "index" or "1" … "9" is the ifIndex; "entity": the entity leads to it; a label: its text is an ifIndex or an ifName; "name": the
       name that was formed begins with an ifName.
@@ -60,8 +105,9 @@ class Sensor(Row, frozen=True, kw_only=True):
     """A column of readings: value = (raw + offset) · scale in the unit of `kind`, after `form`.
 
     form: "number" (a number, or a text that begins with one); "log": 10·log10(raw · scale), scale makes mW of it; "huawei": above 0 µW,
-      else hundredths of dBm; "lanes": numbers between commas, one a lane; "signed16": 16 bits with a sign, sent without it.
+      else hundredths of dBm; "lanes": numbers between commas, one a lane.
     none, dark: raw values that mean "no reading" and "no light"; `dark_below`: a value below it, in the kind's unit, is no light either.
+    lane: the part of the index that numbers the lanes of a module.
     low_critical … high_critical: columns of the device's own limits, in `limit_form` and `limit_scale` (those of the value if not told).
     """
 
@@ -79,19 +125,25 @@ class Sensor(Row, frozen=True, kw_only=True):
     limit_scale: float | None = None
     limit_form: Form | None = None
     limit_none: tuple[float, ...] = ()
+    lane: int | None = None
 
 
 class State(Row, frozen=True, kw_only=True):
-    """A column of states; `words`: raw number → the MIB's word and what it means, or the name of a set in [words]."""
+    """A column of states; `words`: raw number → the MIB's word and what it means, or the name of a set in [words].
+
+    texts: for devices that send words instead of numbers, text → number (whatever its case).
+    """
 
     kind: str
     words: dict[str, tuple[str, Condition]] | str
+    texts: dict[str, int] = {}
 
 
 class Processor(Row, frozen=True, kw_only=True):
-    """A column of processor load; `scale` makes a ratio of it."""
+    """A column of processor load; `scale` makes a ratio of it; `pattern` finds the number (its group) where a text has several."""
 
     scale: float = 0.01
+    pattern: str = ""
     none: tuple[float, ...] = ()
 
 
@@ -135,9 +187,13 @@ class Ups(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class IdentityRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where model, firmware and serial stand: patterns over sysDescr with groups so named; scalars or columns, the first that tells."""
+    """Where model, firmware and serial stand: patterns over sysDescr with groups so named; scalars or columns, the first that tells.
+
+    trust: which of the chassis in ENTITY-MIB and sysDescr names the model as a person would.
+    """
 
     mib: str = ""
+    trust: Literal["entity", "description"] = "entity"
     description: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
     firmware: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ STATES = {
     "fan", "power_supply", "temperature", "voltage", "battery", "module", "optics", "stack", "redundancy", "alarm", "registration",
     "tunnel", "other",
 }  # fmt: skip
-KINDS = re.compile(r"^(dbm|[a-z_]+_(c|rpm|ratio|v|a|w|hz|dbm|ma|db|wh|va|s|cmm|mbar|ah))$")
+KINDS = re.compile(r"^(dbm|[a-z_]+_(c|db|rpm|ratio|v|a|w|hz|dbm|ma|db|wh|va|s|cmm|mbar|ah))$")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -31,7 +31,7 @@ def test_vendor_file_is_strict_and_every_rule_is_sourced(name: str) -> None:
         assert OID.match(rule.oid), rule.oid
         assert "@" not in rule.oid
         for word in placeholder.findall(rule.name):
-            assert word in rule.labels or word in ("index", "entity", "port") or word.lstrip("-").isdigit(), rule
+            assert word in rule.labels or word in ("index", "entity", "port", "text") or word.lstrip("-").isdigit(), rule
         assert rule.port in ("", "index", "entity", "name", *rule.labels) or rule.port.lstrip("-").isdigit(), rule
         for column in [*rule.labels.values(), *(when.oid for when in rule.when if when.oid)]:
             assert OID.match(column), column

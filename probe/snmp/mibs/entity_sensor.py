@@ -20,6 +20,7 @@ ARISTA_LIMITS = "1.3.6.1.4.1.30065.3.12.1.1.1"  # aristaEntSensorThresholdLowWar
 
 Family = Literal["standard", "cisco", "arista", "none"]
 
+NO_MODULE = -32768  # what IOS XR tells of a module that measures nothing, whatever the unit
 TRUTH, OUT_OF_RANGE = 12, 1_000_000_000  # EntitySensorDataType truthvalue; RFC 3433: ±10⁹ stands for overflow and underflow
 UNIT = {
     3: "voltage_v",
@@ -157,6 +158,8 @@ def _sensor(name: str, descr: str, oid: str, row: Row, port: str, limits: Sequen
         value, gap = None, Gap.NO_READING  # unavailable, nonoperational
     elif raw is None:
         value, gap = None, Gap.NO_READING if not text(row.value) else Gap.NONSENSE
+    elif raw == NO_MODULE:
+        value, gap = None, Gap.NO_READING
     elif abs(raw) >= OUT_OF_RANGE:
         value, gap = None, Gap.NO_LIGHT if watts or (kind.endswith("dbm") and raw < 0) else Gap.NO_READING
     elif watts:
