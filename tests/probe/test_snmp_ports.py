@@ -114,8 +114,8 @@ def test_speeds(high: int | None, low: int | None, speed: int | None) -> None:
     assert speed_of(high, low) == speed
 
 
-def narrow(octets: Value, speed: int | None = 100_000_000, **others: Value) -> dict[str, Value]:
-    rows = port(1, "old", c10=octets, c16=0, **others)
+def narrow(octets: Value, speed: int | None) -> dict[str, Value]:
+    rows = port(1, "old", c10=octets, c16=0)
     return rows | {f"{IF}.5.1": speed} if speed else rows
 
 

@@ -169,7 +169,7 @@ async def _expected(talk: Talk, patterns: Sequence[str], missing: dict[str, str]
     wanted = [(pattern, *read_expected(pattern)) for pattern in patterns]
     if not names:
         missing["processes"] = "the agent shows no hrSWRunTable"
-        return tuple(ExpectedProcess(pattern, None, least) for _, pattern, least in wanted)
+        return tuple(ExpectedProcess(told, None, least) for told, _, least in wanted)
     paths, parameters, states = await talk.walk_all((RUN_PATH, RUN_PARAMETERS, RUN_STATUS))
     running = [
         (text(name), f"{text(paths.get(index))} {text(parameters.get(index))}".strip())
@@ -177,5 +177,5 @@ async def _expected(talk: Talk, patterns: Sequence[str], missing: dict[str, str]
         if states.get(index) != INVALID
     ]
     return tuple(
-        ExpectedProcess(pattern, sum(matches(pattern, name, command) for name, command in running), least) for _, pattern, least in wanted
+        ExpectedProcess(told, sum(matches(pattern, name, command) for name, command in running), least) for told, pattern, least in wanted
     )
