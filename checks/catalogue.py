@@ -19,6 +19,7 @@ JUDGES = {
     "mysql": "checks.database",
     "ntp": "checks.ntp",
     "path": "checks.path",
+    "pmtu": "checks.pmtu",
     "postgresql": "checks.database",
     "registration": "checks.registration",
     "sip": "checks.sip",

@@ -150,6 +150,8 @@ CAUSES = (
         ),
     ),
     Cause("path_change", _NETWORK, NORMAL, ("path/change",)),
+    Cause("mtu_small", _NETWORK, NORMAL, ("pmtu/mtu",)),
+    Cause("mtu_black_hole", _NETWORK, URGENT, ("pmtu/black-hole",)),
     Cause("responder_silent", _RESOURCE, URGENT, ("stamp/answer", "stamp/answer:failure.timeout", "stamp/answer:failure.refused")),
     # the voice service
     Cause("sip_error", _SERVER, EMERGENCY, ("sip/answer", "gateway/answer")),

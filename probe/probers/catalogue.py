@@ -19,6 +19,7 @@ PROBERS = {
     "mysql": "probe.probers.mysql",
     "ntp": "probe.probers.ntp",
     "path": "probe.probers.path",
+    "pmtu": "probe.probers.pmtu",
     "postgresql": "probe.probers.postgresql",
     "registration": "probe.probers.registration",
     "sip": "probe.probers.sip",

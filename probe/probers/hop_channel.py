@@ -121,9 +121,9 @@ class HopChannel:
         for left in range(_TRIES - 1, -1, -1):
             try:
                 self._sock.sendmsg([packet], limit, socket.MSG_DONTWAIT, to.sockaddr)
-            except OSError as why:
+            except OSError:
                 # an echo that died on the way may be reported here; what concerns this one comes again
-                if self._raw or not left or why.errno == errno.EMSGSIZE:
+                if self._raw or not left:
                     raise
             else:
                 return
