@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from checks.device.limits import Limits
+from checks.device.sides import finite
 from checks.finding import Finding, Levels, Message, State, Value
 from probe.observation.device import DeviceSample
 from probe.observation.observation import Observation
@@ -55,7 +56,7 @@ def _bgp(seen: Observation, peer: BgpPeer, device: DeviceSample, limits: Limits)
 def _flaps(seen: Observation, peer: BgpPeer, device: DeviceSample, levels: Levels) -> Iterator[Finding]:
     """Judge how long a session has been up: one that is young, and not the first, was lost. A young device is another fault."""
     gone = peer.transitions_since or 0
-    since = peer.since_s
+    since = finite(peer.since_s)
     if since is None or since < 0:
         if peer.transitions_since is not None:
             state = State.WARNING if gone else State.OK

@@ -53,6 +53,11 @@ class Sides(NamedTuple):
         return first
 
 
+def finite(value: float | None) -> float | None:
+    """Return the value if it is a number at all."""
+    return value if value is not None and isfinite(value) else None
+
+
 def unit_of(kind: str) -> str:
     """Return the unit of a kind of sensor, as its levels have it."""
     return _UNIT.get(kind) or kind.rpartition("_")[2] or kind

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from checks.device.limits import Limits
+from checks.device.sides import finite
 from checks.finding import Finding, Levels, Message, State, Value
 from probe.observation.device import DeviceSample, Identity, PoolSample, Restart
 from probe.observation.observation import Observation
@@ -31,9 +32,9 @@ def judge_system(seen: Observation, device: DeviceSample, limits: Limits) -> Ite
     yield from _processors(seen, device, limits.processor)
     for pool in device.pools:
         yield from _pool(seen, pool, limits)
-    if device.clock_offset_s is not None:
-        off = abs(device.clock_offset_s)
-        text = Message("snmp.clock", {"seconds": device.clock_offset_s})
+    if (offset := finite(device.clock_offset_s)) is not None:
+        off = abs(offset)
+        text = Message("snmp.clock", {"seconds": offset})
         yield Finding("snmp/clock", seen, limits.device_clock.judge(off), text, limits.device_clock, value=off)
     yield _answers(seen, device)
     for part, reason in device.missing.items():
@@ -51,7 +52,7 @@ def _restart(seen: Observation, device: DeviceSample, levels: Levels) -> Iterato
 
     Where the device gives the agent's time alone (sysUpTime), a short one may be either, and is judged as a restart.
     """
-    agent, host = device.uptime_s, device.host_uptime_s
+    agent, host = finite(device.uptime_s), finite(device.host_uptime_s)
     if device.restart is Restart.AGENT and agent is not None:
         yield Finding("snmp/restart", seen, State.OK, Message("snmp.agent-restarted", {"minutes": agent / 60}), levels)
         return
@@ -86,21 +87,25 @@ def _pool(seen: Observation, pool: PoolSample, limits: Limits) -> Iterator[Findi
     check = _KINDS.get(pool.kind, "snmp/sessions")
     item = pool.name if check != "snmp/sessions" else f"{pool.kind} {pool.name}".strip()
     levels = {"memory": limits.pool_memory, "storage": limits.pool_storage, "licence": limits.licences}.get(pool.kind, limits.sessions)
-    ratio = pool.used_ratio
-    if ratio is None and pool.used is not None and pool.most is not None and pool.most > 0:
-        ratio = pool.used / pool.most
+    ratio, used, most = pool.used_ratio, finite(pool.used), finite(pool.most)
+    if ratio is None and used is not None and most is not None and most > 0:
+        ratio = used / most
     if ratio is None:
-        if check == "snmp/sessions" and pool.used is not None and 0 <= pool.used < 1e15:
+        if check == "snmp/sessions" and used is not None and 0 <= used < 1e15:
             open_ended = Levels(None, None, "pieces", "the device tells no limit; held against the usual")
-            text = Message("snmp.in-use", {"name": item, "used": pool.used})
-            yield Finding(check, seen, State.OK, text, open_ended, item, pool.used, seasonal=True)
+            text = Message("snmp.in-use", {"name": item, "used": used})
+            yield Finding(check, seen, State.OK, text, open_ended, item, used, seasonal=True)
         return
     if not 0 <= ratio <= _OVERFULL:
         yield Finding(check, seen, State.UNKNOWN, Message("snmp.nonsense", {"name": item}), item=item)
         return
     fills = None if pool.kind in ("memory", "licence") else 1.0  # caches grow until they fill memory, and no further
-    if pool.used is not None and pool.most is not None and check == "snmp/sessions":
-        text = Message("snmp.pool-of", {"name": item, "ratio": ratio, "used": pool.used, "most": pool.most})
+    if pool.kind == "memory" and ratio == 1:
+        text = Message("snmp.pool-given", {"name": item})
+        yield Finding(check, seen, State.OK, text, levels, item, ratio, gated=True)  # what is short of memory can't say so to the last byte
+        return
+    if used is not None and most is not None and check == "snmp/sessions":
+        text = Message("snmp.pool-of", {"name": item, "ratio": ratio, "used": used, "most": most})
     else:
         text = Message("snmp.pool", {"name": item, "ratio": ratio})
     season = check == "snmp/sessions"

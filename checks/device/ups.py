@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from checks.device.limits import Limits
+from checks.device.sides import finite
 from checks.finding import Finding, Message, State
 from probe.observation.device import UpsSample
 from probe.observation.observation import Observation
@@ -23,8 +24,8 @@ def judge_ups(seen: Observation, ups: UpsSample, limits: Limits) -> Iterator[Fin
     on_battery = ups.output == "battery"
     if ups.output is not None:
         state = _OUTPUT.get(ups.output, State.UNKNOWN)
-        if on_battery and ups.on_battery_s is not None:
-            text = Message("snmp.ups-on-battery", {"minutes": ups.on_battery_s / 60})
+        if on_battery and (since := finite(ups.on_battery_s)) is not None:
+            text = Message("snmp.ups-on-battery", {"minutes": since / 60})
         elif on_battery:
             text = Message("snmp.ups-battery-feeds")
         else:
@@ -36,8 +37,8 @@ def judge_ups(seen: Observation, ups: UpsSample, limits: Limits) -> Iterator[Fin
             state = State.CRITICAL
         yield Finding("snmp/ups-battery", seen, state, Message("snmp.ups-battery", {"word": ups.battery}))
     for check, levels, value, id in (
-        ("snmp/ups-minutes", limits.ups_minutes, ups.minutes_left, "snmp.ups-minutes"),
-        ("snmp/ups-charge", limits.ups_charge, ups.charge_ratio, "snmp.ups-charge"),
+        ("snmp/ups-minutes", limits.ups_minutes, finite(ups.minutes_left), "snmp.ups-minutes"),
+        ("snmp/ups-charge", limits.ups_charge, finite(ups.charge_ratio), "snmp.ups-charge"),
     ):
         if value is not None and value >= 0:
             state = levels.judge(value) if on_battery else State.OK

@@ -58,7 +58,7 @@ kinds = st.sampled_from(
     ]
 )
 oids = st.just("1.3.6.1.4.1.1")
-limits = {name: real | maybe for name in ("low_critical", "low_warning", "high_warning", "high_critical")}
+limits: dict[str, Any] = dict.fromkeys(("low_critical", "low_warning", "high_warning", "high_critical"), real | maybe)
 sensors = st.builds(SensorSample, kinds, name, oids, maybe | real, st.sampled_from(Gap), name, count, **limits)
 states = st.builds(
     StateSample,
@@ -166,7 +166,7 @@ def test_a_missing_value_never_makes_a_critical(sample: DeviceSample, gap: Gap) 
 
 
 @steadily
-@given(devices, st.sampled_from([*SENTINELS, -273.15, math.nan, math.inf, -math.inf]))
+@given(devices, st.sampled_from([*SENTINELS, math.nan, math.inf, -math.inf]))
 def test_a_sentinel_never_makes_a_critical(sample: DeviceSample, value: float) -> None:
     assert critical(only_sensors(sample, {"value": value, "gap": Gap.NONE})) == []
 

@@ -90,7 +90,7 @@ def test_own_limits_say_whose_they_are() -> None:
 
 @pytest.mark.parametrize(("volts", "expected"), [(3.14, OK), (2.97, CRITICAL), (3.63, CRITICAL), (3.0, WARNING), (3.6, WARNING), (3.3, OK)])
 def test_voltage_has_two_sides(volts: float, expected: State) -> None:
-    limits = {"low_critical": 2.97, "low_warning": 3.0, "high_warning": 3.6, "high_critical": 3.63}
+    limits: dict[str, Any] = {"low_critical": 2.97, "low_warning": 3.0, "high_warning": 3.6, "high_critical": 3.63}
     assert state("snmp/voltage", sensor("voltage_v", volts, **limits)) is expected
 
 
@@ -212,9 +212,9 @@ def test_loss_of_signal_of_a_port_that_is_switched_off_or_unused_is_no_fault(por
         (-28.0, OWN, CRITICAL, "the module's own limits"),
         (1.0, OWN, WARNING, "the module's own limits"),
         (3.0, OWN, CRITICAL, "the module's own limits"),
-        (-23.9, {}, OK, "our choice"),
-        (-24.0, {}, WARNING, "our choice"),
-        (-28.0, {}, CRITICAL, "our choice"),
+        (-27.9, {}, OK, "our choice"),
+        (-28.0, {}, WARNING, "our choice"),
+        (-39.9, {}, WARNING, "our choice"),
         (5.0, {}, OK, "our choice"),
         (-25.0, {"low_critical": -30.0}, OK, "the module's own limits"),
     ],

@@ -87,7 +87,8 @@ def test_processor_limits(busy: float | None, expected: State | None) -> None:
     [
         ("memory", "snmp/memory", 0.94, OK),
         ("memory", "snmp/memory", 0.95, WARNING),
-        ("memory", "snmp/memory", 1.0, WARNING),
+        ("memory", "snmp/memory", 0.999, WARNING),
+        ("memory", "snmp/memory", 1.0, OK),
         ("storage", "snmp/storage", 0.94, OK),
         ("storage", "snmp/storage", 1.0, WARNING),
         ("sessions", "snmp/sessions", 0.79, OK),
