@@ -56,7 +56,8 @@ class Call:
         self.to, self.wanted, self.secret, self.stop = conversation, wanted, secret, stop
         self.provisional = False
         self.ringing_ms: float | None = None
-        self._start = time.perf_counter()
+        self.final_ms: float | None = None
+        self._start = 0.0
         self.over = asyncio.Event()  # the far end hung up
         self._acknowledged: bytes | None = None
 
@@ -115,8 +116,10 @@ class Call:
     async def _ask(self, audio: Audio) -> Reply:
         body = sdp.offer(self.to.wire.local[0], audio.port, self.wanted.codecs, secrets.randbits(31))
         expires = SESSION_S
+        self._start = time.perf_counter()
         for last in (False, True):
             reply = await self.to.ask("INVITE", self._headers(expires), body, self.secret)
+            self.final_ms = (time.perf_counter() - self._start) * 1e3
             least = fields.seconds(reply.message.first("min-se"))
             if reply.message.code != 422 or last or least is None or not SESSION_S <= least <= 7200:
                 return reply
@@ -240,13 +243,13 @@ class Call:
         wire = self.to.wire
         answer = sample(self.to, reply) if reply else SipSample(wire.peer[0], wire.peer[1], wire.transport, None)
         up = reply is not None and reply.message.code < 300
-        pdd = self.ringing_ms if self.ringing_ms is not None else reply.answer_ms if reply else None
+        pdd = self.ringing_ms if self.ringing_ms is not None else self.final_ms
         return CallSample(
             self.wanted.number,
             answer,
             self.wanted.ring_s,
             pdd,
-            reply.answer_ms if reply and up else None,
+            self.final_ms if up else None,
             self.ringing_ms is not None,
             codec,
             audio,
