@@ -58,7 +58,7 @@ async def read_interfaces(talk: Talk, asked: Asked, before: PortsLook | None, ti
     duplex = (await _columns(talk, "dot3StatsTable", (DUPLEX,)))[0]
     rows = live[1].keys() | live[0].keys() | wide[0].keys()
     columns = await _steady_columns(talk, rows, before)
-    rows |= columns[0].keys()
+    rows |= columns[0].keys() | columns[4].keys()
     lacking = not wide[0].keys() >= rows or not any(wide[0].values())
     narrow = await _columns(talk, "ifTable", NARROW) if lacking else ()
     high = wide[8]
