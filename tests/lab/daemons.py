@@ -26,8 +26,11 @@ def wait_until(true: Callable[[], object], why: str, within_s: float = 20.0) -> 
         time.sleep(0.02)
 
 
-def snmpd(node: Node, *more: str) -> Daemon:
-    """Start an SNMP agent: v1 and v2c with `COMMUNITY`, master of AgentX; `more` are lines of snmpd.conf(5)."""
+def snmpd(node: Node, *more: str, just_up: bool = False) -> Daemon:
+    """Start an SNMP agent: v1 and v2c with `COMMUNITY`, master of AgentX; `more` are lines of snmpd.conf(5).
+
+    just_up: in the agent's eyes the machine has been up for a second at most, whatever it says itself.
+    """
     lines = [
         "agentAddress udp:161",
         f"rocommunity {COMMUNITY}",
@@ -43,6 +46,9 @@ def snmpd(node: Node, *more: str) -> Daemon:
     config = node.write("snmpd.conf", "\n".join(lines) + "\n")
     surroundings = {"MIBS": "", "SNMP_PERSISTENT_DIR": f"{FILES}/snmp"}
     command = ["snmpd", "-f", "-Le", "-C", "-c", config, "-p", f"{FILES}/snmpd.pid"]
+    if just_up:
+        up_s = int(time.clock_gettime(time.CLOCK_BOOTTIME))
+        command = ["unshare", "--time", "--boottime", str(-up_s), "--fork", "--kill-child=SIGKILL", *command]
     return node.start("snmpd", *command, environment=surroundings)
 
 
@@ -64,7 +70,13 @@ def bgp(node: Node, own_as: int, router_id: str, remote_as: int, peers: tuple[st
 
     Its BGP4-MIB is in the machine's snmpd by AgentX, if that runs already.
     """
-    lines = [f"router bgp {own_as}", f" bgp router-id {router_id}", " no bgp ebgp-requires-policy", " no bgp network import-check"]
+    lines = [
+        f"router bgp {own_as}",
+        f" bgp router-id {router_id}",
+        " no bgp ebgp-requires-policy",
+        " no bgp network import-check",
+        " coalesce-time 0",
+    ]
     for place, peer in enumerate(peers):
         lines += [
             f" neighbor {peer} remote-as {remote_as}",

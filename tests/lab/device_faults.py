@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tests.lab import daemons, recordings, topology
+from tests.lab.daemons import wait_until
 
 if TYPE_CHECKING:
     from tests.lab.lab import Lab
@@ -32,6 +33,7 @@ def crc(lab: "Lab") -> Iterator[None]:
     edge, port = lab.node["edge"], lab.ports["fib0"]
     before = _errors(lab)
     edge.write("errors.snmprec", recordings.errors(lab.edge_ports, port, f"{before}+{FEW_ERRORS}/s"))
+    wait_until(lambda: _errors(lab) > before + FEW_ERRORS, "errors")
     try:
         yield
     finally:
@@ -56,9 +58,18 @@ def snmp_dead(lab: "Lab") -> Iterator[None]:
 @contextmanager
 def snmp_restarted(lab: "Lab") -> Iterator[None]:
     """The database server's SNMP agent began anew; the server did not."""
-    lab.node["db"].daemons["snmpd"].kill()
     lab.restart_snmp("db")
     yield
+
+
+@contextmanager
+def rebooted(lab: "Lab") -> Iterator[None]:
+    """The database server has just come up again."""
+    lab.restart_snmp("db", just_up=True)
+    try:
+        yield
+    finally:
+        lab.restart_snmp("db")
 
 
 def overheated(lab: "Lab") -> AbstractContextManager[None]:
@@ -67,8 +78,8 @@ def overheated(lab: "Lab") -> AbstractContextManager[None]:
 
 
 def fan_stopped(lab: "Lab") -> AbstractContextManager[None]:
-    """A fan of the core switch stands still, and its sensor says that it does not work (RFC 3433: nonoperational)."""
-    return _recorded(lab, "core", "core.snmprec", recordings.core(rpm=0, fan_status=3), recordings.core())
+    """A fan of the core switch stands still; its sensor works."""
+    return _recorded(lab, "core", "core.snmprec", recordings.core(rpm=0), recordings.core())
 
 
 def on_battery(lab: "Lab") -> AbstractContextManager[None]:

@@ -42,6 +42,7 @@ FAULTS: dict[str, Callable[["Lab"], AbstractContextManager[None]]] = {
         device_faults.crc,
         device_faults.snmp_dead,
         device_faults.snmp_restarted,
+        device_faults.rebooted,
         device_faults.overheated,
         device_faults.fan_stopped,
         device_faults.on_battery,

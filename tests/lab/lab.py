@@ -168,9 +168,10 @@ class Lab:
         """Start the gateway that the company supplied."""
         self.node["gw-a"].start_python("gateway", "gateway.py", topology.GATEWAY_A, "LabGate 4/1.2.0", topology.SOFT, "1001")
 
-    def restart_snmp(self, name: str) -> None:
-        """Start the SNMP agent of a machine that has nothing recorded, and wait for its answer."""
-        daemons.snmpd(self.node[name])
+    def restart_snmp(self, name: str, just_up: bool = False) -> None:
+        """End the SNMP agent of a machine that has nothing recorded, start it, and wait for its answer."""
+        self.node[name].daemons["snmpd"].kill()
+        daemons.snmpd(self.node[name], just_up=just_up)
         wait_until(
             lambda: self.node[name].succeeds("snmpget", "-v2c", "-c", daemons.COMMUNITY, "-t0.2", "-r0", "127.0.0.1", SYS_UPTIME), "SNMP"
         )

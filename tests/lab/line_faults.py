@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tests.lab import daemons, topology
+from tests.lab import daemons, recordings, topology
 from tests.lab.daemons import wait_until
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ def _led_around(lab: "Lab", fibres: tuple[str, ...]) -> bool:
 
 
 @contextmanager
-def _cut(lab: "Lab", *fibres: str) -> Iterator[None]:
+def _cut(lab: "Lab", *fibres: str, dark: tuple[str, ...] = ()) -> Iterator[None]:
     edge = lab.node["edge"]
     for name in fibres:
         lab.wire[name].set(carrier=False)
+    edge.write("edge.snmprec", recordings.edge(lab.ports, dict.fromkeys(fibres, recordings.NO_LIGHT), dark))
     wait_until(lambda: not any(_has_carrier(edge, name) for name in fibres), "no carrier")
     wait_until(lambda: _led_around(lab, fibres), "no route over what is cut")
     try:
@@ -34,6 +35,7 @@ def _cut(lab: "Lab", *fibres: str) -> Iterator[None]:
     finally:
         for name in fibres:
             lab.wire[name].set()
+        edge.write("edge.snmprec", recordings.edge(lab.ports))
         wait_until(lab.healthy, "BGP over the mended fibre")
 
 
@@ -52,7 +54,7 @@ def admin_down(lab: "Lab") -> Iterator[None]:
     """Somebody has shut the first fibre's port; the far end has no light, and the second fibre carries on."""
     lab.node["edge"].ip("link set fib0 down")
     try:
-        with _cut(lab, "fib0"):
+        with _cut(lab, "fib0", dark=("fib0",)):
             yield
             lab.node["edge"].ip("link set fib0 up")
     finally:

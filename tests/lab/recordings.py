@@ -4,7 +4,8 @@ HUAWEI-ENTITY-EXTENT-MIB hwOpticalModuleInfoTable, ENTITY-MIB entPhysicalTable a
 entPhySensorTable (RFC 3433), UPS-MIB (RFC 1628), IF-MIB ifInErrors.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 
 from tests.lab.daemons import IF_IN_ERRORS
 
@@ -14,7 +15,7 @@ EDGE_TREES = ("1.3.6.1.2.1.47.1", "1.3.6.1.4.1.2011.5.25.31")
 CORE_TREES = ("1.3.6.1.2.1.47.1", "1.3.6.1.2.1.99.1", "1.3.6.1.2.1.33")
 CHASSIS, MODULE, PORT, FAN, SUPPLY, SENSOR_CLASS = 3, 9, 10, 7, 6, 8  # entPhysicalClass
 
-RX, TX = -7.12, -2.4  # dBm at a healthy port
+RX, TX, NO_LIGHT = -7.12, -2.4, -40.0  # dBm at a healthy port, and where there is none
 RX_LIMITS, TX_LIMITS = (-24.0, -3.0), (-8.0, 2.0)
 
 
@@ -24,15 +25,18 @@ def entity(index: int, name: str, kind: int, inside: int) -> Iterator[str]:
     yield from (f"{ENTITY}.{column}.{index}|{form}|{value}" for column, (form, value) in columns.items())
 
 
-def edge(ports: Mapping[str, int], rx_dbm: Mapping[str, float] | None = None) -> str:
-    """Return the router's recording: one optical module a port (ifIndex by name), its power where it is not the healthy one."""
+def edge(ports: Mapping[str, int], rx_dbm: Mapping[str, float] = MappingProxyType({}), dark: Collection[str] = ()) -> str:
+    """Return the router's recording: one optical module a port (ifIndex by name).
+
+    rx_dbm: where not the usual power arrives; dark: the ports whose own laser is off.
+    """
     rows = [*entity(1, "chassis", CHASSIS, 0)]
     for place, (port, index) in enumerate(ports.items()):
         number = 10 + place
         rows += entity(number, port, PORT, 1)
         rows.append(f"{ALIAS}.{number}.0|6|1.3.6.1.2.1.2.2.1.1.{index}")
-        received = (rx_dbm or {}).get(port, RX)
-        cells = {5: 41, 6: 3300, 7: 32, 8: received * 100, 9: TX * 100}  # °C, mV, mA, dBm · 100
+        received, sent = rx_dbm.get(port, RX), NO_LIGHT if port in dark else TX
+        cells = {5: 41, 6: 3300, 7: 32_000, 8: received * 100, 9: sent * 100}  # °C, mV, µA, dBm · 100
         cells |= {13: RX_LIMITS[0] * 100, 14: RX_LIMITS[1] * 100, 15: TX_LIMITS[0] * 100, 16: TX_LIMITS[1] * 100}
         rows += [f"{OPTICS}.{column}.{number}|2|{round(value)}" for column, value in cells.items()]
     return "\n".join(rows) + "\n"
@@ -43,11 +47,11 @@ def errors(ports: int, port: int = 0, count: str = "0") -> str:
     return "".join(f"{IF_IN_ERRORS}.{index}|65|{count if index == port else 0}\n" for index in range(1, ports + 1))
 
 
-def core(celsius: int = 36, rpm: int = 5400, fan_status: int = 1, ups_output: int = 3, minutes: int = 45) -> str:
-    """Return the switch's recording: a temperature, a fan, a UPS. fan_status: entPhySensorOperStatus; ups_output: 3 normal, 5 battery."""
+def core(celsius: int = 36, rpm: int = 5400, ups_output: int = 3, minutes: int = 45) -> str:
+    """Return the switch's recording: a temperature, a fan, a UPS. ups_output: 3 normal, 5 battery."""
     rows = [*entity(1, "chassis", CHASSIS, 0), *entity(2, "inlet temperature", SENSOR_CLASS, 1), *entity(3, "fan 1", SENSOR_CLASS, 1)]
-    for index, kind, value, status in ((2, 8, celsius, 1), (3, 10, rpm, fan_status)):  # entPhySensorType: celsius, rpm
-        cells = {1: kind, 2: 9, 3: 0, 4: value, 5: status}  # type, scale units, precision 0
+    for index, kind, value in ((2, 8, celsius), (3, 10, rpm)):  # entPhySensorType: celsius, rpm
+        cells = {1: kind, 2: 9, 3: 0, 4: value, 5: 1}  # type, scale units, precision 0, value, status ok
         rows += [f"{SENSOR}.{column}.{index}|2|{cell}" for column, cell in cells.items()]
     cells = {"1.1.0": "lab", "1.2.0": "UPS 3000"}
     rows += [f"{UPS}.{oid}|4|{cell}" for oid, cell in cells.items()]
