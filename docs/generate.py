@@ -84,7 +84,6 @@ BOUNDS = (
     ("time for which an event that can't be delivered is tried at least", "reports.feeds.outbox:KEPT_TRYING", "span"),
     ("octets of SNMP notifications that the kernel holds for us, where it is allowed", "probe.agent.traps:BUFFER", "size"),
     ("notifications read and not yet looked at; more are dropped and counted", "probe.agent.traps:WAITING", "{:,}"),
-    ("looks at one device that its notifications bring about: one in", "probe.agent.traps:LOOK_AGAIN_S", "span"),
     ("different notifications counted by name", "probe.agent.traps:MOST_NAMES", "{:,}"),
     ("senders of v3 traps whose keys are kept", "probe.snmp.v3_receiver:MOST_ENGINES", "{:,}"),
     ("one delivery", "reports.feeds.outbox:DEADLINE_S", "span"),

@@ -115,7 +115,7 @@ def _add(targets: dict[str, _Target], address: str, what: str, node: Node, check
 def _settings(base: Settings, targets: dict[str, _Target], gateways: list[Gateway]) -> Settings:
     here = base.inventory.nodes[base.inventory.here]
     agent = base.agent.name
-    jobs = [_job(agent, here, prober, {}, FAST_S) for prober in sorted(LOCAL)]
+    jobs = [_job(agent, here, prober, {}, FAST_S) for prober in sorted(LOCAL - TOLD)]
     jobs += [_job(agent, target.node, *check) for target in targets.values() for check in target.checks]
     nodes = {**base.inventory.nodes, **{target.node.name: target.node for target in targets.values()}}
     links = {}

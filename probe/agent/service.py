@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from probe.agent.traps import Traps, open_socket, receiving
 from probe.agent.usual import Usual
 from probe.agent.watching import STALE_SWEEP_S, Watch
 from probe.run import Runner
+from probe.stamp_reflector import reflecting
 from reports.locale.text import texts
 from reports.metrics import Lag
 from reports.store.errors import StoreError
@@ -143,11 +144,16 @@ class Service:
         await stack.enter_async_context(serving(local, unix_socket(str(place), GROUP)))
 
     async def _take_in(self, stack: AsyncExitStack) -> None:
-        """Open what devices and other agents send to, where that is configured."""
-        traps = self.settings.traps
+        """Open what devices and other agents send to, where that is configured; OSError names what can't be had."""
+        traps, stamp = self.settings.traps, self.settings.stamp
         if traps is not None:
-            sock = open_socket(traps.host, traps.port) if traps.port else held_socket("traps")
+            with _named_error("[traps] listen"):
+                sock = open_socket(traps.host, traps.port) if traps.port else held_socket("traps")
             self.showing.traps = self.traps = await stack.enter_async_context(receiving(sock, self._look_at))
+        if stamp is not None:
+            with _named_error("[stamp] listen"):
+                await stack.enter_async_context(reflecting(stamp.host, stamp.port, stamp.allowed))
+            log.info("STAMP packets are answered on %s port %d", stamp.host, stamp.port)
 
     def _look_at(self, node: str) -> None:
         """Measure everything about a node now: it has sent a notification."""
@@ -263,6 +269,14 @@ def _same_place(new: Settings, old: Settings) -> Any:
     if any(getattr(new.agent, name) != value for name, value in kept.items()):
         log.warning("[agent] name, state_dir, listen, socket and token change only by a restart")
     return msgspec.structs.replace(new.agent, **kept)
+
+
+@contextmanager
+def _named_error(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as why:
+        raise OSError(f"{what}: {why.strerror or why}") from why
 
 
 async def _named(work: Awaitable[None]) -> None:

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -37,7 +37,7 @@ MOST_OCTETS = 65_535
 READ_AT_ONCE = 1_000  # datagrams taken from the kernel before the loop is given back
 LOOK_AT_ONCE = 100
 V3_AT_ONCE = 5  # pysnmp takes about a millisecond for each
-LOOK_AGAIN_S = 5.0  # however many traps a node sends, it is looked at once in this time
+LOOK_AGAIN_S = (5.0, 20.0)  # after a trap: agents tell for up to 15 s what they read of themselves before (net-snmp's ifTable)
 MOST_NAMES = 200  # different notifications that are counted by name
 MOST_STRANGERS = 1_000  # unknown senders that are named in the log, once each
 
@@ -54,8 +54,18 @@ class TrapTally(msgspec.Struct):
         return found | {("accepted", name): count for name, count in list(self.names.items())}
 
 
+class _Plan(NamedTuple):
+    """The next look at a node that has sent something: which of LOOK_AGAIN_S it is."""
+
+    step: int
+    timer: asyncio.TimerHandle
+
+
 class Traps:
-    """The receiving end. `look` is called with a node's name, at most once in LOOK_AGAIN_S for each."""
+    """The receiving end. `look` is called with a node's name: at a notification, and LOOK_AGAIN_S after it.
+
+    However many come, it is called once in the first of these times for each node.
+    """
 
     def __init__(self, sock: socket.socket, look: Callable[[str], None]) -> None:
         self._sock, self._look = sock, look
@@ -65,8 +75,7 @@ class Traps:
         self._v3: V3Receiver | None = None
         self._waiting: deque[tuple[bytes, Address]] = deque()
         self._handling = False
-        self._looked: dict[str, float] = {}
-        self._planned: set[str] = set()
+        self._plans: dict[str, _Plan] = {}
         self._strangers: set[str] = set()
         self.tally = TrapTally()
 
@@ -96,6 +105,11 @@ class Traps:
             from probe.snmp.v3_receiver import V3Receiver
 
             self._v3 = V3Receiver(users, self._answer, self._proved)
+
+    def close(self) -> None:
+        """Plan no more looks."""
+        for plan in self._plans.values():
+            plan.timer.cancel()
 
     def readable(self) -> None:
         """Take what the kernel has for us; it is looked at in slices, so that measuring goes on in a storm."""
@@ -170,19 +184,24 @@ class Traps:
         name = name_of(oid)
         self.tally.outcomes["accepted"] += 1
         self.tally.names[name if name in self.tally.names or len(self.tally.names) < MOST_NAMES else "other"] += 1
-        if node.name in self._planned:
-            return
-        wait_s = self._looked.get(node.name, float("-inf")) + LOOK_AGAIN_S - self._loop.time()
-        if wait_s > 0:  # a measurement may have been under way when the device changed: the last trap is looked after, too
-            self._planned.add(node.name)
-            self._loop.call_later(wait_s, self._look_now, node.name)
-            return
-        log.info("%s says %s: looking now", node.name, name)
-        self._look_now(node.name)
+        plan = self._plans.get(node.name)
+        if plan is None:
+            log.info("%s says %s: looking now", node.name, name)
+            self._look(node.name)
+        elif plan.step == 0:
+            return  # a look is near
+        else:
+            plan.timer.cancel()
+        self._plan(node.name, 0)
 
-    def _look_now(self, name: str) -> None:
-        self._planned.discard(name)
-        self._looked[name] = self._loop.time()
+    def _plan(self, name: str, step: int) -> None:
+        wait_s = LOOK_AGAIN_S[step] - (LOOK_AGAIN_S[step - 1] if step else 0.0)
+        self._plans[name] = _Plan(step, self._loop.call_later(wait_s, self._look_again, name))
+
+    def _look_again(self, name: str) -> None:
+        step = self._plans.pop(name).step + 1
+        if step < len(LOOK_AGAIN_S):
+            self._plan(name, step)
         self._look(name)
 
     def _answer(self, data: bytes, address: Address) -> None:
@@ -252,5 +271,6 @@ async def receiving(sock: socket.socket, look: Callable[[str], None]) -> AsyncIt
     try:
         yield traps
     finally:
+        traps.close()
         loop.remove_reader(sock.fileno())
         sock.close()

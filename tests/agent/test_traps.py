@@ -179,26 +179,26 @@ def test_a_storm_is_counted_to_the_last_trap_and_looked_at_twice_at_most(tmp_pat
     assert looked in (["core"], ["core", "core"])
 
 
-def test_the_last_trap_of_many_is_looked_after_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taking, "LOOK_AGAIN_S", 0.2)
+def test_what_a_device_tells_late_is_seen_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "LOOK_AGAIN_S", (0.1, 0.3))
 
     async def run() -> list[str]:
         looked: list[str] = []
-        second: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def look(name: str) -> None:
             looked.append(name)
-            if len(looked) == 2:
-                second.set_result(None)
+            if len(looked) == 3:
+                last.set_result(None)
 
         sock = open_socket("127.0.0.1", 0)
         async with receiving(sock, look) as traps, asyncio.timeout(10):
             await traps.admit(settings(tmp_path, core="ro"))
             datagrams(a_trap(), a_trap(), a_trap())(sock.getsockname()[1])
-            await second
+            await last
         return looked
 
-    assert asyncio.run(run()) == ["core", "core"]
+    assert asyncio.run(run()) == ["core", "core", "core"]
 
 
 def test_what_is_no_notification_is_counted_and_nothing_else_is_lost(tmp_path: Path) -> None:

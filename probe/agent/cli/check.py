@@ -13,8 +13,10 @@ from probe.agent.cli.options import parameters
 from probe.probers import catalogue
 
 EXAMPLES = {
+    "arp": ["arp 192.0.2.1", "arp 192.0.2.1 --expected 00:00:5e:00:01:01"],
     "call": ["call 192.0.2.5 --number 8888 --allowed 8888 --at-once"],
     "capture": ["capture call.pcap", "capture trunk.pcapng --call 1380013"],
+    "cdr": ["cdr localhost --cdr-file Master.csv --layout asterisk --zone Asia/Shanghai"],
     "dns": ["dns 192.0.2.53 --name example.org", "dns 192.0.2.53 --name example.org --rrtype MX"],
     "gateway": ['gateway 192.168.50.10 --nat-address 203.0.113.5 --agreed "Ms Li, 1 June" --models HT814'],
     "host": ["host localhost", "host localhost --format json"],
