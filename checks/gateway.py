@@ -1,6 +1,5 @@
 """A customer's gateway: does it answer, does NAT lead to it, is SIP rewritten on the way (ALG), and is it to standard (是否符合标准)?"""
 
-import ipaddress
 import re
 from collections.abc import Iterator
 
@@ -12,7 +11,7 @@ from checks.registration import state_of
 from checks.sip import meaning, words
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
-from probe.observation.sip import GatewaySample, SipSample, Standard
+from probe.observation.sip import GatewaySample, SipSample, Standard, is_private
 
 _VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){1,7}")
 
@@ -160,10 +159,7 @@ def _offered(item: str, wanted: tuple[str, ...], offered: tuple[str, ...]) -> tu
 def _nat_mode(wanted: str, host: str | None) -> tuple[State, Message]:
     if not host:
         return State.UNKNOWN, Message("gateway.contact-untold")
-    try:
-        private = ipaddress.ip_address(host).is_private
-    except ValueError:
-        private = False  # a name is meant to be looked up by others
+    private = is_private(host)  # a name is none: it is meant to be looked up by others
     if private is (wanted == "private"):
         return State.OK, Message("gateway.contact", {"host": host})
     return State.WARNING, Message("gateway.contact-private" if private else "gateway.contact-public", {"host": host})

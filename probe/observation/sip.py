@@ -1,8 +1,25 @@
 """What SIP requests saw: one OPTIONS, a registrar's bindings, a customer's gateway by two ways, a test call."""
 
+import ipaddress
+
 import msgspec
 
 from probe.observation.failure import Failure
+
+# what is no address of the Internet: RFC 1918, 6598 (a carrier's NAT), 3927, 4193, 4291
+_PRIVATE = tuple(
+    ipaddress.ip_network(one)
+    for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10")
+)
+
+
+def is_private(host: str) -> bool:
+    """Tell whether a host is an address that only its own network knows; a name is none."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE if network.version == address.version)
 
 
 class SipSample(msgspec.Struct, frozen=True, tag="sip", gc=False):

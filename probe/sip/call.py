@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from probe.observation.sip import AudioSample, CallSample, SipSample
+from probe.observation.sip import AudioSample, CallSample, SipSample, is_private
 from probe.resolve import literal_family
 from probe.sip import fields, sdp
 from probe.sip.client import sample
@@ -212,7 +212,7 @@ class Call:
         family = literal_family(contact.host)
         if not family or family != literal_family(wire.peer[0]):
             return
-        if ipaddress.ip_address(contact.host).is_private and not ipaddress.ip_address(wire.peer[0]).is_private:
+        if is_private(contact.host) and not is_private(wire.peer[0]):
             return
         wire.peer = (contact.host, contact.port or 5060)
 
