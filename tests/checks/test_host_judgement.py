@@ -208,6 +208,12 @@ def test_inode_limits(free: int | None, expected: State | None) -> None:
     assert state(changed(filesystems=(system,)), "host/inodes", "/") is expected
 
 
+@pytest.mark.parametrize(("share", "expected"), [(0.84, OK), (0.85, WARNING), (0.94, WARNING), (0.95, CRITICAL), (None, None)])
+def test_inodes_told_as_a_share_alone(share: float | None, expected: State | None) -> None:
+    system = msgspec.structs.replace(ROOT, inodes_total=None, inodes_free=None, inodes_used_ratio=share)
+    assert state(changed(filesystems=(system,)), "host/inodes", "/") is expected
+
+
 @pytest.mark.parametrize(("read_only", "remounted", "expected"), [(False, False, OK), (True, True, CRITICAL), (True, False, None)])
 def test_read_only_is_a_fault_only_when_it_was_writable(read_only: bool, remounted: bool, expected: State | None) -> None:
     system = msgspec.structs.replace(ROOT, read_only=read_only, remounted_read_only=remounted, available_bytes=0)

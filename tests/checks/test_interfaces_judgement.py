@@ -57,11 +57,21 @@ def test_sound_interface_is_ok_in_every_check() -> None:
         ({"oper_up": False}, CRITICAL, "interfaces.down"),
         ({"oper_up": False, "carrier": None}, CRITICAL, "interfaces.down"),
         ({"oper_up": False, "carrier": None, "admin_up": False}, CRITICAL, "interfaces.admin-down"),
+        ({"oper_up": False, "carrier": None, "oper": "lowerLayerDown"}, CRITICAL, "interfaces.down"),
+        ({"oper_up": False, "carrier": None, "oper": "unknown"}, UNKNOWN, "interfaces.oper-unknown"),
     ],
 )
 def test_expected_interface_that_is_down_is_critical(changes: dict[str, object], expected: State, text: str) -> None:
     found = judged(msgspec.structs.replace(PORT, **changes))["interfaces/oper", "eth0"]
     assert (found.state, found.message.id) == (expected, text)
+
+
+@pytest.mark.parametrize("counter", ["in_errors", "out_errors", "in_discards", "out_discards"])
+def test_counter_that_the_device_does_not_have_is_no_fault(counter: str) -> None:
+    bare: dict[str, object] = {counter: None, f"{counter.removesuffix('s')}_ratio": None}
+    found = judged(msgspec.structs.replace(PORT, **bare), before=msgspec.structs.replace(WAS, **bare))
+    assert {one.state for one in found.values()} == {OK}
+    assert judged(msgspec.structs.replace(PORT, **bare))["interfaces/errors", "eth0"].state is OK
 
 
 def test_interface_that_is_not_expected_may_be_down() -> None:
