@@ -1,11 +1,11 @@
 """How a row of a device's tables is called, and to which interface it belongs."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from probe.snmp.columns import Columns, index_by
 from probe.snmp.forms import raw_number
-from probe.snmp.mibs.entity import Entity, port_of, ports_below, read_entities, read_ports_of_entities
+from probe.snmp.mibs.entity import DEEPEST, Entity, port_of, ports_below, read_entities, read_ports_of_entities
 from probe.snmp.talk import Talk
 from probe.snmp.values import text
 from probe.snmp.vendor import Row, When
@@ -38,9 +38,31 @@ class Entities:
         entity = self.rows.get(index)
         return entity.name if entity else ""
 
-    def port(self, index: str) -> str | None:
-        """Return the ifIndex that an entity leads to."""
-        return port_of(index, self.rows, self._ports, self._below)
+    def port(self, index: str, known: "Ports") -> str:
+        """Return the ifName that an entity leads to: by its own alias, by its name, by what holds it; "" where none does."""
+        for held_by in self._up_to_the_port(index):
+            found = known.names.get(self._ports.get(held_by, "")) or known.mentioned(self.name(held_by))
+            if found:
+                return found
+            if held_by in self.rows and self.rows[held_by].class_ == "port":
+                return ""  # a port that the agent shows no interface for: what holds it holds others too
+        return known.names.get(port_of(index, self.rows, self._ports, self._below) or "", "")
+
+    def _up_to_the_port(self, index: str) -> Iterator[str]:
+        """Yield an entity and what holds it, up to the first that is a port; only the entity where none is."""
+        chain, here = [index], index
+        for _ in range(DEEPEST):
+            entity = self.rows.get(here)
+            if entity is None or entity.class_ == "port" or entity.contained_in is None:
+                break
+            chain.append(here := entity.contained_in)
+        last = self.rows.get(chain[-1])
+        yield from chain if last is not None and last.class_ == "port" else chain[:1]
+
+    def holder(self, index: str) -> str:
+        """Return what the entity that holds this one is called; "" where nothing does."""
+        entity = self.rows.get(index)
+        return self.name(entity.contained_in) if entity and entity.contained_in else ""
 
 
 class Ports:
@@ -90,8 +112,7 @@ class Place:
         if rule.port == "index":
             return self.ports.names.get(index, "")
         if rule.port == "entity":
-            found = self._entities.port(index) if self._entities else None
-            return self.ports.names.get(found or "", "") or self.ports.named(self._entities.name(index) if self._entities else "")
+            return self._entities.port(index, self.ports) if self._entities else ""
         if rule.port.lstrip("-").isdigit():
             return self.ports.names.get(index_by(index, rule.port) or "", "")
         return self.ports.named(text(self._columns.value(rule.labels[rule.port], index)))
@@ -105,10 +126,8 @@ class Place:
                 return index
             if word == "text":
                 return texts(index)
-            if word == "port":
-                return port or index
-            if word == "entity":
-                return (self._entities.name(index) if self._entities else "") or index
+            if word in ("port", "entity"):
+                return (port if word == "port" else "") or (self._entities.name(index) if self._entities else "") or index
             if word in labels:
                 return text(self._columns.value(labels[word], index))
             return index_by(index, word) or ""

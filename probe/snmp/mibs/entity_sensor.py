@@ -1,6 +1,7 @@
 """ENTITY-SENSOR-MIB (RFC 3433) and its two elder and younger brothers: CISCO-ENTITY-SENSOR-MIB, ARISTA-ENTITY-SENSOR-MIB's limits."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -94,12 +95,15 @@ async def read_entity_sensors(talk: Talk, family: Family, ports: Ports, entities
         limits = await _arista_limits(talk)
     sensors: dict[str, SensorSample] = {}
     states: dict[str, StateSample] = {}
+    shared = Counter(entities.name(index) for _, rows in tables for index in rows)
     for table, rows in tables:
         for index, row in rows.items():
             if index in sensors or index in states:
                 continue
             name = entities.name(index) or index
-            port = ports.names.get(entities.port(index) or "", "") or ports.mentioned(name)
+            if shared[name] > 1 and (holder := entities.holder(index)) and holder not in name:
+                name = f"{holder} {name}"
+            port = entities.port(index, ports)
             oid = f"{table}.4.{index}"
             if row.type == TRUTH:
                 raw = number(row.value)
@@ -109,7 +113,7 @@ async def read_entity_sensors(talk: Talk, family: Family, ports: Ports, entities
                 sensors[index] = _sensor(
                     name, entities.rows[index].descr if index in entities.rows else "", oid, row, port, limits.get(index, ())
                 )
-    return Readings(tuple(sensors.values()), tuple(states.values()))
+    return Readings(tuple(lasers_off(list(sensors.values()))), tuple(states.values()))
 
 
 async def _rows(talk: Talk, table: str, units: bool) -> Mapping[str, Row]:
@@ -171,6 +175,21 @@ def _sensor(name: str, descr: str, oid: str, row: Row, port: str, limits: Sequen
     return SensorSample(kind, name, oid, value, gap, port, int(lane[1]) if lane else None, *sane(own))
 
 
+def lasers_off(sensors: Sequence[SensorSample]) -> Sequence[SensorSample]:
+    """Return the sensors, those of a module whose laser is off without the numbers that NX-OS puts there.
+
+    It tells 0 mA and, for both powers, 0: that is 1 mW, which no laser sends without current. A laser that broke has its powers in dBm.
+    """
+    nought = {(sample.kind, sample.port, sample.lane) for sample in sensors if sample.value == 0 and sample.port}
+    off = {(port, lane) for kind, port, lane in nought if kind == "tx_dbm" and ("bias_ma", port, lane) in nought}
+    return [
+        msgspec.structs.replace(sample, value=None, gap=Gap.NO_LIGHT if sample.kind == "tx_dbm" else Gap.NO_READING)
+        if (sample.port, sample.lane) in off and sample.kind in ("tx_dbm", "rx_dbm", "bias_ma") and sample.value == 0
+        else sample
+        for sample in sensors
+    ]
+
+
 def _limit(kind: str, watts: bool, raw: float | None, unit: float) -> float | None:
     if raw is None or abs(raw) >= OUT_OF_RANGE:
         return None
@@ -186,7 +205,7 @@ async def _cisco_limits(talk: Talk) -> Limits:
     found: dict[str, dict[tuple[bool, int], float]] = {}
     for index, raw in value.items():
         weight, side, limit = number(severity.get(index)), number(relation.get(index)), raw_number(raw)
-        if weight is None or limit is None or side not in (1, 2, 3, 4):
+        if weight is None or limit is None or limit == NO_MODULE or side not in (1, 2, 3, 4):
             continue
         low = side in (1, 2)
         held = found.setdefault(index.partition(".")[0], {})
