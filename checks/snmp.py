@@ -41,7 +41,7 @@ CHECKS = (
     Check("snmp/module"),
     Check("snmp/alarm"),
     Check("snmp/battery"),
-    Check("snmp/registration"),
+    Check("snmp/registration", of.REGISTRATION_LOSS),
     Check("snmp/tunnel"),
     Check("snmp/state"),
     Check("snmp/ups"),

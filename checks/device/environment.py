@@ -50,6 +50,17 @@ def judge_environment(seen: Observation, device: DeviceSample, ports: Ports, lim
         said.setdefault((found.check, found.item), []).append(found)
     for group in said.values():
         yield from _worse(group)
+    yield from _registered(seen, device.states, limits)
+
+
+def _registered(seen: Observation, states: Iterable[StateSample], limits: Limits) -> Iterator[Finding]:
+    """Count the registered lines: a line that nobody uses is not registered either, but one that was registered is missed."""
+    lines = [state.condition for state in states if state.kind == "registration"]
+    if lines:
+        count = lines.count(Condition.GOOD)
+        levels = Levels(None, None, "lines", "our choice: held against what was seen", low=True)
+        text = Message("snmp.registered", {"count": count, "lines": len(lines)})
+        yield Finding("snmp/registration", seen, State.OK, text, levels, value=float(count), loss=limits.registration_loss)
 
 
 def _worse(group: list[Finding]) -> Iterable[Finding]:
@@ -134,6 +145,8 @@ def _state(seen: Observation, state: StateSample, ports: Ports) -> Finding:
     check = _OF_STATE.get(state.kind, "snmp/state")
     judged = _STATES.get(state.condition, State.OK)
     text = Message("snmp.state", {"name": state.name, "word": state.word})
+    if check == "snmp/registration" and judged is State.WARNING:
+        judged, text = State.UNKNOWN, Message("snmp.unregistered", {"name": state.name, "word": state.word})
     if check == "snmp/optics" and judged in (State.CRITICAL, State.WARNING):
         port = ports.of(state.port)
         if port is Port.OFF:

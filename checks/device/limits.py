@@ -56,6 +56,7 @@ BGP_UP = Levels(600.0, None, "s", "our choice: ten minutes, long enough to be be
 PREFIXES = Levels(None, None, "prefixes", "our choice: held against the usual", low=True)
 PREFIX_LOSS = Levels(1.0, None, "prefixes", "our choice: the peer sends none, and sent some in the last 14 days")
 OSPF_LOSS = Levels(1.0, None, "neighbours", "our choice: fewer than were seen at once in the last 14 days")
+REGISTRATION_LOSS = Levels(1.0, None, "lines", "our choice: fewer lines are registered than at once in the last 14 days")
 
 
 class Limits(host.Limits, frozen=True):
@@ -92,6 +93,7 @@ class Limits(host.Limits, frozen=True):
     prefixes: Levels = PREFIXES
     prefix_loss: Levels = PREFIX_LOSS
     ospf_loss: Levels = OSPF_LOSS
+    registration_loss: Levels = REGISTRATION_LOSS
 
 
 _INTERFACES = interfaces.Limits.__struct_fields__

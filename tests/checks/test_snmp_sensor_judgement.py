@@ -179,7 +179,6 @@ def test_empty_slot_of_a_fan_never_raises_anything() -> None:
         ("redundancy", "snmp/module"),
         ("optics", "snmp/optics"),
         ("alarm", "snmp/alarm"),
-        ("registration", "snmp/registration"),
         ("tunnel", "snmp/tunnel"),
         ("other", "snmp/state"),
         ("never heard of", "snmp/state"),
@@ -197,6 +196,20 @@ def test_every_state_is_judged_by_what_its_word_means_and_names_it(kind: str, ch
 )
 def test_loss_of_signal_of_a_port_that_is_switched_off_or_unused_is_no_fault(ports: tuple[InterfaceSample, ...], expected: State) -> None:
     assert state("snmp/optics", ports=ports, states=(word("optics", Condition.FAILED, port="Te1/1"),)) is expected
+
+
+@pytest.mark.parametrize(("condition", "expected"), [(Condition.GOOD, OK), (Condition.DEGRADED, UNKNOWN), (Condition.FAILED, CRITICAL)])
+def test_line_that_is_not_registered_may_be_unused_and_one_that_failed_to_is_bad(condition: Condition, expected: State) -> None:
+    assert judged(device(states=(word("registration", condition),)))["snmp/registration", "x"].state is expected
+
+
+def test_line_that_was_registered_is_missed_and_unused_ones_are_not() -> None:
+    memory, rules = Memory(), Rules(snmp.judge, snmp.Limits())
+    for good in (2, 2, 1, 1, 1):
+        lines = [word("registration", Condition.GOOD if line < good else Condition.DEGRADED, name=f"port {line}") for line in range(8)]
+        memory, _ = assess(saw(device(states=tuple(lines))), memory, rules)
+    (standing,) = memory.standing
+    assert (standing.finding.check, standing.track.hard, standing.finding.value) == ("snmp/registration.loss", WARNING, 1.0)
 
 
 # light and ports
