@@ -19,6 +19,8 @@ FAULTS: dict[str, Callable[["Lab"], AbstractContextManager[None]]] = {
         line_faults.bgp_down,
         line_faults.bgp_unreadable,
         line_faults.lossy,
+        line_faults.lossy_outwards,
+        line_faults.lossy_inwards,
         line_faults.slow,
         way_faults.mtu_black_hole,
         way_faults.mtu_honest,

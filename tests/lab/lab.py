@@ -27,7 +27,8 @@ NEEDS = [  # of every test that uses the lab
     ),
 ]
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
-OURS_BY_BGP = ("10.0.0.0/24", "10.254.0.0/30", "10.254.0.4/30", "192.168.50.0/24", "192.168.60.0/24")
+OUR_NETWORK = "10.0.0.0/24"
+OURS_BY_BGP = (OUR_NETWORK, "10.254.0.0/30", "10.254.0.4/30", "192.168.50.0/24", "192.168.60.0/24")
 PUBLIC = {"site-a": topology.SITE_A, "site-b": topology.SITE_B}
 ISOLATED = {"FIRSTLINE_CONFIG": "", "FIRSTLINE_SOCKET": "/run/lab/none", "FIRSTLINE_LANG": "en"}
 
@@ -92,7 +93,9 @@ class Eye:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": do, **words}) + "\n")
         self._process.stdin.flush()
-        return self.answer()
+        told = self.answer()
+        assert told.get("seen", {}).get("kind") != "broken", self._log.read_text()[-3000:]
+        return told
 
     def down(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):
@@ -163,6 +166,7 @@ class Lab:
         self.start_gateway()
         self.node["gw-b"].start_python("gateway", "gateway.py", topology.GATEWAY_B, "OwnBox 2/0.9", topology.SOFT, "1002")
         self.node["carrier"].start_python("gateway", "gateway.py", topology.CARRIER, "CarrierSwitch/7")
+        self.node["carrier"].start_python("reflector", "reflector.py", topology.CARRIER, OUR_NETWORK)
 
     def start_gateway(self) -> None:
         """Start the gateway that the company supplied."""

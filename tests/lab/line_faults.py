@@ -113,6 +113,16 @@ def lossy(lab: "Lab") -> AbstractContextManager[None]:
     return _wired(lab, loss=0.3)
 
 
+def lossy_outwards(lab: "Lab") -> AbstractContextManager[None]:
+    """Both fibres lose three of ten frames from us to the PoP, and none of the other direction."""
+    return _wired(lab, loss_ab=0.3)
+
+
+def lossy_inwards(lab: "Lab") -> AbstractContextManager[None]:
+    """Both fibres lose three of ten frames from the PoP to us, and none of the other direction."""
+    return _wired(lab, loss_ba=0.3)
+
+
 def slow(lab: "Lab") -> AbstractContextManager[None]:
     """Both fibres take 150 ms, up to 60 ms more at random."""
     return _wired(lab, delay_ms=150, jitter_ms=60)
