@@ -37,6 +37,7 @@ WRAP = 1 << 32
         (SystemLook(5 * DAY), SystemLook(1500), Restart.DEVICE),
         (SystemLook(5 * DAY, None, 7, 432000), SystemLook(1500, None, 7, 432060), Restart.AGENT),  # the engine ran through
         (SystemLook(5 * DAY, None, 7, 432000), SystemLook(1500, None, 8, 15), Restart.DEVICE),
+        (SystemLook(5900, 9 * DAY), SystemLook(5890, 9 * DAY + 6000), Restart.AGENT),  # young, and did not go on
         (SystemLook(2000, 2000), SystemLook(4500, 4500), Restart.DEVICE),  # restarted in the first minute: it did not even fall
         (SystemLook(5 * DAY, 9 * DAY), SystemLook(5 * DAY + 5000, 9 * DAY + 5000), Restart.NONE),  # a guest that was stopped for 10 s
         (SystemLook(5 * DAY), SystemLook(None), Restart.NONE),
@@ -45,6 +46,12 @@ WRAP = 1 << 32
 )
 def test_restarts(before: SystemLook, now: SystemLook, restart: Restart) -> None:
     assert restart_of(now, before, 60.0) is restart
+
+
+def test_restart_between_two_looks_that_follow_each_other_closely() -> None:
+    assert restart_of(SystemLook(12, 9 * DAY + 30), SystemLook(40, 9 * DAY), 0.3) is Restart.AGENT
+    assert restart_of(SystemLook(69, 9 * DAY + 30), SystemLook(40, 9 * DAY), 0.3) is Restart.NONE
+    assert restart_of(SystemLook(39, 9 * DAY + 30), SystemLook(40, 9 * DAY), 0.3) is Restart.NONE  # a clock that is not quite even
 
 
 @given(st.integers(0, WRAP - 1), st.floats(1, 86400), st.floats(-0.4, 0.4))

@@ -90,7 +90,11 @@ def restart_of(now: SystemLook, before: SystemLook, over_s: float) -> Restart:
 
 def _began_anew(now: int, before: int, over_s: float) -> bool:
     slack_s = min(APART_S, over_s / 2 + 1)
-    return now / 100 <= over_s + slack_s and _apart_s(now, before + round(over_s * 100)) > slack_s
+    if now / 100 > over_s + slack_s:
+        return False
+    may_wrap = before / 100 + over_s + slack_s >= TICKS / 100
+    fell = before - now > min(100, before // 10)  # by more than two readings of one clock may be apart
+    return (fell and not may_wrap) or _apart_s(now, before + round(over_s * 100)) > slack_s
 
 
 def _apart_s(first: int, second: int) -> float:
