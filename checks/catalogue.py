@@ -8,8 +8,10 @@ from importlib import import_module
 from types import ModuleType
 
 JUDGES = {
+    "arp": "checks.arp",
     "call": "checks.call",
     "capture": "checks.capture",
+    "cdr": "checks.cdr",
     "dns": "checks.dns",
     "gateway": "checks.gateway",
     "host": "checks.host",

@@ -131,11 +131,11 @@ def _reach(seen: Observation, path: PathSample) -> Finding:
     if said is not None and _is_own(said):
         return found(State.CRITICAL, "path.next-hop", error=said.words)
     if said is not None:
-        return found(State.CRITICAL, f"path.unreachable.{stage}", error=said.words)
+        return Finding("path/reach", seen, State.CRITICAL, Message(f"path.unreachable.{stage}", {"error": said.words}))
     last = last_answer(path)
     if last is None:
         return found(State.CRITICAL, "path.silent")
-    return found(State.CRITICAL, f"path.ends.{stage}", hop=last)
+    return Finding("path/reach", seen, State.CRITICAL, Message(f"path.ends.{stage}", {"hop": last}))
 
 
 def _loop_begins(path: PathSample) -> int:

@@ -8,8 +8,10 @@ from importlib import import_module
 from types import ModuleType
 
 PROBERS = {
+    "arp": "probe.probers.arp",
     "call": "probe.probers.call",
     "capture": "probe.probers.capture",
+    "cdr": "probe.probers.cdr",
     "dns": "probe.probers.dns",
     "gateway": "probe.probers.gateway",
     "host": "probe.probers.host",
@@ -31,10 +33,13 @@ PROBERS = {
 }
 
 # These look at the machine on which they run, whatever the node is called; another one is seen by SNMP or by its own agent.
-LOCAL = frozenset({"host", "interfaces", "sockets"})
+LOCAL = frozenset({"cdr", "host", "interfaces", "sockets"})
 
 # These are asked for by a person, and read a file that the person may read: no node has them, and the service does not do it for anyone.
 BY_HAND = frozenset({"capture"})
+
+# These look at nothing until an option says at what: no one else than the configuration asks them of its own accord.
+TOLD = frozenset({"cdr"})
 
 SECRET_FIELDS = frozenset(
     {"password", "token", "secret", "passphrase", "community", "auth_password", "privacy_password"}
