@@ -65,14 +65,10 @@ class Ports:
     """The ports of one look."""
 
     def __init__(self, interfaces: Iterable[InterfaceSample], uptime_s: float | None = None) -> None:
-        """Note every port under every form of its name; `uptime_s` is the age of the agent, by which it tells when a port changed."""
+        """Note every port; `uptime_s` is the age of the agent, by which it tells when a port changed."""
         self._uptime_s = uptime_s
-        self._by_name: dict[str, InterfaceSample] = {}
-        self._by_form: dict[str, InterfaceSample] = {}
-        for one in interfaces:
-            self._by_name.setdefault(one.name, one)
-            for form in _forms(one.name):
-                self._by_form.setdefault(form, one)
+        self._by_name = {one.name: one for one in interfaces}
+        self._by_form: dict[str, InterfaceSample] | None = None  # made when a name is not found as it is
 
     def get(self, name: str) -> InterfaceSample | None:
         """Return the port of that name, None when there is none."""
@@ -80,6 +76,8 @@ class Ports:
             return None
         if name in self._by_name:
             return self._by_name[name]
+        if self._by_form is None:
+            self._by_form = {form: one for one in reversed(self._by_name.values()) for form in _forms(one.name)}
         return next((self._by_form[form] for form in sorted(_forms(name)) if form in self._by_form), None)
 
     def of(self, name: str) -> Port:

@@ -1,5 +1,6 @@
 """A sensor's limits as levels: its own low and high ones, and which side of them its value is on."""
 
+from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
 
@@ -7,6 +8,10 @@ import msgspec
 
 from checks.finding import Levels, State
 from probe.observation.sensor import SensorSample
+
+MOST_KEPT = 8192  # sets of limits whose levels are kept: those of one device do not change from look to look
+
+Own = tuple[float | None, float | None, float | None, float | None]
 
 _UNIT = {
     "temperature_c": "°C",
@@ -74,9 +79,14 @@ def reading(sensor: SensorSample) -> float | None:
 
 def sides(sensor: SensorSample, low: Levels | None = None, high: Levels | None = None) -> Sides:
     """Return the levels of a sensor: its own limits where it gives them, else the stated ones of that side, else none."""
-    unit = unit_of(sensor.kind)
-    source = "the module's own limits" if sensor.port else "the device's own limits"
-    low_warning, low_critical, high_warning, high_critical = _sane(sensor, unit)
+    own = (sensor.low_warning, sensor.low_critical, sensor.high_warning, sensor.high_critical)
+    return _sides(own, unit_of(sensor.kind), bool(sensor.port), (sensor.value or 0) > 0, low, high)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _sides(own: Own, unit: str, module: bool, positive: bool, low: Levels | None, high: Levels | None) -> Sides:
+    source = "the module's own limits" if module else "the device's own limits"
+    low_warning, low_critical, high_warning, high_critical = _sane(own, unit, positive)
     below = _levels(low_warning, low_critical, unit, source, low=True)
     above = _levels(high_warning, high_critical, unit, source, low=False)
     nobody = "nobody states a limit"
@@ -95,15 +105,14 @@ def _levels(warning: float | None, critical: float | None, unit: str, source: st
     return Levels(warning, critical, unit, source, low=low, margin=margin)
 
 
-def _sane(sensor: SensorSample, unit: str) -> tuple[float | None, float | None, float | None, float | None]:
+def _sane(own: Own, unit: str, positive: bool) -> Own:
     """Return low warning, low critical, high warning and high critical as far as they can be meant.
 
     Modules fill what they don't know with zeros, equal numbers or numbers in no order. Of a side that is out of order only the limit
-    farther out is taken; where low is not below high neither is.
+    farther out is taken; where low is not below high neither is. `positive` tells that the value is, so that no sound high limit is 0.
     """
-    low_warning, low_critical = _number(sensor.low_warning), _number(sensor.low_critical)
-    high_warning, high_critical = _number(sensor.high_warning), _number(sensor.high_critical)
-    if unit in ("°C", "rpm", "mA") or (unit in ("V", "A", "W", "Hz") and (sensor.value or 0) > 0):
+    low_warning, low_critical, high_warning, high_critical = (_number(limit) for limit in own)
+    if unit in ("°C", "rpm", "mA") or (unit in ("V", "A", "W", "Hz") and positive):
         high_warning, high_critical = (None if limit is not None and limit <= 0 else limit for limit in (high_warning, high_critical))
     if unit in ("rpm", "mA", "ratio"):
         low_warning, low_critical = (None if limit is not None and limit <= 0 else limit for limit in (low_warning, low_critical))
