@@ -9,7 +9,7 @@ from probe.snmp.talk import Value
 from probe.snmp.values import text
 from probe.snmp.vendor import Form, Sensor
 
-LEADING = re.compile(r"^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?")
+LEADING = re.compile(r"^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3}(?!\d))?")
 DARK_WORDS = re.compile(r"^-?\s*inf", re.IGNORECASE)
 SILENT = {"", "N/A", "NA", "NULL", "NONE", "INVALID", "OOR", "UNKNOWN", "NOT SUPPORTED"}  # OOR: out of range
 LANES = 16  # an 800G module has 8; what a device says beyond that is cut
@@ -41,7 +41,8 @@ def raw_number(raw: Value | None) -> float | None:
     if isinstance(raw, (int, float)):
         return float(raw) if abs(raw) < math.inf else None
     found = LEADING.match(text(raw).replace(" ", "", 1) if text(raw)[:2] in ("- ", "+ ") else text(raw))
-    return float(found[0]) if found else None
+    number = float(found[0]) if found else math.nan
+    return number if math.isfinite(number) else None
 
 
 def decibels(milliwatts: float) -> Reading:

@@ -42,7 +42,7 @@ def read_pool(pool: Pool, columns: Columns, place: Place) -> Iterator[PoolSample
             used = most - free
         if most is not None and (most <= 0 or (used or 0) < 0):
             most = None
-        share = ratio * pool.ratio_scale if ratio is not None else used / most if used is not None and most else None
+        share = round(ratio * pool.ratio_scale, 9) if ratio is not None else used / most if used is not None and most else None
         yield PoolSample(
             pool.kind,
             place.name(pool.name, pool.labels, index, ""),
@@ -63,7 +63,7 @@ def read_ups(ups: Ups, columns: Columns) -> UpsSample | None:
 
     def told(oid: str, scale: float = 1) -> float | None:
         number = next((raw_number(value) for value in columns.rows(oid).values()), None) if oid else None
-        return None if number is None or not 0 <= number < UNTOLD else number * scale
+        return None if number is None or not 0 <= number < UNTOLD else round(number * scale, 9)
 
     def word(oid: str, words: Mapping[str, str]) -> str | None:
         number = told(oid)
