@@ -7,6 +7,8 @@ What is learned here becomes words or an anomaly, never a reading: these answers
 import asyncio
 import os
 import socket
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from probe.snmp import ber
@@ -45,10 +47,12 @@ class Doubts:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._socks: dict[int, socket.socket] = {}
-        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._waiting: dict[int, asyncio.Future[Reply | None]] = {}
 
     def close(self) -> None:
-        """Close the sockets."""
+        """Close the sockets; whoever waits is told that nothing came."""
+        for ident in tuple(self._waiting):
+            self._answer(ident, None)
         for sock in self._socks.values():
             self._loop.remove_reader(sock)
             sock.close()
@@ -58,40 +62,46 @@ class Doubts:
         """Return the error-status of a GETNEXT; None for noError, for noSuchName (v1's end of a walk), and where it can't be seen."""
         if session.credential.version == "v3":
             return None
-        reply = await self._ask(session, community_question, _GET_NEXT, oid)
+        reply = await self._ask(session, lambda ident: community_question(ident, session.credential, _GET_NEXT, oid))
         return None if reply is None or reply.status in {"noError", "noSuchName"} else reply.status
 
-    async def alive(self, session: Session) -> Reply | None:
+    def alive(self, session: Session) -> "asyncio.Future[Reply | None]":
         """Return who answers the least question there is (sysUpTime; of a v3 engine its identity); None for silence."""
         if session.credential.version == "v3":
-            return await self._ask(session, user_question, None)
-        return await self._ask(session, community_question, _GET, SYS_UP_TIME)
+            return self._ask(session, lambda ident: user_question(ident, session.credential, None))
+        return self._ask(session, lambda ident: community_question(ident, session.credential, _GET, SYS_UP_TIME))
 
     async def user_report(self, session: Session, engine: tuple[bytes, int, int]) -> str | None:
         """Return the usmStats counter (its number in RFC 3414 5) that a question of our user with a wrong digest raises, None for none.
 
         5 (usmStatsWrongDigests) is what a right user meets here; 3 is an unknown one, 1 one that may not ask at this level.
         """
-        reply = await self._ask(session, user_question, engine)
+        reply = await self._ask(session, lambda ident: user_question(ident, session.credential, engine))
         return reply.report.removeprefix(_USM_STATS).partition(".")[0] if reply and reply.report.startswith(_USM_STATS) else None
 
-    async def _ask(self, session: Session, make: object, *what: object) -> Reply | None:
+    def _ask(self, session: Session, make: Callable[[int], bytes]) -> "asyncio.Future[Reply | None]":
+        """Send a question at once; the answer, or None after WAIT_S, is in the future; no task, for there may be a thousand."""
+        future: asyncio.Future[Reply | None] = self._loop.create_future()
         sock = self._sock(session.family)
         ident = int.from_bytes(os.urandom(4), "big") & 0x7FFFFFFF
         if sock is None or ident in self._waiting:
-            return None
-        future: asyncio.Future[Reply] = self._loop.create_future()
+            future.set_result(None)
+            return future
         self._waiting[ident] = future
         try:
-            question = make(ident, session.credential, *what)  # type: ignore[operator]
             host, _, zone = session.address.partition("%")
-            sock.sendto(question, (host, session.port, 0, _zone(zone)) if session.family == socket.AF_INET6 else (host, session.port))
-            async with asyncio.timeout(WAIT_S):
-                return await future
-        except (OSError, TimeoutError):
-            return None
-        finally:
-            del self._waiting[ident]
+            to = (host, session.port, 0, _zone(zone)) if session.family == socket.AF_INET6 else (host, session.port)
+            sock.sendto(make(ident), to)
+        except OSError:
+            self._answer(ident, None)
+        else:
+            self._loop.call_later(WAIT_S, self._answer, ident, None)
+        return future
+
+    def _answer(self, ident: int, reply: Reply | None) -> None:
+        future = self._waiting.pop(ident, None)
+        if future is not None and not future.done():
+            future.set_result(reply)
 
     def _sock(self, family: int) -> socket.socket | None:
         sock = self._socks.get(family)
@@ -116,9 +126,7 @@ class Doubts:
                 ident, reply = read_reply(data, source[0], source[1])
             except Malformed:
                 continue
-            future = self._waiting.get(ident)
-            if future and not future.done():
-                future.set_result(reply)
+            self._answer(ident, reply)
 
 
 def _zone(text: str) -> int:
@@ -130,6 +138,7 @@ def number(value: int) -> bytes:
     return ber.element(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
+@lru_cache(256)
 def object_identifier(oid: str) -> bytes:
     """Return an OBJECT IDENTIFIER of dotted numbers."""
     first, second, *arcs = map(int, oid.split("."))

@@ -1,6 +1,5 @@
 """Why an agent gave no answer, as far as the evidence goes: a dead device, a dead agent, wrong credentials, a filter."""
 
-import asyncio
 from typing import Any
 
 from probe.inventory import Node
@@ -19,6 +18,7 @@ class Explainer:
     def __init__(self, doubts: Doubts) -> None:
         self._doubts = doubts
         self._echo: Any = None
+        self._echoes: Any = None
 
     def close(self) -> None:
         """Close all sockets."""
@@ -33,7 +33,9 @@ class Explainer:
         if not isinstance(why, Silent):
             return why.failure
         session.hang_up()  # perhaps our address or route has changed, which a connected socket never sees
-        reply, echo = await asyncio.gather(self._doubts.alive(session), self._ping(session, node))
+        asked = self._doubts.alive(session)
+        echo = await self._ping(session, node)
+        reply = await asked
         if reply is None:
             return _silence(session, echo)
         if (reply.address, reply.port) != (session.address.partition("%")[0], session.port):
@@ -62,13 +64,13 @@ class Explainer:
         return Failure(Kind.TIMEOUT, f"the agent says who it is, and answers no question of user {user} in time")
 
     async def _ping(self, session: Session, node: Node) -> Any:
-        """Return what two ICMP echoes saw; a Failure where none may be sent."""
+        """Return what one ICMP echo saw; a Failure where none may be sent."""
         from probe.probers import icmp
 
         if self._echo is None:
-            self._echo = icmp.IcmpProber()
+            self._echo, self._echoes = icmp.IcmpProber(), icmp.Options(count=1, wait_ms=900)
         try:
-            return await self._echo.ask(Node(node.name, session.address), icmp.Options(count=2, interval_ms=100, wait_ms=900))
+            return await self._echo.ask(Node(node.name, session.address), self._echoes)
         except OSError as why:
             return Failure(Kind.BROKEN, str(why))
 

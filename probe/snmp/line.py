@@ -30,6 +30,13 @@ class End:
 END = End()
 
 
+class Late:
+    """What is returned when no answer came in time. No exception: a thousand dead devices raise three thousand of them at once."""
+
+
+LATE = Late()
+
+
 class Line:
     """Whoever holds it asks one question after another; RuntimeError for two at once."""
 
@@ -40,31 +47,33 @@ class Line:
         self._receive: Callable[[], Any] | None = None
         self.sock = open_socket(family, address, port, credential)
         self._bare = socket.socket(fileno=self.sock.get_fd())
-        self._loop.add_reader(self._bare, self._read)
+        self._loop.add_reader(self._bare.fileno(), self._read)
         self._open = True
 
     def close(self) -> None:
         """Stop listening; the socket closes with the last reference to it."""
         if self._open:
             self._open = False
-            self._loop.remove_reader(self._bare)
+            self._loop.remove_reader(self._bare.fileno())
             self._bare.detach()
             if self._waiting and not self._waiting.done():
                 self._waiting.set_exception(Unsent("the prober was closed"))
             self.sock = None
 
-    async def shake_hands(self, wait_s: float) -> None:
-        """Learn a v3 engine's identity, boots and time (RFC 3414 4), and have the user's keys made for it; nothing for v1 and v2c."""
-        if self._credential.version == "v3":
-            await self.ask(self.sock.send_refresh, self.sock.recv_refresh, wait_s)
-            self.sock.set_keys(*keys(self._credential))
+    async def shake_hands(self, wait_s: float) -> Any:
+        """Learn a v3 engine's identity, boots and time (RFC 3414 4), have the user's keys made for it, and refresh; LATE without answer."""
+        answer = await self.refresh(wait_s)
+        if answer is LATE:
+            return LATE
+        self.sock.set_keys(*keys(self._credential))
+        return await self.refresh(wait_s) if self._credential.auth != "none" else answer
 
-    async def refresh(self, wait_s: float) -> None:
-        """Learn a v3 engine's time anew."""
-        await self.ask(self.sock.send_refresh, self.sock.recv_refresh, wait_s)
+    async def refresh(self, wait_s: float) -> Any:
+        """Learn a v3 engine's time anew; LATE without answer."""
+        return await self.ask(self.sock.send_refresh, self.sock.recv_refresh, wait_s)
 
     async def ask(self, send: Callable[[], None], receive: Callable[[], Any], wait_s: float) -> Any:
-        """Send, and return what `receive` makes of the answer, END for a walk's end; TimeoutError after `wait_s`, TalkError."""
+        """Send, and return what `receive` makes of the answer, END for a walk's end, LATE after `wait_s`; TalkError."""
         if self._waiting is not None:
             raise RuntimeError("two questions at once on one line")
         self._receive, self._waiting = receive, self._loop.create_future()
@@ -87,7 +96,7 @@ class Line:
 
     def _expire(self) -> None:
         if self._waiting and not self._waiting.done():
-            self._waiting.set_exception(TimeoutError())
+            self._waiting.set_result(LATE)
 
     def _read(self) -> None:
         """Take what has come. An answer to another question (late, doubled) leads to BlockingIOError within gufo-snmp."""

@@ -7,13 +7,13 @@ kept (the longest unused go first), MOST_KEPT values of one device.
 import asyncio
 import resource
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any
 
 from probe.snmp.credential import Credential
 from probe.snmp.failure import Nonsense, Rejected, Silent, TalkError
-from probe.snmp.line import Line
+from probe.snmp.line import LATE, Line
 from probe.snmp.talk import Value
 
 ATTEMPTS = 3
@@ -158,40 +158,48 @@ class Session:
                 if wait_s <= 0:
                     break
                 try:
-                    return await self._ask_once(prepare, wait_s)
-                except TimeoutError:
-                    why = why or Silent("no answer")
-                    attempt += 1
-                    if self.credential.version == "v3":
-                        self.hang_up()  # an engine with another identity says so, and gufo-snmp does not take it from that one
+                    answer = await self._ask_once(prepare, wait_s)
                 except Nonsense as broken:
                     why = broken
                     attempt += 1
+                    continue
                 except Rejected:
                     self.hang_up()
                     if renewed or self.credential.version != "v3":
                         raise
                     renewed = True  # a new engine, or another time: only a new session learns it
-            raise why or Silent("no time left for a question")
+                    continue
+                if answer is not LATE:
+                    return answer
+                attempt += 1
+                if self.credential.version == "v3":
+                    self.hang_up()  # an engine with another identity says so, and gufo-snmp does not take it from that one
+            raise why or Silent("no answer" if attempt else "no time left for a question")
 
     async def _ask_once(self, prepare: Prepare, wait_s: float) -> Any:
         line, start = self.line, monotonic()
         if line is None:
             self.line = line = Line(self.family, self.address, self.port, self.credential)
-            try:
-                await line.shake_hands(wait_s)
-            except BaseException:
-                self.hang_up()
-                raise
-            start = self._answered = monotonic()
-            if self.credential.auth != "none":
-                await line.refresh(wait_s)
-        elif self.credential.auth != "none" and start - self._answered > FRESH_S:
-            await line.refresh(wait_s)
+            if self.credential.version == "v3" and await self._lost(line.shake_hands(wait_s)):
+                return LATE
+        elif self.credential.auth != "none" and start - self._answered > FRESH_S and await self._lost(line.refresh(wait_s)):
+            return LATE
         answer = await line.ask(*prepare(line.sock), wait_s)
-        self._answered = monotonic()
-        self._took_s = max(self._answered - start, 0.9 * self._took_s)
+        if answer is not LATE:
+            self._answered = monotonic()
+            self._took_s = max(self._answered - start, 0.9 * self._took_s)
         return answer
+
+    async def _lost(self, shaking: Awaitable[Any]) -> bool:
+        """Tell whether no answer came; the line is given up then, or when it fails."""
+        try:
+            lost = await shaking is LATE
+        except BaseException:
+            self.hang_up()
+            raise
+        if lost:
+            self.hang_up()
+        return lost
 
     def hang_up(self) -> None:
         """Give up the socket; the next question opens another."""
