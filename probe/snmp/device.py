@@ -260,8 +260,8 @@ class Reading:
         except TalkError as why:
             self.missing.setdefault(part, why.failure.detail)
             return None
-        except (ArithmeticError, LookupError, TypeError, ValueError) as why:  # a device that answers as none did before
-            _log.warning("reading %s of a device failed", part, exc_info=True)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as why:  # a device that answers as none did before
+            _log.debug("reading %s of a device failed", part, exc_info=True)
             self.missing.setdefault(part, f"its answers could not be understood ({type(why).__name__})")
             return None
         new = [key for key, count in _faults(self.talk).items() if count > before.get(key, 0)]

@@ -233,6 +233,18 @@ class Keeping(RecordedTalk):
         return self.kept[column]
 
 
+def test_what_net_snmp_keeps_of_a_removed_interface_has_not_to_be_up() -> None:
+    values = {**port(4, "ppp0", "ppp0", c7=2, c8=2), **port(9, "ppp0", "ppp0")}
+    for asked in (("ppp0",), ("ppp*",)):
+        seen = look(values, ports=asked, cables=("ppp0=pop",))
+        assert [one.index for one in seen.sample.interfaces if one.expected] == [9]
+
+
+def test_discontinuity_that_is_always_now_says_nothing() -> None:
+    first, second = ({**FULL, f"{IFX}.19.7": ticks, f"{IFX}.6.7": octets} for ticks, octets in ((594_000, 6000), (599_990, 13_500)))
+    assert two(first, second).in_bps == 1000.0
+
+
 def test_port_that_appears_has_its_name_though_names_are_kept() -> None:
     kept: dict[str, Mapping[str, Value]] = {}
     first = asyncio.run(read_interfaces(Keeping(port(1, "a"), kept), Asked(), None, Times(100)))

@@ -8,7 +8,7 @@ import msgspec
 from probe.observation.interfaces import InterfaceSample, InterfacesSample
 from probe.probers.counters import ratio
 from probe.snmp.mibs.port_names import Asked, Column, Steady, absent, read_steady
-from probe.snmp.mibs.port_rates import UNKNOWN, Counts, Grown, Numbers, changes, growth, since_s, traffic_of
+from probe.snmp.mibs.port_rates import UNKNOWN, Counts, Grown, Numbers, changes, discontinuity, growth, since_s, traffic_of
 from probe.snmp.talk import Talk
 from probe.snmp.values import natural
 
@@ -78,7 +78,7 @@ async def read_interfaces(talk: Talk, asked: Asked, before: PortsLook | None, ti
         received, sent, packets_in, packets_out, is_wide = traffic_of(index, wide, narrow)
         now = Counts(
             received, sent, packets_in, packets_out, live[4].get(index), live[6].get(index), live[3].get(index), live[5].get(index),
-            is_wide, wide[9].get(index), live[2].get(index),
+            is_wide, discontinuity(wide[9].get(index), times.ticks), live[2].get(index),
         )  # fmt: skip
         states = (live[0].get(index), OPER.get(live[1].get(index, 4), "unknown"), DUPLEXES.get(duplex.get(index, 0)))
         speed = speed_of(high.get(index), low.get(index))

@@ -54,7 +54,8 @@ def read_steady(talk: Talk, worth: Mapping[str, int], columns: Sequence[Column],
         type_ = number(types.get(index))
         alias = text(aliases.get(index))
         name, words = own[index], descrs[index]
-        expected = bool((plugged or asked.ports) and _is_expected(name, words, alias, plugged, asked.ports))
+        only_left = name.endswith(f"#{index}")  # of another port that has the name now
+        expected = not only_left and bool(plugged or asked.ports) and _is_expected(name, words, alias, plugged, asked.ports)
         found[index] = Steady(
             int(index), name, words, alias, kind_of(type_), name_of(type_), natural(mtus.get(index)) or None, mac(macs.get(index)), expected
         )
@@ -62,7 +63,7 @@ def read_steady(talk: Talk, worth: Mapping[str, int], columns: Sequence[Column],
 
 
 def _is_expected(name: str, descr: str, alias: str, plugged: set[str], patterns: Sequence[str]) -> bool:
-    if name in plugged or (descr in plugged and "#" not in name):
+    if name in plugged or descr in plugged:
         return True
     words = (name.casefold(), descr.casefold(), alias.casefold())
     return any(word and (word == pattern or fnmatchcase(word, pattern)) for pattern in map(str.casefold, patterns) for word in words)

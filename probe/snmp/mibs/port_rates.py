@@ -77,6 +77,14 @@ def _sum(unicast: int | None, others: int | None) -> int | None:
     return (unicast + (others or 0)) % WORD if unicast is not None else None
 
 
+def discontinuity(told: int | None, ticks: int | None) -> int | None:
+    """Return ifCounterDiscontinuityTime; None where it says "just now", as some agents do at every look.
+
+    One that is true makes this look differ from the one before, and the next from this one.
+    """
+    return None if told is not None and ticks is not None and 0 <= ticks - told < ALWAYS_NOW_TICKS else told
+
+
 def growth(now: Counts, was: Counts, speed_bps: int | None, over_s: float) -> Grown:
     """Return what grew between two looks at one port between which its agent did not restart.
 
