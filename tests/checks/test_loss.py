@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from checks.assess import Memory, Rules, Scene, assess
 from checks.baseline import Baseline, HourSummary, combine, departure, room, summarise
 from checks.finding import Finding, Levels, Message, State, base
-from checks.history import Track
+from checks.history import Track, fold, lose
 from checks.loss import FADE_DB, FORGET, Best, is_whole, judge_loss, learn
 from probe.observation.icmp import EchoSample
 from probe.observation.observation import Observation
@@ -122,6 +122,14 @@ def test_the_best_level_outlives_a_restart_in_its_track() -> None:
     assert msgspec.json.decode(msgspec.json.encode(track), type=Track) == track
     old = msgspec.json.decode(msgspec.json.encode(Track(KEY, OK, OK)).replace(b',"best":null', b""), type=Track)
     assert old.best is None
+
+
+def test_the_best_level_outlives_bad_readings_and_blindness() -> None:
+    track = Track(KEY, OK, OK, best=Best(-7.0, START))
+    for value in (-19.0, -21.0, -21.0, -21.0, -7.0, -7.0, -7.0):
+        track, _ = fold(track, finding(value))
+        assert track.best == Best(-7.0, START)
+    assert lose(track, START).best == Best(-7.0, START)
 
 
 def test_a_loss_that_stays_is_accepted_in_time_and_a_great_one_later() -> None:
