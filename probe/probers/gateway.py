@@ -68,6 +68,11 @@ class Options(SipOptions, frozen=True, kw_only=True):
         return self.at
 
     @property
+    def longest_s(self) -> float:
+        """How long it takes at most: both ways and the registrar are asked at once, with time to spare."""
+        return PATIENCE_S + 1.0
+
+    @property
     def standard(self) -> Standard:
         """What the gateway must be."""
         mode = "" if self.nat_mode == "any" else self.nat_mode

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from probe.dial import DialError
 from probe.observation.sip import AudioSample, CallSample, SipSample, is_private
 from probe.resolve import literal_family
 from probe.sip import fields, sdp
@@ -19,12 +20,13 @@ from probe.sip.conversation import Conversation, Reply, Secret, tag_of
 from probe.sip.datagram import UdpWire
 from probe.sip.message import MalformedError, SipMessage, build
 from probe.sip.rtp import Audio
-from probe.sip.wire import Arrived
+from probe.sip.wire import Arrived, BlockedError
 
 SESSION_S = 90  # RFC 4028: after a kill of ours in the middle, a far end that knows session timers ends the call by itself
 GOODBYE_S = 8.0  # the longest that a BYE or CANCEL waits for its answer: five times sent
 LATE_ANSWER_S = 32.0  # how long a cancelled INVITE may still be answered (timer B)
 SILENT_S = 2.0  # the same where nothing was heard at all; a 200 later than that, never acknowledged, ends by itself (RFC 3261 13.3.1.4)
+MOST_URI = 512  # octets of an address that the far end has us write into our own requests
 KINDS = {"PCMU": 0, "PCMA": 8}
 PROVISIONAL = range(100, 200)
 
@@ -109,6 +111,11 @@ class Call:
             if asking.done():
                 return asking.result()
             return await self._cancel(asking)
+        except TimeoutError:  # nothing was heard, and CANCEL was sent
+            raise
+        except (MalformedError, BlockedError, OSError):  # somebody may be called all the same
+            await self._abandon()
+            raise
         finally:
             stopped.cancel()
             asking.cancel()
@@ -138,16 +145,38 @@ class Call:
     async def _cancel(self, asking: "asyncio.Task[Reply]") -> Reply | None:
         """Cancel the INVITE (RFC 3261 9.1); what is answered nevertheless is returned. TimeoutError when nothing ever was."""
         start, told = time.perf_counter(), 0
-        while (past_s := time.perf_counter() - start) < (LATE_ANSWER_S if self.provisional else SILENT_S):
+        while (left_s := start + (LATE_ANSWER_S if self.provisional else SILENT_S) - time.perf_counter()) > 0:
             if told < 4:
                 await self.to.wire.send(self._cancelling())
                 told += 1
-            await asyncio.wait({asking}, timeout=min(0.5 * 2.0**told, LATE_ANSWER_S - past_s))
+            await asyncio.wait({asking}, timeout=min(0.5 * 2.0**told, left_s))
             if asking.done():
                 return asking.result()
         if not self.provisional:
             raise TimeoutError
         return None
+
+    async def _abandon(self) -> None:
+        """Cancel an INVITE of which nothing sensible came; one that is answered nevertheless is hung up."""
+        try:
+            async with asyncio.timeout(SILENT_S):
+                await self.to.wire.send(self._cancelling())
+                while True:
+                    try:
+                        got = (await self.to.wire.receive()).message
+                    except (MalformedError, BlockedError):
+                        if self.to.wire.reliable:
+                            return
+                    else:
+                        if got.code >= 200 and got.cseq[1] == "INVITE":
+                            break
+            if got.code >= 300:
+                await self.to.acknowledge_refusal(got, self.to.cseq)
+            else:
+                await self._acknowledge(got)
+                await self._hang_up()
+        except (OSError, DialError):  # TimeoutError is one: nobody has answered
+            pass
 
     def _cancelling(self) -> bytes:
         return self.to.octets("CANCEL", self.to.branch, self.to.cseq, [])
@@ -193,11 +222,11 @@ class Call:
         to = self.to
         to.remote_tag = tag_of(answer.first("to"))
         records = [one for value in answer.all("record-route") for one in fields.split(value)]
-        to.route = tuple(one for one in reversed(records) if one.isprintable())[:16]
+        to.route = tuple(one for one in reversed(records) if one.isprintable() and len(one) <= MOST_URI)[:16]
         contacts = fields.split(answer.first("contact") or "")
         if contacts:
             where = fields.address(contacts[0])
-            if where.uri.isprintable() and where.uri.isascii() and where.host and " " not in where.uri:
+            if where.host and len(where.uri) <= MOST_URI and where.uri.isprintable() and where.uri.isascii() and " " not in where.uri:
                 to.uri = where.uri
                 self._move(where)
         branch = f"z9hG4bK{secrets.token_hex(8)}"
@@ -214,16 +243,16 @@ class Call:
             return
         if is_private(contact.host) and not is_private(wire.peer[0]):
             return
-        wire.peer = (contact.host, contact.port or 5060)
+        wire.move((contact.host, contact.port or 5060))
 
     async def _listen(self) -> None:
         while True:
             try:
                 await self.heard(await self.to.wire.receive())
-            except MalformedError:
+            except (MalformedError, BlockedError):
                 if self.to.wire.reliable:
                     return
-            except OSError:
+            except (OSError, DialError):
                 return
 
     async def _hang_up(self) -> Ended:
@@ -233,7 +262,7 @@ class Call:
         try:
             async with asyncio.timeout(GOODBYE_S):
                 await self.to.ask("BYE", [], secret=self.secret)
-        except (OSError, MalformedError):  # TimeoutError is one
+        except (OSError, MalformedError, BlockedError, DialError):  # TimeoutError is an OSError
             return Ended.PEER if self.over.is_set() else Ended.UNCONFIRMED
         return Ended.BYE
 

@@ -34,7 +34,7 @@ class Reply(msgspec.Struct, frozen=True):
     authenticated: bool = False
 
 
-class Secret(msgspec.Struct, frozen=True, repr_omit_defaults=True):
+class Secret(msgspec.Struct, frozen=True):
     """User and password for a challenge."""
 
     user: str = ""
@@ -166,6 +166,7 @@ class _Timers:
         self._interval = T1_S
         self._due: float | None = None if reliable else T1_S
         self._end: float | None = GIVE_UP_S
+        self._answered = False
         self.repeats = 0
         self.nonsense = ""
 
@@ -185,13 +186,16 @@ class _Timers:
         self._due = time.perf_counter() - self._start + self._interval
 
     def provisional(self) -> None:
+        self._answered = True
+        if self.nonsense:
+            self.nonsense, self._end = "", GIVE_UP_S
         if self._invite:
             self._due = self._end = None  # 17.1.1.2: it rings; whoever asks says how long
         elif not self._reliable:
             self._interval = T2_S
 
     def hear_nonsense(self, text: str) -> None:
-        if not self.nonsense:
+        if not self.nonsense and not self._answered:  # whoever has begun to answer is believed to speak SIP
             self.nonsense = text
             self._due = None
             self._end = time.perf_counter() - self._start + AFTER_NONSENSE_S

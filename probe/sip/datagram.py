@@ -63,9 +63,16 @@ class UdpWire:
         except asyncio.QueueFull:
             pass
 
+    def move(self, peer: tuple[str, int]) -> None:
+        """Go on with another address of the peer."""
+        self._endpoint.forget(self)
+        self.peer = peer
+        self._endpoint.know(self)
+
     def close(self) -> None:
         """Take no more."""
         self._endpoint.conversations.pop(self._call_id, None)
+        self._endpoint.forget(self)
 
 
 class Endpoint:
@@ -74,6 +81,7 @@ class Endpoint:
     def __init__(self, family: int) -> None:
         self.family = family
         self.conversations: dict[str, UdpWire] = {}
+        self._peers: dict[tuple[str, int], set[UdpWire]] = {}
         self.loop = asyncio.get_running_loop()
         self.sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
@@ -95,13 +103,26 @@ class Endpoint:
         for wire in list(self.conversations.values()):
             wire.put(ConnectionAbortedError(errno.ECONNABORTED, "the prober was closed"))
         self.conversations.clear()
+        self._peers.clear()
 
     def wire(self, call_id: str, peer: tuple[str, int]) -> UdpWire:
         """Return the wire of a new conversation; DialError when there is no way to the peer, or too many are under way."""
         if len(self.conversations) >= MOST_CONVERSATIONS:
             raise DialError(failure_of(OSError(errno.ENOBUFS, f"{MOST_CONVERSATIONS} SIP conversations are under way"), at_once=True))
         made = self.conversations[call_id] = UdpWire(self, call_id, peer, (source_towards(self.family, peer), self.port))
+        self.know(made)
         return made
+
+    def know(self, wire: UdpWire) -> None:
+        """Remember with whom a conversation is."""
+        self._peers.setdefault(wire.peer, set()).add(wire)
+
+    def forget(self, wire: UdpWire) -> None:
+        """Undo `know`."""
+        known = self._peers.get(wire.peer, set())
+        known.discard(wire)
+        if not known:
+            self._peers.pop(wire.peer, None)
 
     def send(self, data: bytes, peer: tuple[str, int]) -> None:
         """Send; DialError when the kernel does not let it out."""
@@ -139,9 +160,8 @@ class Endpoint:
             wire.put(Arrived(message, source))
 
     def _tell(self, peer: tuple[str, int], why: Exception) -> None:
-        for wire in self.conversations.values():
-            if wire.peer == peer:
-                wire.put(why)
+        for wire in self._peers.get(peer, ()):
+            wire.put(why)
 
     def _drain(self) -> None:
         """Empty the queue of errors, each to those whom it concerns."""

@@ -11,6 +11,7 @@ from probe.sip.message import SipMessage
 # strongest first (RFC 8760 2.3); each also as "-sess"
 ALGORITHMS = {"SHA-512-256": "sha512_256", "SHA-256": "sha256", "MD5": "md5"}
 MOST_CHALLENGES = 16
+MOST_SENT_BACK = 4096  # octets of a realm, a nonce, an opaque
 
 
 class Challenge(msgspec.Struct, frozen=True, gc=False):
@@ -48,7 +49,8 @@ def _read(value: str, header: str) -> Challenge | None:
     qop = next((one for one in ("auth", "auth-int") if one in offered), "")
     if algorithm not in ALGORITHMS or "nonce" not in fields or "realm" not in fields or (offered and not qop):
         return None
-    if not all(fields.get(name, "").isprintable() for name in ("realm", "nonce", "opaque")):
+    sent_back = [fields.get(name, "") for name in ("realm", "nonce", "opaque")]
+    if not all(one.isprintable() and len(one) <= MOST_SENT_BACK for one in sent_back):
         return None
     return Challenge(
         header,

@@ -119,6 +119,8 @@ class Audio:
                 self.sock.sendto(packet, to)
             except OSError:
                 pass  # an ICMP error about an earlier one, or a full queue: it counts as sent, and is missed
+        if not self.sent_ns:
+            return
         try:
             async with asyncio.timeout(LAST_WAIT_S):
                 await until.wait()

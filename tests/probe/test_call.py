@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import socket
 import subprocess
 import threading
@@ -20,8 +21,14 @@ from probe.sip import rtp, sdp
 from probe.sip.budget import DAY_S, Budget
 from probe.sip.call import destination
 from tests.probe.sip_lab import Device, answer
+from tests.probe.test_sip_message import mutated
 
 NOW = {"number": "8888", "allowed": ("8888",), "at_once": True, "talk_s": 0.3}
+
+
+@pytest.fixture(autouse=True)
+def no_long_wait_for_the_last_packet(monkeypatch) -> None:
+    monkeypatch.setattr(rtp, "LAST_WAIT_S", 0.15)
 
 
 class Phone:
@@ -157,11 +164,11 @@ def test_a_call_to_sipp_with_its_echo(ask, run_daemon, free_udp_port, binary, tm
     ]
     with run_daemon(command, tmp_path / "sipp.log") as process:
         _until_bound(process, port, transport)
-        seen = ask("call", port, **{**NOW, "talk_s": 1.0}, transport=transport)
+        seen = ask("call", port, **{**NOW, "talk_s": 0.6}, transport=transport)
     assert isinstance(seen, CallSample), seen
     assert (seen.answer.code, seen.rang, seen.codec, seen.ended) == (200, True, "PCMU", "bye")
     assert seen.audio is not None
-    assert (seen.audio.sent, seen.audio.received, seen.audio.echoed, seen.audio.loss_ratio) == (50, 50, True, 0.0)
+    assert (seen.audio.sent, seen.audio.received, seen.audio.echoed, seen.audio.loss_ratio) == (30, 30, True, 0.0)
     assert 0 < (seen.audio.rtt_ms or 0) < 20
     assert 0 <= (seen.audio.jitter_ms or 0) < 20
     assert 0 < (seen.pdd_ms or 0) <= (seen.pick_up_ms or 0) < 1000
@@ -180,7 +187,7 @@ def _until_bound(process: subprocess.Popen, port: int, transport: str) -> None:
 
 def test_loss_delay_and_bursts_of_an_echo_are_measured(ask) -> None:
     with phone(lose=5, delay_s=0.04) as (_, device):
-        seen = ask("call", device.port, **{**NOW, "talk_s": 1.0})
+        seen = ask("call", device.port, **{**NOW, "talk_s": 0.6})
     assert seen.audio.loss_ratio == pytest.approx(0.2)
     assert seen.audio.mean_burst == 1.0
     assert 40 <= seen.audio.rtt_ms < 80
@@ -189,9 +196,9 @@ def test_loss_delay_and_bursts_of_an_echo_are_measured(ask) -> None:
 
 def test_audio_of_the_far_end_s_own_is_rated_by_its_own_numbers(ask) -> None:
     with phone(own=True, lose=10) as (_, device):
-        seen = ask("call", device.port, **{**NOW, "talk_s": 1.0})
+        seen = ask("call", device.port, **{**NOW, "talk_s": 0.6})
     assert (seen.audio.echoed, seen.audio.rtt_ms) == (False, None)
-    assert seen.audio.loss_ratio == pytest.approx(4 / 49)  # the last that was lost can't be known
+    assert seen.audio.loss_ratio == pytest.approx(2 / 29)  # the last that was lost can't be known
 
 
 def test_a_silent_far_end_is_no_audio_and_no_loss(ask) -> None:
@@ -309,6 +316,70 @@ def test_the_password_is_asked_for_and_the_session_timer_bargained(ask) -> None:
     assert device.requests[0].first("from").startswith("<sip:02155556666@127.0.0.1")
     assert device.methods().count("ACK") == 4  # of 407, 422, 407 and the answer
     assert not made.up
+
+
+@pytest.mark.parametrize("rings", [True, False])
+def test_nonsense_while_it_rings_leaves_no_phone_ringing(ask, rings: bool) -> None:
+    class Babbling(Phone):
+        def __call__(self, device: Device, request, source) -> None:
+            if request.method == "INVITE":
+                self.invite, self.source = request, source
+                if rings:
+                    device.say(answer(request, "180 Ringing"), source)
+                device.say(b"what?", source)
+                self.later(0.7, lambda: self.answer(device))
+            elif request.method == "CANCEL":
+                device.say(answer(request), source)
+            else:
+                super().__call__(device, request, source)
+
+    made = Babbling()
+    try:
+        with Device(made) as device:
+            seen = ask("call", device.port, **NOW)
+            device.wait_for("BYE")
+    finally:
+        made.close()
+    assert not made.up
+    if rings:
+        assert seen.ended == "bye"
+    else:
+        assert seen.kind is Kind.REJECTED
+        assert "CANCEL" in device.methods()
+
+
+def test_answers_that_are_half_nonsense_leave_no_call_up(ask, monkeypatch) -> None:
+    monkeypatch.setattr("probe.sip.call.GOODBYE_S", 0.3)
+    chance = random.Random(7)
+
+    class Mad(Phone):
+        def __call__(self, device: Device, request, source) -> None:
+            if request.method == "INVITE":
+                route = ("Record-Route: <sip:127.0.0.1;lr>", "Record-Route: " + "<sip:x;lr>," * 100)
+                body = sdp.offer("127.0.0.1", 9, ("PCMA",), 1)
+                good = answer(
+                    request,
+                    "200 OK",
+                    "Contact: <sip:a@127.0.0.1>",
+                    *route[: chance.randrange(3)],
+                    "Content-Type: application/sdp",
+                    body=body,
+                )
+                for _ in range(3):
+                    device.say(mutated(good, chance)[:60_000], source)
+                device.say(answer(request, "486 Busy Here"), source)
+            elif request.method == "BYE":
+                device.say(answer(request), source)
+
+    made = Mad()
+    try:
+        with Device(made) as device:
+            for _ in range(40):
+                seen = ask("call", device.port, **{**NOW, "talk_s": 0})
+                assert isinstance(seen, CallSample) or seen.kind in {Kind.REJECTED, Kind.REFUSED}, seen
+    finally:
+        made.close()
+    assert device.methods().count("INVITE") == 40
 
 
 def test_only_listed_numbers_are_ever_called() -> None:

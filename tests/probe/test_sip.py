@@ -289,6 +289,7 @@ def storm(count: int, seed: int) -> None:
     chance = random.Random(seed)
 
     def act(device: Device, request, source) -> None:
+        device.requests.clear()
         good = answer(
             request,
             "200 OK",
