@@ -14,14 +14,23 @@ def split(spec: str) -> tuple[str, str]:
 
 
 def index_by(index: str, by: str) -> str | None:
-    """Return the index that the parts named by `by` make; None if the row's index has no such part. "" is the whole index."""
+    """Return the index that the parts named by `by` make; None if the row's index has no such part.
+
+    A part is a number (-1 is the last one), "*" the whole index, "=7" the number 7 itself; "" is the whole index too.
+    """
     if not by:
         return index
-    parts = index.split(".")
-    try:
-        return ".".join(parts[int(which) - 1 if int(which) > 0 else int(which)] for which in by.split("."))
-    except IndexError:
-        return None
+    parts, made = index.split("."), []
+    for which in by.split("."):
+        if which == "*":
+            made.append(index)
+        elif which.startswith("="):
+            made.append(which[1:])
+        elif abs(place := int(which)) <= len(parts):
+            made.append(parts[place - 1 if place > 0 else place])
+        else:
+            return None
+    return ".".join(made)
 
 
 class Columns:

@@ -1,7 +1,8 @@
 """A vendor's MIBs as data: the form of the files in probe/snmp/vendors, and which file a device needs.
 
 OIDs stand without a leading dot. A column is written as its OID, or as "OID@1.2": not the row's own index but one made of its parts 1 and
-2 (-1 is the last part); an OID that ends in .0 is a scalar. `mib` names the MIB and the object that each rule was read from.
+2 (-1 is the last part, * the whole index, =1 the number 1); an OID that ends in .0 is a scalar. `mib` names the MIB and the object that
+each rule was read from.
 """
 
 import re
@@ -59,12 +60,14 @@ FILES: Mapping[str, str] = {  # enterprise number, with a longer prefix where on
     "8886": "raisecom",
     "10002": "ubiquiti",
     "10876": "supermicro",
+    "11863": "tplink",
     "12356": "fortinet",
     "14988": "mikrotik",
     "25461": "paloalto",
     "25506": "h3c",
     "30065": "arista",
     "41112": "ubiquiti",
+    "42229": "coriant",
     "42397": "grandstream",
     "52642": "fs",
 }

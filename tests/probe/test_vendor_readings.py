@@ -162,6 +162,20 @@ def test_powers_in_tenths_of_microwatts() -> None:
     assert only(found, "temperature_c").value == 42.0
 
 
+def test_a_module_with_lanes_is_read_by_its_lanes_not_by_the_nought_of_the_whole() -> None:
+    module, lanes = ".6527.3.1.2.2.4.31.1", ".6527.3.1.2.2.4.66.1"
+    values: dict[str, Value] = {
+        f"{module}.1.1.7": 10752,
+        f"{module}.21.1.7": 0,
+        f"{lanes}.17.1.7.1": 1000,
+        f"{lanes}.17.1.7.2": 0,
+        f"{lanes}.19.1.7.1": 100,
+    }
+    first, second = [s for s in read("6527.1", values, {"7": "1/1/c1/1"}).sensors if s.kind == "rx_dbm"]
+    assert (first.lane, first.value, first.low_critical, first.port) == (1, -10.0, -20.0, "1/1/c1/1")
+    assert (second.lane, second.value, second.gap) == (2, None, Gap.NO_LIGHT)
+
+
 def test_no_microwatts_is_no_light_and_negative_ones_are_nonsense() -> None:
     packetlight = ".4515.1.10.2.1.1"
     for raw, gap in ((0, Gap.NO_LIGHT), (-5, Gap.NONSENSE)):

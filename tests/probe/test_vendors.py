@@ -14,7 +14,7 @@ NAMES = sorted(
     for entry in resources.files("probe.snmp.vendors").iterdir()
     if entry.name.endswith(".toml") and entry.name != "names.toml"
 )
-OID = re.compile(r"^1(\.\d+){5,}(@-?\d+(\.-?\d+)*)?$")
+OID = re.compile(r"^1(\.\d+){5,}(@(-?\d+|\*|=\d+)(\.(-?\d+|\*|=\d+))*)?$")
 STATES = {
     "fan", "power_supply", "temperature", "voltage", "battery", "module", "optics", "stack", "redundancy", "alarm", "registration",
     "tunnel", "other",
