@@ -12,7 +12,7 @@ from probe.agent.planned import Planned
 from probe.agent.settings.jobs import LOCAL
 from probe.agent.showing import Showing
 from probe.job import Job
-from probe.probers.catalogue import BY_HAND, PROBERS
+from probe.probers.catalogue import BY_HAND, PROBERS, TOLD
 from probe.run import Runner
 from reports.case import Case, CaseEvent
 from reports.metrics import render
@@ -89,6 +89,9 @@ class Answers:
             job = job or read_job(request.prober, request.target, request.options, request.timeout_s)
         except CheckProblem as why:
             raise Refused(400, str(why)) from why
+        known = self._showing.settings.jobs
+        if request.prober in TOLD and not any(job.key == one.key and job.options == one.options for one in known):
+            raise Refused(400, f"{request.prober} reads a file; the service reads only those of its configuration")
         return await self._measure(job)
 
     async def _measure(self, job: Job) -> Checked:

@@ -27,6 +27,7 @@ from probe.observation.dns import DnsSample
 from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
 from probe.observation.observation import Outcome
+from probe.probers.catalogue import TOLD
 from probe.run import Runner, observe
 
 MOST_OF_A_KIND = 4

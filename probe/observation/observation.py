@@ -6,6 +6,7 @@ import msgspec
 
 from probe.observation.arp import ArpSample
 from probe.observation.capture import CaptureSample
+from probe.observation.cdr import CdrSample
 from probe.observation.database import DatabaseSample
 from probe.observation.device import DeviceSample
 from probe.observation.dns import DnsSample
@@ -35,6 +36,7 @@ Sample = (
     | HostSample
     | InterfacesSample
     | CaptureSample
+    | CdrSample
     | SocketsSample
     | ArpSample
     | PathSample

@@ -1,0 +1,1 @@
+"""Reads a switch's call records as they are written, and counts."""
