@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from checks.device.limits import Limits
 from checks.device.ports import Port, Ports
-from checks.device.sides import Sides, reading, sides, steady, unit_of
+from checks.device.sides import Sides, reading, sides, steady, tells_high, unit_of
 from checks.finding import Finding, Levels, Message, State
 from probe.observation.device import DeviceSample
 from probe.observation.observation import Observation
@@ -84,7 +84,7 @@ def _sensor(seen: Observation, check: str, sensor: SensorSample, word: StateSamp
     if check == "snmp/fan":
         return _fan(seen, sensor, value, word, limits)
     if check == "snmp/temperature":
-        return measured(seen, check, item, sensor, value, sides(sensor, high=limits.temperature), seasonal=True)
+        return measured(seen, check, item, sensor, value, sides(sensor, high=limits.temperature), seasonal=not tells_high(sensor))
     return measured(seen, check, item, sensor, value, sides(sensor), low_first=check == "snmp/voltage")
 
 

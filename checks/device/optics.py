@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from checks.device.environment import measured
 from checks.device.limits import Limits
 from checks.device.ports import Port, Ports
-from checks.device.sides import Sides, reading, sides
+from checks.device.sides import Sides, reading, sides, tells_high
 from checks.finding import Finding, Levels, Message, State
 from probe.observation.device import DeviceSample
 from probe.observation.observation import Observation
@@ -115,9 +115,9 @@ def _module(seen: Observation, check: str, sensor: SensorSample, ports: Ports, l
         return Finding(check, seen, State.UNKNOWN, text, item=sensor.name) if odd else None
     if check == "snmp/module-temperature":
         both = sides(sensor, high=limits.module_temperature)
-        return measured(seen, check, sensor.name, sensor, value, both, seasonal=True)
+        return measured(seen, check, sensor.name, sensor, value, both, seasonal=not tells_high(sensor))
     both = sides(sensor, high=limits.bias)
     if both.low.judge(value) is not State.OK and ports.of(sensor.port) not in (Port.UP, Port.UNKNOWN):
         text = Message("snmp.laser-off", {"name": sensor.name, "port": sensor.port, "value": value})
         return Finding(check, seen, State.OK, text, both.low, sensor.name, value, gated=True)
-    return measured(seen, check, sensor.name, sensor, value, both, seasonal=True)
+    return measured(seen, check, sensor.name, sensor, value, both, seasonal=not tells_high(sensor))

@@ -77,6 +77,11 @@ def reading(sensor: SensorSample) -> float | None:
     return value if low <= value <= high else None
 
 
+def tells_high(sensor: SensorSample) -> bool:
+    """Tell whether the sensor limits its high side itself: then it needs no baseline, of which the store keeps a stated number."""
+    return sensor.high_warning is not None or sensor.high_critical is not None
+
+
 def sides(sensor: SensorSample, low: Levels | None = None, high: Levels | None = None) -> Sides:
     """Return the levels of a sensor: its own limits where it gives them, else the stated ones of that side, else none."""
     own = (sensor.low_warning, sensor.low_critical, sensor.high_warning, sensor.high_critical)

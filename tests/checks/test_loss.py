@@ -8,13 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks import snmp
 from checks.assess import Memory, Rules, Scene, assess
 from checks.baseline import Baseline, HourSummary, combine, departure, room, summarise
+from checks.correlate import correlate
+from checks.evidence import derive, gather
 from checks.finding import Finding, Levels, Message, State, base
 from checks.history import Track, fold, lose
 from checks.loss import FADE_DB, FORGET, Best, is_whole, judge_loss, learn
+from checks.verdict import Evidence, Urgency
+from probe.inventory import Inventory, Node
+from probe.observation.device import DeviceSample, Identity
 from probe.observation.icmp import EchoSample
 from probe.observation.observation import Observation
+from probe.observation.sensor import SensorSample
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -184,6 +191,22 @@ def test_a_departure_of_a_level_is_never_judged_by_a_share_of_its_median() -> No
     assert departure(finding(-10.0), usual) is None
     assert room(Baseline(30.0, 0.5, 1000, 14), "°C") == 10.0  # not a quarter of 30, and the same at 0
     assert room(Baseline(0.0, 0.5, 1000, 14), "°C") == 10.0
+
+
+def test_a_case_of_lost_light_is_explained_by_its_evidence_alone() -> None:
+    usual = Baseline(-7.0, 0.1, 840, 14)
+    rules, memory, scene = Rules(snmp.judge, snmp.Limits()), Memory(), Scene(None, {KEY: usual})
+    for minute in range(10):
+        at = START + timedelta(minutes=minute)
+        light = SensorSample("rx_dbm", "Te1/1", "1.3.6.1.4.1.1.2.3", -7.0 if minute < 5 else -11.0)
+        device = DeviceSample(Identity("1.3.6.1.4.1.9.1.1", "x"), sensors=(light,))
+        memory, _ = assess(Observation("agent", "core-1", "snmp", at, 1.0, device), memory, rules, scene)
+    inventory = Inventory("core-1", {"core-1": Node("core-1", "192.0.2.1", kind="switch")})
+    (found,) = correlate(memory.standing, inventory)
+    assert (found.cause, found.element, found.urgency) == ("optics_rx", "core-1:Te1/1", Urgency.NORMAL)
+    evidence = gather(found, {("core-1", "snmp", ""): memory}, {("core-1", "snmp", ""): rules}, inventory)
+    stored = msgspec.json.decode(msgspec.json.encode(evidence), type=Evidence)
+    assert derive(stored, found.cause, found.element) == found
 
 
 def test_the_check_behind_a_loss_is_known() -> None:

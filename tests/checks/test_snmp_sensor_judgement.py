@@ -88,6 +88,26 @@ def test_own_limits_say_whose_they_are() -> None:
     assert stated.levels is snmp.Limits().temperature
 
 
+@pytest.mark.parametrize(
+    ("kind", "port", "limits", "seasonal"),
+    [
+        ("temperature_c", "", {}, True),
+        ("temperature_c", "", {"high_critical": 90.0}, False),
+        ("temperature_c", "Te1/1", {}, True),
+        ("temperature_c", "Te1/1", {"high_warning": 70.0}, False),
+        ("bias_ma", "Te1/1", {}, True),
+        ("bias_ma", "Te1/1", {"high_critical": 90.0}, False),
+        ("rx_dbm", "Te1/1", OWN, True),
+        ("tx_dbm", "Te1/1", OWN, True),
+        ("dbm", "", {}, True),
+        ("voltage_v", "", {}, False),
+    ],
+)
+def test_a_baseline_is_kept_of_light_and_of_what_nobody_limits(kind: str, port: str, limits: dict[str, Any], seasonal: bool) -> None:
+    found = judged(device(sensors=(sensor(kind, 1.0, port=port, **limits),)))
+    assert [one.seasonal for one in found.values() if "x" in one.item] == [seasonal]
+
+
 @pytest.mark.parametrize(("volts", "expected"), [(3.14, OK), (2.97, CRITICAL), (3.63, CRITICAL), (3.0, WARNING), (3.6, WARNING), (3.3, OK)])
 def test_voltage_has_two_sides(volts: float, expected: State) -> None:
     limits: dict[str, Any] = {"low_critical": 2.97, "low_warning": 3.0, "high_warning": 3.6, "high_critical": 3.63}
