@@ -71,6 +71,7 @@ class Plan(msgspec.Struct, frozen=True):
     interval_s: float
     wait_s: float
     known: tuple[str | None, ...] = ()
+    spare_end: bool = False  # the target's answers are errors, too, and limited as a router's
 
 
 class Trace:
@@ -111,7 +112,7 @@ class Trace:
         return tuple(place.hop(ttl) for ttl, place in sorted(self.places.items()) if ttl <= end)
 
     async def _discover(self) -> None:
-        top, size = 0, max(WINDOW, len(self._plan.known) + 1)
+        top, size = 0, len(self._plan.known) + 1 if self._plan.known else WINDOW
         while top < self._plan.most_hops:
             fresh = list(range(top + 1, min(top + size, self._plan.most_hops) + 1))
             top, size = fresh[-1], WINDOW
@@ -143,10 +144,10 @@ class Trace:
                 self._send(ttl, place, router is not None)
 
     def _router(self, ttl: int) -> str | None:
-        """Return who will answer, as far as that is known and limited; the target's own echo replies are not."""
+        """Return who will answer, as far as that is known and its answers are limited; echo replies are not."""
         place = self.places[ttl]
         address = place.address or (self._plan.known[ttl - 1] if ttl <= len(self._plan.known) else None)
-        return None if address == self._to.text else address
+        return None if address == self._to.text and not self._plan.spare_end else address
 
     def _send(self, ttl: int, place: Place, counted: bool) -> None:
         seq = -1
@@ -154,7 +155,7 @@ class Trace:
         def tell(answer: Answer) -> None:
             place.unanswered.discard(seq)
             address = inet_ntop(self._to.family, answer.hop)
-            if answer.said is not Said.REPLY and not counted:
+            if not counted and (answer.said is not Said.REPLY or self._plan.spare_end):
                 self._pace.charge(address, self._loop.time())
             place.answers.append((address, answer.said, answer.ms))
             place.words = place.words or answer.words

@@ -14,7 +14,7 @@ from reports.render.columns import clip, join, pad, paint, width, wrap
 from reports.render.findings import answer, check_text
 
 KEPT = 60
-_AROUND = 6  # lines of the live view beside the hops
+_AROUND = 8  # lines of the live view beside the hops
 _LEAST_ROWS = 4
 _WIDE, _MIDDLE = 76, 58  # columns from which all of last, mean, best, worst are shown; from which the place and the loss' counts are
 Readings = Sequence[tuple[Observation, Sequence[Finding]]]
@@ -57,7 +57,7 @@ def path_watch(
     if isinstance(path, PathSample):
         hops = added_up(path, [one.outcome for one, _ in readings if isinstance(one.outcome, PathSample)])
         lines += _fitting(_table(path, hops, texts, colour, columns), max(_LEAST_ROWS, rows - _AROUND))
-        lines += [clip("  " + line, columns) for line in _since(seen, path, readings, texts, zone)]
+        lines += ["  " + line for line in wrap(_since(seen, path, readings, texts, zone), columns - 2)]
         lines += _not_seen(path, texts, columns)
     return "\n".join(lines) + "\n"
 
@@ -163,11 +163,11 @@ def _fitting(lines: list[str], rows: int) -> list[str]:
     return [*lines[: rows - after - 1], "   …", *lines[len(lines) - after :]]
 
 
-def _since(seen: Observation, path: PathSample, readings: Readings, texts: Texts, zone: tzinfo | None) -> list[str]:
+def _since(seen: Observation, path: PathSample, readings: Readings, texts: Texts, zone: tzinfo | None) -> str:
     """Return since when the path is as it is, by the routes that were seen before."""
     if not path.routes:
         age_s = (seen.at - readings[0][0].at).total_seconds()
-        return [texts.text("path.since.longer", at=clock(readings[0][0].at, seen.at, zone), age=span(age_s))]
+        return texts.text("path.since.longer", at=clock(readings[0][0].at, seen.at, zone), age=span(age_s))
     now = path.routes[0]
     arrived = path.reached and now.seen_s == 0
     age_s = now.since_s if arrived else now.seen_s
@@ -175,7 +175,7 @@ def _since(seen: Observation, path: PathSample, readings: Readings, texts: Texts
     before: Route | None = now if not arrived else path.routes[1] if len(path.routes) > 1 else None
     if before is not None and before.min_ms is not None:
         said.append(texts.text("path.was", hops=len(before.hops), ms=_ms(before.min_ms)))
-    return [" · ".join(said)]
+    return " · ".join(said)
 
 
 def _not_seen(path: PathSample, texts: Texts, columns: int) -> list[str]:

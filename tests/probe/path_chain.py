@@ -33,6 +33,7 @@ class Chain:
     def __init__(self, uid: int = 0) -> None:
         self._name = f"fl{os.getpid()}-{time.monotonic_ns() % 10**6}-"
         self._uid = uid
+        self._hurt: set[str] = set()
         self._asked: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -62,6 +63,7 @@ class Chain:
 
     def nft(self, node: str, *rules: str, hook: str = "forward") -> None:
         """Let a node drop or answer packets by rules of nft(8) until `heal`; each call adds a chain."""
+        self._hurt.add(node)
         chain = f"inet fault c{time.monotonic_ns()}"
         lines = [
             "add table inet fault",
@@ -72,7 +74,8 @@ class Chain:
 
     def heal(self) -> None:
         """Take away what `nft` did."""
-        for node in NODES:
+        while self._hurt:
+            node = self._hurt.pop()
             self.run(node, "nft", "add table inet fault; delete table inet fault")
 
     def ask(self, prober: str, address: str, **options: Any) -> Any:

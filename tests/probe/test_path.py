@@ -35,7 +35,7 @@ path_chain = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(path_chain)
 FAR, FAR6, NODES = path_chain.FAR, path_chain.FAR6, path_chain.NODES
 
-QUICK = {"count": 10, "interval_ms": 10, "wait_ms": 300}
+QUICK = {"count": 10, "interval_ms": 10, "wait_ms": 150}
 MARKED = QUICK | {"edge": ["10.0.0.1"], "pop": ["10.255.0.2", "10.255.1.2"]}
 CHAIN = [pytest.mark.needs_root, pytest.mark.needs("ip", "nft")]
 

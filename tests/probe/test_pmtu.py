@@ -48,7 +48,7 @@ def link(chain: Any, mtu: int) -> None:
 
 
 def ask(chain: Any, target: str, **options: Any) -> Any:
-    return msgspec.convert(chain.ask("pmtu", target, **({"wait_ms": 300} | options)), PmtuSample | Failure)
+    return msgspec.convert(chain.ask("pmtu", target, **({"wait_ms": 150} | options)), PmtuSample | Failure)
 
 
 def judged(outcome: Any) -> dict[str, Finding]:
