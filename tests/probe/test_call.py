@@ -254,20 +254,34 @@ def test_a_check_that_is_given_up_hangs_up_all_the_same(ask) -> None:
     assert seen.kind is Kind.TIMEOUT
 
 
-def test_a_service_that_stops_hangs_up_first() -> None:
-    async def stop_in_the_middle(port: int) -> None:
-        async with call.open() as prober:
-            task = asyncio.create_task(prober.ask(Node("n", "127.0.0.1"), call.Options(port=port, **{**NOW, "talk_s": 30.0})))
-            while not made.up:
+async def begun_and_given_up(device: Device, made: Phone, up: bool, farewell: str, stays_open: bool) -> None:
+    async with call.open() as prober:
+        options = call.Options(port=device.port, **{**NOW, "talk_s": 30.0})
+        task = asyncio.create_task(prober.ask(Node("n", "127.0.0.1"), options))
+        while "INVITE" not in device.methods() or made.up != up:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(5):
+            while stays_open and farewell not in device.methods():
                 await asyncio.sleep(0.01)
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
+
+@pytest.mark.parametrize("stays_open", [True, False])
+def test_a_service_that_stops_or_gives_up_hangs_up_first(stays_open: bool) -> None:
     with phone() as (made, device):
-        asyncio.run(stop_in_the_middle(device.port))
+        asyncio.run(begun_and_given_up(device, made, True, "BYE", stays_open))
         assert device.methods() == ["INVITE", "ACK", "BYE"]
         assert not made.up
+
+
+@pytest.mark.parametrize("stays_open", [True, False])
+def test_what_still_rings_when_it_is_given_up_is_cancelled(stays_open: bool) -> None:
+    with phone(code="") as (made, device):
+        asyncio.run(begun_and_given_up(device, made, False, "ACK", stays_open))
+        assert device.methods() == ["INVITE", "CANCEL", "ACK"]
 
 
 def test_a_far_end_that_hangs_up_first_gets_its_answer_and_no_second_bye(ask) -> None:
