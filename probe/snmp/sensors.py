@@ -15,7 +15,7 @@ from probe.snmp.forms import limit, raw_number, readings
 from probe.snmp.limits import sane
 from probe.snmp.mibs.entity_sensor import read_entity_sensors
 from probe.snmp.place import Entities, Place, Ports, counts
-from probe.snmp.pools import columns_of_pool, columns_of_ups, label_columns, read_pool, read_ups
+from probe.snmp.pools import columns_of_pool, columns_of_ups, label_columns, read_pools, read_ups, told_apart
 from probe.snmp.talk import Talk, Value
 from probe.snmp.values import number, text
 from probe.snmp.vendor import Processor, Row, Sensor, State, Words, file_of, read_file
@@ -61,8 +61,8 @@ async def read_vendor(talk: Talk, identity: Identity, ports: Mapping[str, str]) 
     return VendorReadings(
         merged(own, standard.sensors)[:MOST],
         merged(states, standard.states)[:MOST],
-        tuple(_processors([rule for rule in rules if isinstance(rule, Processor)], columns, place))[:MOST],
-        tuple(sample for pool in pools for sample in read_pool(pool, columns, place))[:MOST],
+        told_apart(_processors([rule for rule in rules if isinstance(rule, Processor)], columns, place))[:MOST],
+        told_apart(read_pools(pools, columns, place))[:MOST],
         next((found for ups in upses if (found := read_ups(ups, columns)) is not None), None),
     )
 

@@ -294,6 +294,19 @@ def test_pool_of_used_and_free_adds_up_and_a_ratio_above_one_is_none() -> None:
     assert huge.used_ratio is None
 
 
+def test_the_newer_of_two_tables_of_the_same_memory_stands() -> None:
+    both: dict[str, Value] = {
+        ".9.9.48.1.1.1.2.1": b"Processor", ".9.9.48.1.1.1.5.1": 300, ".9.9.48.1.1.1.6.1": 100, ".9.9.48.1.1.1.2.2": b"I/O",
+        ".9.9.48.1.1.1.5.2": 1, ".9.9.48.1.1.1.6.2": 1,
+        ".9.9.221.1.1.1.1.3.7.1": b"Processor", ".9.9.221.1.1.1.1.18.7.1": 5_000_000_000, ".9.9.221.1.1.1.1.20.7.1": 5_000_000_000,
+        ".9.9.221.1.1.1.1.3.8.1": b"Processor", ".9.9.221.1.1.1.1.18.8.1": 1, ".9.9.221.1.1.1.1.20.8.2": 3,
+    }  # fmt: skip
+    found = {pool.name.partition(" [")[0]: pool.used for pool in reversed(read("9.1.1", both).pools)}
+    assert found == {"Processor": 5_000_000_000, "I/O": 1}
+    names = [pool.name for pool in read("9.1.1", both).pools]
+    assert len(names) == len(set(names)) == 3
+
+
 def test_a_column_that_is_not_there_is_asked_for_once_and_its_names_never() -> None:
     talk = RecordedTalk({})
     asyncio.run(read_vendor(talk, Identity(f"{ENTERPRISES}.9.1.1", ""), {}))
