@@ -14,6 +14,7 @@ from typing import NamedTuple
 from probe.snmp import ber
 from probe.snmp.ber import INTEGER, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, Malformed
 from probe.snmp.credential import Credential
+from probe.snmp.digest import DIGESTS
 from probe.snmp.session import Session
 
 WAIT_S = 1.0
@@ -28,7 +29,6 @@ ERROR_STATUS = (
     "notWritable", "inconsistentName",
 )  # fmt: skip
 _USM_STATS = "1.3.6.1.6.3.15.1.1."  # SNMP-USER-BASED-SM-MIB (RFC 3414 5)
-_DIGEST_OCTETS = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}  # RFC 3414, RFC 7860
 
 
 class Reply(NamedTuple):
@@ -166,7 +166,7 @@ def community_question(ident: int, credential: Credential, kind: int, oid: str) 
 
 def user_question(ident: int, credential: Credential, engine: tuple[bytes, int, int] | None) -> bytes:
     """Return a v3 question (RFC 3412 6, RFC 3414 2.4): to an unknown engine for its identity, to a known one as our user, digest zero."""
-    octets = 0 if engine is None else _DIGEST_OCTETS.get(credential.auth, 0)
+    octets = DIGESTS[credential.auth][1] if engine is not None and credential.auth != "none" else 0
     encrypted = octets > 0 and credential.privacy != "none"
     flags = bytes((4 | (octets > 0) | 2 * encrypted,))
     head = number(ident) + number(65507) + ber.element(OCTET_STRING, flags) + number(3)

@@ -13,6 +13,7 @@ from typing import Any
 
 from probe.dial import failure_of
 from probe.snmp.credential import Credential, keys
+from probe.snmp.digest import is_genuine
 from probe.snmp.failure import Nonsense, Refused, Rejected, Unsent
 
 MOST_AT_ONCE = 32  # datagrams that nobody waits for, thrown away before others have their turn
@@ -48,6 +49,8 @@ class Line:
         self.sock = open_socket(family, address, port, credential)
         self._bare = socket.socket(fileno=self.sock.get_fd())
         self._loop.add_reader(self._bare.fileno(), self._read)
+        self._engine: bytes | None = None  # by which answers have to be signed
+        self._forged = False  # one was not
         self._open = True
 
     def close(self) -> None:
@@ -66,6 +69,8 @@ class Line:
         if answer is LATE:
             return LATE
         self.sock.set_keys(*keys(self._credential))
+        if self._credential.auth != "none":
+            self._engine = self.sock.get_engine_id()
         return await self.refresh(wait_s) if self._credential.auth != "none" else answer
 
     async def refresh(self, wait_s: float) -> Any:
@@ -76,7 +81,7 @@ class Line:
         """Send, and return what `receive` makes of the answer, END for a walk's end, LATE after `wait_s`; TalkError."""
         if self._waiting is not None:
             raise RuntimeError("two questions at once on one line")
-        self._receive, self._waiting = receive, self._loop.create_future()
+        self._receive, self._waiting, self._forged = receive, self._loop.create_future(), False
         timer = self._loop.call_later(wait_s, self._expire)
         try:
             self._send(send)
@@ -95,7 +100,11 @@ class Line:
                 raise _unsent(why) from None
 
     def _expire(self) -> None:
-        if self._waiting and not self._waiting.done():
+        if self._waiting is None or self._waiting.done():
+            return
+        if self._forged:
+            self._waiting.set_exception(Nonsense("an answer came that is not signed with this user's key"))
+        else:
             self._waiting.set_result(LATE)
 
     def _read(self) -> None:
@@ -106,6 +115,10 @@ class Line:
             return
         try:
             self._look_at_length()
+            if self._engine is not None and not is_genuine(self._bare.recv(MOST_OCTETS, socket.MSG_PEEK), self._credential, self._engine):
+                self._forged = True
+                self._bare.recv(1)
+                return
             answer = receive()
         except BlockingIOError:
             return

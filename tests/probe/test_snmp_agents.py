@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -211,6 +212,59 @@ def test_restarted_agent_is_followed_whether_its_engine_is_the_same_or_another(m
 
     seen = asyncio.run(look())
     assert all(isinstance(one, DeviceSample) for one in seen), seen
+
+
+@contextlib.contextmanager
+def changing(port, change):
+    """Run a relay before an agent that puts every answer through `change`."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as front, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
+        front.bind(("127.0.0.1", 0))
+        back.connect(("127.0.0.1", port))
+        back.settimeout(1)
+        front.settimeout(0.05)
+        over = threading.Event()
+
+        def work() -> None:
+            while not over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    question, peer = front.recvfrom(65535)
+                    back.send(question)
+                    front.sendto(change(back.recv(65535)), peer)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield front.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()
+
+
+def unsigned(answer: bytes) -> bytes:
+    """Return an answer of SHA-256 without privacy that says of itself that it is not signed: msgFlags 1 → 0, without digest."""
+    return answer.replace(b"\x04\x01\x01\x02\x01\x03", b"\x04\x01\x00\x02\x01\x03")
+
+
+@pytest.mark.parametrize("auth", AUTHS)
+def test_answer_that_was_changed_on_the_way_is_not_taken(snmpd, ask, auth) -> None:
+    with changing(snmpd.port, lambda answer: answer.replace(b"edge1", b"EDGE2")) as port:
+        seen = ask("snmp", port, **v3(f"{auth}none", auth), **FEW)
+        same = ask("snmp", port, **v3("plain"), **FEW)
+    assert isinstance(seen, DeviceSample), seen
+    assert seen.identity.name == ""
+    assert any("not signed with this user's key" in odd.detail for odd in seen.anomalies)
+    assert same.identity.name == "EDGE2"  # without authentication nothing protects it
+
+
+def test_answer_that_is_not_signed_at_all_is_not_taken(snmpd, ask) -> None:
+    with changing(snmpd.port, unsigned) as port:
+        seen = ask("snmp", port, **v3("sha256none", "sha256"), **FEW)
+    assert (seen.kind, "not signed with this user's key" in seen.detail) == (Kind.REJECTED, True), seen
+
+
+def test_answers_pass_unchanged_through_the_relay(snmpd, ask) -> None:
+    with changing(snmpd.port, bytes) as port:
+        assert isinstance(ask("snmp", port, **v3("sha256none", "sha256"), **FEW), DeviceSample)
 
 
 def test_answer_from_another_address_is_named() -> None:
