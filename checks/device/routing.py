@@ -82,10 +82,9 @@ def levels_s(levels: Levels) -> float:
 
 def _ospf(seen: Observation, neighbours: tuple[OspfNeighbour, ...], limits: Limits) -> Iterator[Finding]:
     """Judge each neighbour's state, and how many there are: a row vanishes when its neighbour is dead (RFC 2328 10.1)."""
-    there = 0
+    there = len(neighbours)  # a stuck one is told by its own state
     for one in neighbours:
         state = _OSPF.get(one.state, State.WARNING)
-        there += state is State.OK
         name = one.address or one.router_id
         values: dict[str, Value] = {"peer": name, "word": one.state}
         text = Message("snmp.ospf-2way" if one.state == "two-way" else "snmp.ospf", values)

@@ -107,6 +107,12 @@ def test_ospf_neighbour_that_vanishes_is_missed() -> None:
     assert [(one.finding.check, one.track.hard) for one in life(*looks).standing] == [("snmp/ospf-neighbours.loss", WARNING)]
 
 
+def test_ospf_neighbour_that_is_stuck_is_one_fault_not_two() -> None:
+    full, stuck = (OspfNeighbour("192.0.2.2", "10.0.0.2", word) for word in ("full", "exchange-start"))
+    looks = [device(ospf_neighbours=(full,))] * 2 + [device(ospf_neighbours=(stuck,))] * 3
+    assert [(one.finding.check, one.finding.item) for one in life(*looks).standing] == [("snmp/ospf", "192.0.2.2")]
+
+
 def test_ospf_table_of_a_young_agent_misses_nobody() -> None:
     full = (OspfNeighbour("192.0.2.2", "10.0.0.2", "full"),)
     looks = [device(ospf_neighbours=full)] * 2 + [device(ospf_neighbours=(), uptime_s=20.0)] * 5
