@@ -54,6 +54,7 @@ CAUSES = (
     ),
     Cause("loss", _RESOURCE, URGENT, ("icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back"), whole=True),
     Cause("delay", _RESOURCE, URGENT, ("icmp/latency", "icmp/jitter", "path/delay", "stamp/delay", "stamp/jitter"), whole=True),
+    Cause("path_voice", _RESOURCE, URGENT, ("path/voice", "stamp/voice"), whole=True),
     Cause("reboot", _SERVER, URGENT, ("host/boot", "snmp/restart"), whole=True),
     # a service on it
     Cause("process_down", _SERVER, EMERGENCY, ("host/process", "*:failure.refused")),

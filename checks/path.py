@@ -7,6 +7,7 @@ import msgspec
 
 from checks.failure import judge_failure
 from checks.finding import Check, Finding, Levels, Message, State, Value
+from checks.voice import QUALITY, Voice, judge_voice
 from probe.observation.failure import Failure
 from probe.observation.observation import Observation
 from probe.observation.path import Hop, PathSample, Route, Said
@@ -37,9 +38,16 @@ class Limits(msgspec.Struct, frozen=True):
     delay: Levels = DELAY
     change: Levels = CHANGE
     changes: Levels = CHANGES
+    voice: Levels = QUALITY
 
 
-CHECKS = (Check("path/reach"), Check("path/loss", LOSS), Check("path/delay", DELAY), Check("path/change", CHANGE))
+CHECKS = (
+    Check("path/reach"),
+    Check("path/loss", LOSS),
+    Check("path/delay", DELAY),
+    Check("path/change", CHANGE),
+    Check("path/voice", QUALITY),
+)
 
 
 class Stage(StrEnum):
@@ -64,6 +72,8 @@ def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iter
             yield _loss(seen, path, limits.loss)
             yield _delay(seen, path, limits.delay)
             yield _change(seen, path, limits)
+            if path.reached and path.mean_ms is not None and path.loss_ratio is not None:
+                yield judge_voice("path/voice", seen, (Voice(path.mean_ms / 2, path.loss_ratio),), limits.voice)
 
 
 def stage_of_break(path: PathSample) -> Stage:
@@ -133,6 +143,8 @@ def _reach(seen: Observation, path: PathSample) -> Finding:
     if said is not None:
         return Finding("path/reach", seen, State.CRITICAL, Message(f"path.unreachable.{stage}", {"error": said.words}))
     last = last_answer(path)
+    if last is None and any(hop.sent == 0 for hop in path.hops):
+        return found(State.CRITICAL, "path.unasked")
     if last is None:
         return found(State.CRITICAL, "path.silent")
     return Finding("path/reach", seen, State.CRITICAL, Message(f"path.ends.{stage}", {"hop": last}))

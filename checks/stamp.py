@@ -6,6 +6,7 @@ import msgspec
 
 from checks.failure import judge_failure
 from checks.finding import Check, Finding, Levels, Message, State, Value
+from checks.voice import QUALITY, Voice, judge_voice
 from probe.observation.failure import Failure
 from probe.observation.observation import Observation
 from probe.observation.stamp import StampSample
@@ -29,6 +30,7 @@ class Limits(msgspec.Struct, frozen=True):
     loss: Levels = LOSS
     delay: Levels = DELAY
     jitter: Levels = JITTER
+    voice: Levels = QUALITY
 
 
 CHECKS = (
@@ -37,6 +39,7 @@ CHECKS = (
     Check("stamp/loss-back", LOSS),
     Check("stamp/delay", DELAY),
     Check("stamp/jitter", JITTER),
+    Check("stamp/voice", QUALITY),
 )
 
 
@@ -52,6 +55,8 @@ def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iter
             yield from _losses(seen, session, limits.loss)
             yield _delay(seen, session, limits.delay)
             yield _jitter(seen, session, limits.jitter)
+            if (ways := _ways(session)) is not None:
+                yield judge_voice("stamp/voice", seen, ways, limits.voice)
 
 
 def _losses(seen: Observation, session: StampSample, levels: Levels) -> Iterator[Finding]:
@@ -73,10 +78,9 @@ def _losses(seen: Observation, session: StampSample, levels: Levels) -> Iterator
 
 def _delay(seen: Observation, session: StampSample, levels: Levels) -> Finding:
     """Judge the slower way where both clocks are good enough to tell it, else half of the round trip."""
-    out, back, error = session.out_ms, session.back_ms, session.clock_error_ms
-    if out is not None and back is not None and error is not None and error <= CLOCK_MS:
-        value = max(out, back)
-        said = Message("stamp.delay.ways", {"out": out, "back": back, "error": error})
+    if (ways := _delays(session)) is not None and session.clock_error_ms is not None:
+        value = max(ways)
+        said = Message("stamp.delay.ways", {"out": ways[0], "back": ways[1], "error": session.clock_error_ms})
     elif session.rtt_ms is not None:
         value = session.rtt_ms / 2
         said = Message("stamp.delay.half", {"ms": session.rtt_ms})
@@ -85,12 +89,40 @@ def _delay(seen: Observation, session: StampSample, levels: Levels) -> Finding:
     return Finding("stamp/delay", seen, levels.judge(value), said, levels, value=value, seasonal=True)
 
 
-def _jitter(seen: Observation, session: StampSample, levels: Levels) -> Finding:
-    """Judge the more uneven way; the sum of RFC 3550 6.4.1 is brought to the value it settles at, whatever the number of packets."""
+def _delays(session: StampSample) -> tuple[float, float] | None:
+    """Return the delay out and back; None where the clocks are not good enough to tell them apart."""
+    out, back, error = session.out_ms, session.back_ms, session.clock_error_ms
+    return (out, back) if out is not None and back is not None and error is not None and error <= CLOCK_MS else None
+
+
+def _ways(session: StampSample) -> tuple[Voice, ...] | None:
+    """Return each way as a conversation would meet it; None when there is no delay to tell."""
+    half = None if session.rtt_ms is None else session.rtt_ms / 2
+    delays = _delays(session) or (None if half is None else (half, half))
+    if delays is None:
+        return None
+    jitters = _settled(session) or (0.0, 0.0)
+    if session.lost_out is None or session.lost_back is None:
+        lost = (session.sent - session.answered) / session.sent
+        return tuple(Voice(delay, lost, jitter) for delay, jitter in zip(delays, jitters, strict=True))
+    reached = session.answered + session.lost_back
+    losses = (session.lost_out / (session.lost_out + reached), session.lost_back / reached)
+    return tuple(Voice(delay, lost, jitter) for delay, lost, jitter in zip(delays, losses, jitters, strict=True))
+
+
+def _settled(session: StampSample) -> tuple[float, float] | None:
+    """Return the jitter out and back as the sum of RFC 3550 6.4.1 settles at, whatever the number of packets; None below two."""
     out, back = session.jitter_out_ms, session.jitter_back_ms
     if out is None or back is None:
-        return Finding("stamp/jitter", seen, State.UNKNOWN, Message("stamp.jitter.none"), levels)
+        return None
     settled = 1 - 0.9375 ** (session.answered - 1)
-    out, back = out / settled, back / settled
-    value = max(out, back)
-    return Finding("stamp/jitter", seen, levels.judge(value), Message("stamp.jitter", {"out": out, "back": back}), levels, value=value)
+    return out / settled, back / settled
+
+
+def _jitter(seen: Observation, session: StampSample, levels: Levels) -> Finding:
+    """Judge the more uneven way."""
+    ways = _settled(session)
+    if ways is None:
+        return Finding("stamp/jitter", seen, State.UNKNOWN, Message("stamp.jitter.none"), levels)
+    text = Message("stamp.jitter", {"out": ways[0], "back": ways[1]})
+    return Finding("stamp/jitter", seen, levels.judge(max(ways)), text, levels, value=max(ways))
