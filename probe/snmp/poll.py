@@ -134,23 +134,26 @@ class Poll:
     async def walk_all(self, columns: Sequence[str], keep: bool = False) -> Sequence[Mapping[str, Value]]:
         """Return several columns of one table, each as `walk` does.
 
-        Of a table of few rows the first column alone is walked; has it the same rows as before, so have the others, and are read by GET.
+        Of a table of few rows the first column alone is walked; has it the same rows as before, so have the others that had these rows,
+        too, and they are read by GET; what one of them lost is seen at once, and a row that one of them alone has gained within the hour.
         """
         kept = self.session.kept
         found: list[Mapping[str, Value]] = []
         known: list[tuple[int, Shape]] = []
         rows: int | None = None
+        leading: tuple[str, ...] = ()
         same = False
         for place, column in enumerate(columns):
             shape = kept.shape(column)
-            if same and shape is not None and shape.indexes and shape.until > monotonic():
+            if same and shape is not None and shape.indexes == leading and shape.until > monotonic():
                 known.append((place, shape))
                 found.append({})
                 continue
             found.append(await self._walk(column, keep, rows))
             rows = len(found[-1]) or rows
             if not place:
-                same = not keep and shape is not None and shape.indexes == tuple(found[0]) and len(columns) > 1
+                leading = tuple(found[0])
+                same = not keep and shape is not None and len(leading) > 0 and shape.indexes == leading
         if known:
             values = await self.get([oid for _, shape in known for oid in shape.oids])
             for place, shape in known:

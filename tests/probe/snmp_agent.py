@@ -140,15 +140,16 @@ Habit = Callable[[Question, bytes], list[bytes] | None]
 class Agent:
     """A running agent: its port, and the questions that came."""
 
-    def __init__(self, mib: Mib, habit: Habit | None, community: bytes):
+    def __init__(self, mib: Mib, habit: Habit | None, community: bytes, host: str):
         self.mib, self.habit, self.community = mib, habit, community
         self.asked: list[Question] = []
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.sock = socket.socket(family, socket.SOCK_DGRAM)
+        self.sock.bind((host, 0))
         self.sock.settimeout(0.05)
         self.port = self.sock.getsockname()[1]
-        self.other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # to answer from elsewhere
-        self.other.bind(("127.0.0.1", 0))
+        self.other = socket.socket(family, socket.SOCK_DGRAM)  # to answer from elsewhere
+        self.other.bind((host, 0))
         self.elsewhere = False
 
     def serve(self, over: threading.Event) -> None:
@@ -169,9 +170,9 @@ class Agent:
 
 
 @contextlib.contextmanager
-def agent(rows: dict[str, bytes], habit: Habit | None = None, community: bytes = b"public") -> Iterator[Agent]:
+def agent(rows: dict[str, bytes], habit: Habit | None = None, community: bytes = b"public", host: str = "127.0.0.1") -> Iterator[Agent]:
     """Run an agent in a thread for the time of the block."""
-    running = Agent(Mib(rows), habit, community)
+    running = Agent(Mib(rows), habit, community, host)
     over = threading.Event()
     thread = threading.Thread(target=running.serve, args=(over,))
     thread.start()

@@ -280,6 +280,18 @@ def test_answer_from_another_address_is_named() -> None:
     assert (seen.kind, f"come from 127.0.0.1 port {port}" in seen.detail) == (Kind.TIMEOUT, True), seen
 
 
+def test_ipv6_is_asked_and_doubted_alike(ask) -> None:
+    with agent(SYSTEM, host="::1") as it:
+        good = ask("snmp", it.port, host="::1", community="public", **FEW)
+        it.elsewhere = True
+        elsewhere = ask("snmp", it.port, host="::1", community="public", **FEW)
+        port = it.other.getsockname()[1]
+    refused = ask("snmp", port, host="::1", community="public", **FEW)
+    assert isinstance(good, DeviceSample), good
+    assert f"come from ::1 port {port}" in elsewhere.detail
+    assert refused.kind is Kind.REFUSED
+
+
 def test_garbage_is_a_rejection_with_its_reason(ask) -> None:
     with agent(SYSTEM, lambda asked, honest: [b"HTTP/1.1 400 Bad Request\r\n\r\n"]) as it:
         seen = ask("snmp", it.port, community="public", **FEW)

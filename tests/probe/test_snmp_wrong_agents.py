@@ -452,6 +452,75 @@ def test_kept_values_are_not_asked_for_again_until_the_device_restarts() -> None
     assert counts[0] == counts[2] > 0
 
 
+THIRD = "1.3.6.1.2.1.2.2.1.12"
+SMALL = SYSTEM | {UPTIME: ticks(123_456_700)} | table(COLUMN, 5) | table(NEXT_COLUMN, 5) | table(THIRD, 5)
+
+
+def looks(it, changes, version="v2c"):
+    """Read three columns once after each change of the agent's rows; return what was found, and the kinds of questions asked each time."""
+
+    async def use(talk, one):
+        found = []
+        for rows in changes:
+            it.mib.__init__(rows)
+            await talk.get([UPTIME])
+            it.asked.clear()
+            columns = await talk.walk_all([COLUMN, NEXT_COLUMN, THIRD])
+            found.append(([dict(column) for column in columns], [question.kind for question in it.asked]))
+        return found
+
+    found, odd = conversation(it.port, use, version=version)
+    assert odd == {}
+    return found
+
+
+def honest(rows, *columns):
+    """Return what the columns hold."""
+    return [
+        {name[len(column) + 1 :]: int.from_bytes(rows[name][2:]) for name in rows if name.startswith(f"{column}.")} for column in columns
+    ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_small_table_that_is_known_is_read_by_one_walk_and_one_get(version) -> None:
+    with agent(SMALL) as it:
+        first, second = looks(it, [SMALL, SMALL | {f"{THIRD}.2": counter(99)}], version)
+    assert first[0] == honest(SMALL, COLUMN, NEXT_COLUMN, THIRD)
+    assert second[0] == honest(SMALL | {f"{THIRD}.2": counter(99)}, COLUMN, NEXT_COLUMN, THIRD)
+    assert GET not in first[1]
+    assert second[1].count(GET) == 1
+    assert len(second[1]) == (2 if version == "v2c" else 7)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {f"{column}.6": counter(6) for column in (COLUMN, NEXT_COLUMN, THIRD)},  # a row more
+        {f"{COLUMN}.6": counter(6)},  # in one column alone
+        {f"{column}.2": None for column in (COLUMN, NEXT_COLUMN, THIRD)},  # a row less
+        {f"{THIRD}.2": None},
+        {f"{NEXT_COLUMN}.{index}": None for index in range(1, 6)},  # a column less
+        {f"{column}.{index}": None for column in (COLUMN, NEXT_COLUMN, THIRD) for index in range(1, 6)},
+    ],
+)
+def test_change_of_a_small_table_is_seen_at_once(version, change) -> None:
+    changed = {name: value for name, value in (SMALL | change).items() if value is not None}
+    with agent(SMALL) as it:
+        seen = looks(it, [SMALL, SMALL, changed, changed, SMALL], version)
+    assert seen[1][0] == honest(SMALL, COLUMN, NEXT_COLUMN, THIRD)
+    assert seen[2][0] == honest(changed, COLUMN, NEXT_COLUMN, THIRD)
+    assert seen[3][0] == honest(changed, COLUMN, NEXT_COLUMN, THIRD)
+    assert seen[4][0] == honest(SMALL, COLUMN, NEXT_COLUMN, THIRD)
+
+
+def test_agent_that_takes_few_objects_at_once_is_asked_for_few_from_then_on() -> None:
+    with agent(SMALL, lambda asked, honest: [answer(asked, [], TOO_BIG)] if len(asked.oids) > 4 else None) as it:
+        seen = looks(it, [SMALL] * 4)
+    assert [one[0] for one in seen] == [honest(SMALL, COLUMN, NEXT_COLUMN, THIRD)] * 4
+    assert len(seen[1][1]) > len(seen[3][1]) == 1 + 5  # ten objects by two
+
+
 def test_what_is_kept_is_bounded() -> None:
     kept = session.Kept()
     for number in range(100):
