@@ -149,6 +149,7 @@ class Lab:
             f"sysObjectID {daemons.HUAWEI_ROUTER}",
             "sysDescr Huawei Versatile Routing Platform Software VRP (R) software, Version 8.180 (NE40E V800R010C10SPC500)",
             *(f"interface {port} 6 1000000000" for port in self.ports),
+            f"trap2sink {topology.AGENT} {daemons.COMMUNITY}",
             *daemons.recorded(edge, "edge.snmprec", recordings.edge(self.ports), *recordings.EDGE_TREES),
             *daemons.recorded(edge, "errors.snmprec", recordings.errors(self.edge_ports), daemons.IF_IN_ERRORS),
         )

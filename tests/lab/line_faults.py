@@ -63,9 +63,9 @@ def admin_down(lab: "Lab") -> Iterator[None]:
 
 @contextmanager
 def flap(lab: "Lab") -> Iterator[None]:
-    """The first fibre loses its light three times and has it again."""
+    """The first fibre loses its light twice and has it again."""
     edge = lab.node["edge"]
-    for _ in range(3):
+    for _ in range(2):
         lab.wire["fib0"].set(carrier=False)
         wait_until(lambda: not _has_carrier(edge, "fib0"), "no carrier")
         lab.wire["fib0"].set()

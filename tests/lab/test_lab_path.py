@@ -12,15 +12,15 @@ pytestmark = NEEDS
 OPTIONS: dict[str, Any] = {
     "count": 40,
     "interval_ms": 10,
-    "wait_ms": 500,
+    "wait_ms": 300,
     "edge": [topology.EDGE],
     "pop": [topology.POP_FIB0, topology.POP_FIB1],
 }
 
 
-def through(lab: Lab, fault: str) -> Look:
+def through(lab: Lab, fault: str, **more: Any) -> Look:
     """Return what is said during a fault; before it and after it everything about the path is good, but that it may be a new one."""
-    before, during, after = lab.through(fault, "path", topology.CARRIER, **OPTIONS)
+    before, during, after = lab.through(fault, "path", topology.CARRIER, **{**OPTIONS, **more})
     assert not before.bad
     assert after.bad <= {("path/change", "")}, after
     assert after.of("path/reach").message == "path.reached"
@@ -65,7 +65,7 @@ def test_loss_of_the_fibres_is_laid_on_the_line(lab: Lab) -> None:
 
 
 def test_delay_of_the_fibres_is_laid_on_the_line(lab: Lab) -> None:
-    found = through(lab, "slow").of("path/delay")
+    found = through(lab, "slow", wait_ms=600).of("path/delay")
     assert (found.state, found.message) == ("warning", "path.delay.line")
     assert 300 <= (found.value or 0) <= 430
 

@@ -33,7 +33,7 @@ CALL: dict[str, Any] = {"number": "02155556666", "allowed": ["02155556666"], "at
     ],
 )
 def test_softswitch_is_read_by_what_it_answers(lab: Lab, fault: str, state: str, message: str) -> None:
-    before, during, after = lab.through(fault, "sip", topology.SOFT, timeout_s=2)
+    before, during, after = lab.through(fault, "sip", topology.SOFT, timeout_s=1)
     found = during.of("sip/answer")
     assert (found.state, found.message) == (state, message)
     assert {one.of("sip/answer").message for one in (before, after)} == {"sip.ok"}
@@ -42,7 +42,6 @@ def test_softswitch_is_read_by_what_it_answers(lab: Lab, fault: str, state: str,
 def test_silent_softswitch_is_still_there_by_echo(lab: Lab) -> None:
     with lab.fault("sip_silent"):
         assert not lab.look("icmp", topology.SOFT, count=3).bad
-        assert lab.look("sip", topology.SOFT, timeout_s=1).of("sip/answer").message == "failure.timeout"
 
 
 def test_registration_is_shown_and_its_registrar_missed(lab: Lab) -> None:

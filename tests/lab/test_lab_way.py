@@ -32,12 +32,6 @@ def test_small_mtu_that_is_told_is_no_black_hole(lab: Lab) -> None:
     assert during.seen["told"] == [{"hop": topology.POP_FIB0, "mtu": SMALL_MTU}]
 
 
-def test_path_that_is_cut_has_no_mtu_and_no_black_hole(lab: Lab) -> None:
-    during = mtu_through(lab, "both_fibres_cut")
-    assert (during.of("pmtu/mtu").state, during.seen["path_mtu"]) == ("unknown", None)
-    assert not during.bad
-
-
 def test_duplicate_address_is_told_by_arp_while_echoes_are_good_and_services_refuse(lab: Lab) -> None:
     with lab.series("arp", topology.SOFT) as looks:
         assert not looks.first.bad

@@ -1,0 +1,74 @@
+"""The service at the agent: what a real router tells of itself makes it look at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.conftest import Service, wait_for
+from tests.lab import daemons, topology
+from tests.lab.lab import NEEDS, Lab
+
+pytestmark = NEEDS
+
+CONFIGURATION = """
+[traps]
+listen = "{agent}:162"
+
+[[credential]]
+name = "read"
+snmp = "v2c"
+community = {{ file = "{secret}" }}
+
+[[node]]
+name = "here"
+address = "{agent}"
+
+[[node]]
+name = "edge"
+kind = "router"
+address = "{edge}"
+snmp = "read"
+[[node.check]]
+prober = "snmp"
+every = "1h"
+
+[[node]]
+name = "pop"
+kind = "carrier"
+owner = "carrier"
+
+[[link]]
+name = "line"
+a = "edge"
+b = "pop"
+ports = ["fib0", "fib0"]
+kind = "fibre"
+"""
+
+
+@pytest.fixture
+def service(lab: Lab, tmp_path: Path) -> Iterator[Service]:
+    secret = tmp_path / "community"
+    secret.write_text(daemons.COMMUNITY)
+    secret.chmod(0o600)
+    made = Service(tmp_path)
+    made.before = ("nsenter", "-t", str(lab.node["agent"].pid), "-n", "--")
+    made.configure(CONFIGURATION.format(agent=topology.AGENT, edge=topology.EDGE, secret=secret))
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_router_s_own_notification_opens_and_clears_cases_an_hour_before_its_next_round(lab: Lab, service: Service) -> None:
+    wait_for(lambda: service.status()["oldest_s"] is not None, why="the first look")
+    assert not service.cases()
+
+    def known(state: str) -> set[str]:
+        return {case["element"] for case in service.cases() if case["state"] == state}
+
+    with lab.fault("fibre_cut"):
+        wait_for(lambda: {"edge:fib0", f"edge:{topology.POP_FIB0}"} <= known("open"), 20, 0.3, "cases of port and peer")
+        assert "edge:fib1" not in known("open")
+    wait_for(lambda: not known("open"), 30, 0.3, "cases cleared")
+    assert 'name="bgpBackwardTransNotification"' in service.ask("GET", "/metrics")[1] or "bgpBackwardTrans" in service.journal
