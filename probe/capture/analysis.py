@@ -15,7 +15,7 @@ from probe.capture.sip import looks_like, parse
 MOST_CALLS = 5000
 MOST_STREAMS = 5000
 MOST_LINES = 20_000
-MOST_PLACES = 20_000  # endpoints that session descriptions announced
+MOST_PLACES = 10_000  # endpoints that session descriptions announced
 UNSURE_S = 5.0  # what did not behave like RTP for so long makes room, when room is needed
 STEP_BACK_S = 1.0
 

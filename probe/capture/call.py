@@ -3,7 +3,7 @@
 from probe.capture.sip import Media, Sip
 
 MOST_LADDER = 60
-MOST_SEEN = 400  # messages whose repetition would be noticed
+MOST_SEEN = 100  # messages whose repetition would be noticed
 CHALLENGES = (401, 407)
 
 

@@ -25,7 +25,7 @@ NOT_VOICE = {13, 19}  # comfort noise (RFC 3389): its packets come when they lik
 BESIDE_VOICE = frozenset({"TELEPHONE-EVENT", "CN", "RED", "ULPFEC", "PARITYFEC"})
 DROPOUT = 3000  # RFC 3550 A.1: a larger jump is another beginning
 MISORDER = 100
-MOST_HOLES = 1000
+MOST_HOLES = 64  # sequence numbers that may still come late
 SURE_AFTER = 5  # packets in sequence until UDP that no SDP announced is taken for RTP
 
 _HEAD = struct.Struct("!BBHII").unpack_from
@@ -107,10 +107,9 @@ class Stream:
         if 1 < step < DROPOUT:
             self.longest_loss = max(self.longest_loss, step - 1)
             self.loss_runs += 1
-            if len(self.holes) < MOST_HOLES:
-                self.holes.update(range(self.highest + 1, self.highest + step))
-            else:
+            if len(self.holes) + step > MOST_HOLES:
                 self.holes.clear()
+            self.holes.update(range(max(self.highest + 1, self.highest + step - MOST_HOLES), self.highest + step))
             self.highest += step
             self.seq = seq
         elif step == 0 or step > 0x10000 - MISORDER:

@@ -5,18 +5,19 @@ from probe.capture.frames import Datagram
 from probe.capture.sip import MOST_MESSAGE, length, looks_like
 
 MOST_FLOWS = 512
-MOST_WAITING = 32  # segments ahead of a gap
+MOST_WAITING = 65_536  # octets ahead of a gap
 
 
 class Flow:
     """One direction of one connection."""
 
-    __slots__ = ("next", "text", "waiting")
+    __slots__ = ("held", "next", "text", "waiting")
 
     def __init__(self, number: int) -> None:
         self.next = number
         self.text = b""
         self.waiting: dict[int, bytes] = {}
+        self.held = 0
 
 
 class Segments:
@@ -57,18 +58,21 @@ class Segments:
                 return
             payload, ahead = payload[known:], 0
         if ahead:
+            flow.held += len(payload) - len(flow.waiting.get(number, b""))
             flow.waiting[number] = payload
-            if len(flow.waiting) <= MOST_WAITING:
+            if flow.held <= MOST_WAITING:
                 return
             self._anomalies.note("gaps")
             number = min(flow.waiting, key=lambda begin: (begin - flow.next) & 0xFFFFFFFF)
             flow.text, flow.next, payload = b"", number, flow.waiting.pop(number)
+            flow.held -= len(payload)
         while True:
             flow.text += payload
             flow.next = (flow.next + len(payload)) & 0xFFFFFFFF
             if flow.next not in flow.waiting:
                 return
             payload = flow.waiting.pop(flow.next)
+            flow.held -= len(payload)
 
     def _cut(self, key: bytes, flow: Flow) -> list[bytes]:
         messages = []

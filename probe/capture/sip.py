@@ -139,7 +139,7 @@ def parse_sdp(text: str) -> tuple[Media, ...]:
             if len(media) == MOST_MEDIA or len(parts) < 4 or not _number(parts[1].partition("/")[0], 65_535):
                 current = None
                 continue
-            order = tuple(int(part) for part in parts[3:40] if _number(part, 127))
+            order = tuple(int(part) for part in parts[3:23] if _number(part, 127))
             codecs = {pt: STATIC[pt] for pt in order if pt in STATIC}
             current = Media(parts[0][:20], address, int(parts[1].partition("/")[0]), direction, codecs, order)
             media.append(current)
