@@ -261,10 +261,11 @@ class Call:
             return Ended.PEER
         try:
             async with asyncio.timeout(GOODBYE_S):
-                await self.to.ask("BYE", [], secret=self.secret)
+                reply = await self.to.ask("BYE", [], secret=self.secret)
         except (OSError, MalformedError, BlockedError, DialError):  # TimeoutError is an OSError
             return Ended.PEER if self.over.is_set() else Ended.UNCONFIRMED
-        return Ended.BYE
+        gone = 200 <= reply.message.code < 300 or reply.message.code == 481  # 481: they know of no such call (any more)
+        return Ended.BYE if gone else Ended.UNCONFIRMED
 
     def _sample(
         self, reply: Reply | None, codec: str | None, session: sdp.Session | None, audio: AudioSample | None, talk_s: float, ended: Ended

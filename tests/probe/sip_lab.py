@@ -24,6 +24,9 @@ rev_dns=no
 mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules:/usr/lib/kamailio/modules:/usr/lib/aarch64-linux-gnu/kamailio/modules"
 {tls}
 loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "siputils.so"
 loadmodule "pv.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
@@ -37,6 +40,17 @@ request_route {{
     if ($tU == "403") {{ sl_send_reply("403", "Forbidden"); exit; }}
     if (!is_present_hf("X-Gateway") && !pv_auth_check("127.0.0.1", "secret", "0", "0")) {{ auth_challenge("127.0.0.1", "1"); exit; }}
     save("location");
+    exit;
+  }}
+  if (has_totag()) {{
+    if (loose_route()) {{ t_relay(); }} else if (is_method("ACK")) {{ t_check_trans(); }} else {{ sl_send_reply("404", "Not Found"); }}
+    exit;
+  }}
+  if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+  if (is_method("INVITE") && $rU == "8888") {{
+    record_route();
+    $du = "sip:127.0.0.1:{callee}";
+    t_relay();
     exit;
   }}
   if ($rU == "503") {{ append_to_reply("Retry-After: 30\\r\\n"); sl_send_reply("503", "Service Unavailable"); exit; }}
@@ -115,8 +129,10 @@ def replying(first: str, *more: str, body: bytes = b"") -> Callable:
 
 
 @contextlib.contextmanager
-def kamailio(port: int, binary: str, certificate: tuple[Path, Path] | None = None, tls_port: int = 0) -> Iterator[subprocess.Popen]:
-    """Run kamailio on 127.0.0.1:`port` (UDP, TCP), with a certificate also TLS; ready when it answers over UDP."""
+def kamailio(
+    port: int, binary: str, certificate: tuple[Path, Path] | None = None, tls_port: int = 0, callee: int = 9
+) -> Iterator[subprocess.Popen]:
+    """Run kamailio on 127.0.0.1:`port` (UDP, TCP), with a certificate also TLS; calls to 8888 go to `callee`. It is ready when it answers."""
     with tempfile.TemporaryDirectory(prefix="firstline-test-kamailio-") as folder:
         tls, listen = "", [f"udp:127.0.0.1:{port}", f"tcp:127.0.0.1:{port}"]
         if certificate:
@@ -125,7 +141,7 @@ def kamailio(port: int, binary: str, certificate: tuple[Path, Path] | None = Non
             tls = f'enable_tls=yes\nloadmodule "tls.so"\nmodparam("tls", "config", "{own}")'
             listen.append(f"tls:127.0.0.1:{tls_port}")
         config = Path(folder, "kamailio.cfg")
-        config.write_text(KAMAILIO.format(tls=tls))
+        config.write_text(KAMAILIO.format(tls=tls, callee=callee))
         log = Path(folder, "log")
         command = [
             binary,

@@ -20,7 +20,7 @@ from probe.probers import call
 from probe.sip import rtp, sdp
 from probe.sip.budget import DAY_S, Budget
 from probe.sip.call import destination
-from tests.probe.sip_lab import Device, answer
+from tests.probe.sip_lab import Device, answer, kamailio
 from tests.probe.test_sip_message import mutated
 
 NOW = {"number": "8888", "allowed": ("8888",), "at_once": True, "talk_s": 0.3}
@@ -43,7 +43,7 @@ class Phone:
             "lose": 0,
             "delay_s": 0.0,
             "own": False,
-            "bye": True,
+            "bye": "200 OK",
             "cut_s": None,
         } | how
         self.audio = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -66,7 +66,7 @@ class Phone:
             case "INVITE":
                 self.invite, self.source = request, source
                 if self.how["ring"]:
-                    device.say(answer(request, "180 Ringing"), source)
+                    device.say(answer(request, "180 Ringing", copied=("record-route",)), source)
                 if self.how["code"]:
                     self.later(self.how["after_s"], lambda: self.answer(device)) if self.how["after_s"] else self.answer(device)
             case "CANCEL":
@@ -75,7 +75,7 @@ class Phone:
             case "BYE":
                 self.up = False
                 if self.how["bye"]:
-                    device.say(answer(request), source)
+                    device.say(answer(request, self.how["bye"]), source)
 
     def answer(self, device: Device) -> None:
         body = sdp.offer("127.0.0.1", self.audio.getsockname()[1], ("PCMA",), 1)
@@ -90,6 +90,7 @@ class Phone:
                 *self.how.get("more", ()),
                 *(("Content-Type: application/sdp",) if good else ()),
                 body=body if good else b"",
+                copied=("record-route",),
             ),
             self.source,
         )
@@ -172,6 +173,30 @@ def test_a_call_to_sipp_with_its_echo(ask, run_daemon, free_udp_port, binary, tm
     assert 0 < (seen.audio.rtt_ms or 0) < 20
     assert 0 <= (seen.audio.jitter_ms or 0) < 20
     assert 0 < (seen.pdd_ms or 0) <= (seen.pick_up_ms or 0) < 1000
+
+
+@pytest.mark.needs("kamailio")
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_call_through_a_softswitch_is_ended_through_it(ask, free_udp_port, binary, transport: str) -> None:
+    """kamailio stays in the path by Record-Route: ACK and BYE must go by it (RFC 3261 12.2.1.1)."""
+    port = free_udp_port()
+    with phone() as (made, device), kamailio(port, binary("kamailio"), callee=device.port):
+        seen = ask("call", port, **NOW, transport=transport)
+        assert (seen.answer.code, seen.rang, seen.ended, seen.audio.loss_ratio) == (200, True, "bye", 0.0)
+        device.wait_for("BYE")
+    assert device.methods() == ["INVITE", "ACK", "BYE"]
+    assert all(len(one.all("via")) == 2 for one in device.requests)
+    assert not made.up
+
+
+@pytest.mark.needs("kamailio")
+def test_a_call_that_rings_behind_a_softswitch_is_cancelled_through_it(ask, free_udp_port, binary) -> None:
+    port = free_udp_port()
+    with phone(code="") as (_, device), kamailio(port, binary("kamailio"), callee=device.port):
+        seen = ask("call", port, **NOW, ring_s=1.0)
+        device.wait_for("ACK")
+    assert (seen.answer.code, seen.ended, seen.rang) == (487, "cancelled", True)
+    assert device.methods() == ["INVITE", "CANCEL", "ACK"]
 
 
 def _until_bound(process: subprocess.Popen, port: int, transport: str) -> None:
@@ -281,6 +306,7 @@ def test_a_service_that_stops_or_gives_up_hangs_up_first(stays_open: bool) -> No
 def test_what_still_rings_when_it_is_given_up_is_cancelled(stays_open: bool) -> None:
     with phone(code="") as (made, device):
         asyncio.run(begun_and_given_up(device, made, False, "ACK", stays_open))
+        device.wait_for("ACK")
         assert device.methods() == ["INVITE", "CANCEL", "ACK"]
 
 
@@ -300,6 +326,12 @@ def test_a_bye_without_answer_is_repeated_and_noted(ask, monkeypatch) -> None:
         seen = ask("call", device.port, **NOW)
     assert seen.ended == "unconfirmed"
     assert device.methods().count("BYE") == 2
+
+
+@pytest.mark.parametrize(("code", "ended"), [("481 No Such Call", "bye"), ("404 Not Found", "unconfirmed"), ("500 Error", "unconfirmed")])
+def test_a_bye_that_is_refused_has_ended_the_call_only_if_it_is_unknown_there(ask, code: str, ended: str) -> None:
+    with phone(bye=code) as (_, device):
+        assert ask("call", device.port, **NOW).ended == ended
 
 
 def test_a_server_that_says_nothing_is_a_timeout_and_told_to_forget_it(ask) -> None:
