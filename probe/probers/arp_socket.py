@@ -106,7 +106,7 @@ class ArpSocket:
             except OSError:  # nothing more, or the interface went down
                 return
             heard = None if sender[2] == _PACKET_OUTGOING else read_arp(data)
-            if heard is not None and heard.mac != self.mac:
+            if heard is not None:
                 self._hear(heard)
 
 

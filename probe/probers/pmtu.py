@@ -88,24 +88,25 @@ class _Search:
         self._headers, self._small = HEADERS[family], SMALL[family]
         self._wait_s = options.wait_ms / 1e3
         self._told: list[Told] = []
-        self._sent = self._answered = 0
+        self._sent = self._answered = self._too_big = 0
 
     async def run(self) -> PmtuSample:
         """Try the largest, follow what routers tell, search where they tell nothing."""
         if not await self._passes([self._small]):
             return self._sample(None)
         good, bad = self._small, min(self._local, self._options.most)
+        spoken = False
         for _ in range(MOST_TOLD):
-            before = len(self._told)
+            before, said = len(self._told), self._too_big
             if bad in await self._passes([bad]):
                 return self._sample(bad)
             told = min((one.mtu for one in self._told[before:] if one.mtu), default=0)
+            spoken = self._too_big > said
             if not good < told < bad:
                 break
             bad = told
-        silent = not any(one.mtu is None for one in self._told)
         good, bad = await self._narrow(good, bad)
-        if not silent or not await self._vanishes(good, bad):
+        if spoken or not await self._vanishes(good, bad):  # who spoke, if not of an MTU that helps, may only be tired of it now
             return self._sample(good)
         return self._sample(good, bad, await self._last_seen(bad))
 
@@ -121,9 +122,9 @@ class _Search:
 
     async def _vanishes(self, good: int, bad: int) -> bool:
         """Tell for sure whether a size disappears while the next smaller one passes: loss alone must not look like it."""
-        before = len(self._told)
+        said = self._too_big
         passed = await self._passes([good, bad], SURE)
-        return good in passed and bad not in passed and len(self._told) == before
+        return good in passed and bad not in passed and self._too_big == said
 
     async def _passes(self, sizes: Sequence[int], copies: int = COPIES) -> set[int]:
         """Send each size some times; return those that came back whole at least once."""
@@ -131,6 +132,7 @@ class _Search:
         await self._send([(size, 64) for size in sizes for _ in range(copies)], answers)
         for _, answer in answers:
             if answer.said is Said.TOO_BIG:
+                self._too_big += 1
                 told = Told(socket.inet_ntop(self._to.family, answer.hop), answer.mtu)
                 if told not in self._told and len(self._told) < MOST_TOLD:
                     self._told.append(told)

@@ -73,6 +73,7 @@ WAS = Route(ROUTE, 900.0, 60.0, 5, 1.4)
         (broken(EDGE, POP, None), "path.ends.anywhere"),
         (broken(EDGE, POP, "198.51.100.1", None, routes=[WAS]), "path.ends.target"),
         (broken(None, None), "path.silent"),
+        (PathSample(FAR, "", "icmp", False, 20, 0, (Hop(1, None, 0, 0), Hop(2, None, 3, 0))), "path.unasked"),
         (broken(EDGE, POP, EDGE, POP, loop=(EDGE, POP)), "path.loop"),
         (refused(POP, marks=BOTH), "path.unreachable.beyond"),
         (refused(EDGE, marks=BOTH), "path.unreachable.line"),  # whatever answers by another way: our port itself has nowhere to send

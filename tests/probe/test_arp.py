@@ -73,11 +73,12 @@ class TestOnASegment:
         assert (seen.interface, seen.sent, seen.ours) == ("edge", 3, None)
         assert [finding.state for finding in judged(seen).values()] == [OK] * 3
 
-    def test_duplicate_address_shows_both_macs(self, segment: Any) -> None:
+    def test_duplicate_address_shows_both_macs_and_is_no_new_holder(self, segment: Any) -> None:
+        ask(segment, GATEWAY)
         segment.ip("pop2", f"addr add {GATEWAY}/24 dev rival")
         seen = ask(segment, GATEWAY)
         assert {one.mac for one in seen.answering} == {MAC, RIVAL}
-        found = judged(seen)
+        found = judged(ask(segment, GATEWAY))
         assert (found["arp/duplicate"].state, found["arp/duplicate"].message.id) == (CRITICAL, "arp.duplicate")
         assert found["arp/change"].state is OK
 

@@ -1,7 +1,10 @@
 """Traces through real routers: namespaces in a chain, and what each fault looks like from its first end."""
 
+import asyncio
 import importlib.util
 import itertools
+import random
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,10 +19,12 @@ from hypothesis import strategies as st
 
 from checks.finding import Finding, State
 from checks.path import Limits, judge
+from probe.inventory import Node
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
 from probe.observation.path import Hop, PathSample, Said
-from probe.probers.hop_channel import round_trip_ms
+from probe.probers import path
+from probe.probers.hop_channel import Answer, Channels, _Waiting, round_trip_ms
 from probe.probers.icmp_batch import Oddity
 from probe.probers.icmp_wire import checksum, echo_request
 from probe.probers.path_history import MOST_ROUTES, MOST_TARGETS, History, same
@@ -235,11 +240,6 @@ class TestOnAChain:
 
 
 def test_our_own_loopback_is_reached_in_one_hop() -> None:
-    import asyncio
-
-    from probe.inventory import Node
-    from probe.probers import path
-
     async def once() -> Any:
         async with path.open() as prober:
             return await prober.ask(Node("me", "127.0.0.1"), path.Options(count=2, wait_ms=100))
@@ -253,11 +253,6 @@ def test_our_own_loopback_is_reached_in_one_hop() -> None:
 
 @pytest.mark.parametrize(("address", "kind"), [("224.0.0.1", Kind.DENIED), ("fe80::1%nowhere", Kind.UPLINK), (None, Kind.BROKEN)])
 def test_what_can_t_be_traced_is_said(address: str | None, kind: Kind) -> None:
-    import asyncio
-
-    from probe.inventory import Node
-    from probe.probers import path
-
     async def once() -> Any:
         async with path.open() as prober:
             return await prober.ask(Node("x", address), path.Options())
@@ -267,8 +262,6 @@ def test_what_can_t_be_traced_is_said(address: str | None, kind: Kind) -> None:
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.binary(min_size=8, max_size=8), st.integers(0, 60))
 def test_balanced_echoes_have_one_checksum(one: int, other: int, token: bytes, more: int) -> None:
-    import socket
-
     def sealed(seq: int) -> bytes:
         return echo_request(socket.AF_INET, 7, seq, token + (0xFFFF - seq).to_bytes(2, "big") + bytes(range(more)))
 
@@ -344,6 +337,47 @@ def test_patience_of_a_router_is_six_then_one_a_second() -> None:
 @given(st.binary(max_size=128), st.sampled_from([2, 10]))
 def test_no_packet_breaks_the_reading_of_quoted_udp(data: bytes, family: int) -> None:
     quoted_udp(family, Oddity(bytes(16), None, [], data))
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_no_answer_breaks_the_channel_or_is_taken_for_another(family: int) -> None:
+    """Mutate true answers byte by byte: each is told once, as what it is, from a place it can be from, or not at all."""
+    chance = random.Random(7)
+    us, it, hop = (bytes([n]) * (4 if family == socket.AF_INET else 16) for n in (10, 11, 12))
+
+    def header(source: bytes, target: bytes, body: bytes) -> bytes:
+        if family == socket.AF_INET6:
+            return b"\x60\0\0\0" + len(body).to_bytes(2, "big") + b"\x3a\x40" + source + target
+        return b"\x45\0" + (20 + len(body)).to_bytes(2, "big") + bytes(4) + b"\x40\x01\0\0" + source + target
+
+    async def inside() -> int:
+        channels, told = Channels(), 0
+        channel = channels.of(family)
+        assert not isinstance(channel, Failure)
+        for _ in range(4000):
+            answers: list[Answer] = []
+            seq = channel._free()
+            channel._waiting[seq] = _Waiting(it, time.time_ns(), time.monotonic_ns(), answers.append)
+            echo = echo_request(family, channel._ident, seq, channel._token + bytes(8))
+            reply = bytes([0 if family == socket.AF_INET else 129]) + echo[1:]
+            error = bytes([11 if family == socket.AF_INET else 3]) + bytes(7) + header(us, it, echo) + echo
+            body = bytearray(chance.choice([reply, error]))
+            for _ in range(chance.randrange(4)):
+                body[chance.randrange(len(body))] = chance.randrange(256)
+            del body[chance.randrange(len(body)) if chance.random() < 0.2 else len(body) :]
+            source = it if chance.random() < 0.5 else hop
+            data = bytes(body) if family == socket.AF_INET6 else header(source, us, bytes(body)) + bytes(body)
+            channel._read(Oddity(source, None, [], data))
+            channel._read(Oddity(source, None, [], data))
+            assert len(answers) <= 1
+            assert all(answer.hop == source and (answer.said is not Said.REPLY or source == it) for answer in answers)
+            told += len(answers)
+            channel.forget(seq)
+        channels.close()
+        return told
+
+    assert 1000 < asyncio.run(inside()) < 4000
 
 
 def test_round_trip_across_a_step_of_the_clock_is_the_monotonic_one() -> None:

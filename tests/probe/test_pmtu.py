@@ -1,7 +1,9 @@
 """Large packets through routers: some tell that they are too large, some let them disappear."""
 
+import asyncio
 import importlib.util
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,10 @@ from checks.finding import Finding, State
 from checks.pmtu import CHECKS, Limits, judge
 from probe.observation.failure import OURS, Failure, Kind
 from probe.observation.observation import Observation
+from probe.observation.path import Said
 from probe.observation.pmtu import PmtuSample, Told
+from probe.probers.hop_channel import Aim, Answer
+from probe.probers.pmtu import Options, _Search
 
 HERE = Path(__file__).parent
 spec = importlib.util.spec_from_file_location("path_chain", HERE / "path_chain.py")
@@ -120,6 +125,51 @@ class TestOnAChain:
         finally:
             chain.forget()
             chain._uid = 0
+
+
+def search(fate: Callable[[int, int], Answer | None]) -> PmtuSample:
+    """Search over a path that answers a packet of some size, the n-th of all, as `fate` says; None is silence."""
+    to = Aim(socket.AF_INET, "192.0.2.1", ("192.0.2.1", 0), bytes([192, 0, 2, 1]))
+
+    class Path:
+        sent = 0
+
+        def send(self, _to: Aim, _ttl: int, tell: Callable[[Answer], None], size: int) -> int:
+            self.sent += 1
+            answer = fate(size + 28, self.sent)
+            if answer is not None:
+                asyncio.get_running_loop().call_soon(tell, answer)
+            return self.sent
+
+        def forget(self, number: int) -> None:
+            assert number <= self.sent
+
+    async def inside() -> PmtuSample:
+        return await _Search(Path(), to, Options(wait_ms=50), 1500).run()  # type: ignore[arg-type]
+
+    return asyncio.run(inside())
+
+
+BACK = Answer(Said.REPLY, bytes([192, 0, 2, 1]), 0.1)
+OLD = Answer(Said.TOO_BIG, bytes([10, 0, 0, 1]), 0.1, "fragmentation needed from 10.0.0.1", None)
+
+
+def test_router_that_tells_no_mtu_is_honest_all_the_same() -> None:
+    """RFC 1191 5: before it, the field was unused and zero."""
+    seen = search(lambda size, _: BACK if size <= 1006 else OLD)
+    assert (seen.path_mtu, seen.vanishes_from, seen.told) == (1006, None, (Told("10.0.0.1", None),))
+
+
+def test_host_that_dies_during_the_search_is_no_black_hole() -> None:
+    seen = search(lambda size, sent: BACK if size <= 1300 and sent <= 60 else None)
+    assert seen.vanishes_from is None
+
+
+def test_router_that_tells_nonsense_does_not_lead_the_search_astray() -> None:
+    for mtu in (0, 1, 67, 1500, 1501, 65535):
+        lie = Answer(Said.TOO_BIG, bytes([10, 0, 0, 1]), 0.1, "", mtu)
+        seen = search(lambda size, _, lie=lie: BACK if size <= 1400 else lie)  # type: ignore[misc]
+        assert (seen.path_mtu, seen.vanishes_from) == (1400, None)
 
 
 def sample(mtu: int | None, expected: int | None = None, told: tuple[Told, ...] = (), **more: Any) -> PmtuSample:
