@@ -24,6 +24,7 @@ PACKAGE_OF = {
     "mariadbd": "mariadb-server-core",
     "mysql_install_db": "mariadb-server-core",
     "postgres": "postgresql",
+    "sipp": "sip-tester",
     "systemd-analyze": "systemd",
     "blackbox_exporter": "prometheus-blackbox-exporter",
     "node_exporter": "prometheus-node-exporter",
