@@ -31,6 +31,7 @@ from probe.agent.settings.jobs import options_of
 from probe.agent.settings.reader import SECRET_FIELDS
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation, Outcome
+from probe.snmp.vendor import FILES, read_file
 from reports.case import CaseState
 from reports.feeds import catalogue as feeds
 from reports.locale.text import texts
@@ -348,7 +349,22 @@ def _commands(group: click.Group, path: str) -> Iterator[tuple[str, str, str]]:
         yield f"`{path} {name}`", code(takes) or "–", said
 
 
+def vendors() -> str:
+    """Return what is read of whose devices beyond the standard MIBs, by file."""
+    rows = []
+    for file in sorted({*FILES.values(), "huawei_access", "standard"}):
+        vendor = read_file(file)
+        rules = (*vendor.sensor, *vendor.state)
+        read = {rule.kind for rule in rules} | ({"load"} if vendor.processor else set()) | {pool.kind for pool in vendor.pool}
+        mibs = {word for rule in (*rules, *vendor.processor, *vendor.pool) for word in re.findall(r"[\w-]+-MIB[\w-]*", rule.mib)}
+        rows.append(
+            (vendor.vendor, f"`{file}.toml`", code(vendor.enterprise) or "–", code(sorted(read)) or "–", ", ".join(sorted(mibs)) or "–")
+        )
+    return grid(("vendor", "file", "enterprise", "read", "MIBs"), rows)
+
+
 TABLES: dict[str, Callable[..., str]] = {
+    "vendors": vendors,
     "options": options,
     "checks": checks,
     "levels": levels,
