@@ -78,9 +78,8 @@ class Audio:
 
     def __init__(self, family: int, host: str, codec_kind: int = 0) -> None:
         self.loop = asyncio.get_running_loop()
-        self.sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self.sock = _bound(family, host)
         try:
-            self.sock.bind((host, 0))
             try:
                 self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             except OSError:
@@ -93,6 +92,7 @@ class Audio:
         self.ssrc, self.first = secrets.randbits(32), secrets.randbits(15)
         self.stamp = secrets.randbits(31)
         self.sent_ns: list[int] = []
+        self.cut = False  # what was sent last was given no time to come back
         self.sources: dict[int, Heard] = {}
         self.loop.add_reader(self.sock, self._read)
 
@@ -110,6 +110,7 @@ class Audio:
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
             if until.is_set():
+                self.cut = True
                 return
             mark = 0x80 if number == 0 else 0
             sequence, stamp = (self.first + number) & 0xFFFF, (self.stamp + number * SAMPLES) & 0xFFFF_FFFF
@@ -163,6 +164,8 @@ class Audio:
     def _echoed(self, echo: Heard, sent: int) -> AudioSample:
         back = {(packet.sequence - self.first) & 0xFFFF: packet for packet in echo.seen.values()}
         back = {number: packet for number, packet in back.items() if number < sent}
+        if self.cut:
+            sent = max(back, default=-1) + 1
         trips = [(packet.at_ns - self.sent_ns[number]) / 1e6 for number, packet in back.items()]
         trips = [one for one in trips if one >= 0]  # a clock that was set back in between
         jitter = jitter_ms([(packet.at_ns / 1e6, self.sent_ns[number] / 1e6) for number, packet in back.items()])
@@ -170,6 +173,21 @@ class Audio:
         present = [number in back for number in range(sent)]
         rtt = statistics.median(trips) if trips else None
         return AudioSample(sent, len(back), True, ratio, mean_burst(present), jitter, rtt, echo.duplicates, echo.reordered)
+
+
+def _bound(family: int, host: str) -> socket.socket:
+    """Return a socket with a port of its own, an even one (RFC 3550 11) if a few tries find one."""
+    for left in reversed(range(8)):
+        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            sock.bind((host, 0))
+        except BaseException:
+            sock.close()
+            raise
+        if sock.getsockname()[1] % 2 == 0 or not left:
+            return sock
+        sock.close()
+    raise AssertionError
 
 
 def _stamped(notes: list[tuple[int, int, bytes]]) -> int:

@@ -311,11 +311,13 @@ def test_what_still_rings_when_it_is_given_up_is_cancelled(stays_open: bool) -> 
 
 
 def test_a_far_end_that_hangs_up_first_gets_its_answer_and_no_second_bye(ask) -> None:
-    with phone(cut_s=0.2) as (_, device):
+    with phone(cut_s=0.5, delay_s=0.1) as (_, device):
         start = time.monotonic()
         seen = ask("call", device.port, **{**NOW, "talk_s": 10.0})
         assert time.monotonic() - start < 5
     assert seen.ended == "peer"
+    assert seen.audio.loss_ratio == 0.0  # what was under way when the far end hung up is not lost
+    assert seen.audio.sent == seen.audio.received > 5
     assert seen.talk_s < 5
     assert [one.code for one in device.requests] == [0, 0, 200]  # INVITE, ACK, and our answer to its BYE
 
