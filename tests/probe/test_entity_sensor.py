@@ -173,7 +173,8 @@ def test_port_by_name_long_or_short(name: str) -> None:
 
 def test_a_port_without_an_interface_does_not_borrow_its_neighbours() -> None:
     """A card holds many ports; the only one with an alias is not the one of every sensor on the card."""
-    sensor = row(STANDARD, 7, DBM, UNITS, 1, -47, name="Receive Power") | below(7, 5) | {f"{ENTITY}.5.6": 10, f"{ENTITY}.4.6": 1}
+    card: dict[str, Value] = {f"{ENTITY}.5.2": 9, f"{ENTITY}.4.2": 1, f"{ENTITY}.4.5": 2, f"{ENTITY}.5.6": 10, f"{ENTITY}.4.6": 2}
+    sensor = row(STANDARD, 7, DBM, UNITS, 1, -47, name="Receive Power") | below(7, 5) | card
     assert only(sensor | {f"{ALIAS}.6.0": "1.3.6.1.2.1.2.2.1.1.3"}, ports=PORTS).port == ""
 
 

@@ -88,6 +88,8 @@ def test_h3c_sentinel_in_one_column_is_no_reading_and_in_all_no_module() -> None
 def test_h3c_limits_are_tenths_of_microwatts_or_else_the_kinds_own_range() -> None:
     new = only(read("25506.11", h3c(c15=31, c12=-1005, c34=12589, c35=100, c36=10000, c37=158)), "rx_dbm")
     assert (new.value, new.low_critical, new.low_warning, new.high_warning, new.high_critical) == (-10.05, -20.0, -18.0134, 0.0, 0.9999)
+    sent = only(read("25506.11", h3c(c15=31, c9=-541, c30=12589, c31=100, c32=10000, c33=158)), "tx_dbm")
+    assert (sent.value, sent.low_critical, sent.low_warning, sent.high_warning, sent.high_critical) == (-5.41, -20.0, -18.0134, 0.0, 0.9999)
     old = only(read("25506.11", h3c(c15=31, c12=-1005, c13=-300, c14=-2000)), "rx_dbm")
     assert (old.low_critical, old.high_critical) == (-20.0, -3.0)
 
