@@ -25,6 +25,7 @@ PACKAGE_OF = {
     "mysql_install_db": "mariadb-server-core",
     "postgres": "postgresql",
     "sipp": "sip-tester",
+    "editcap": "wireshark-common",
     "systemd-analyze": "systemd",
     "blackbox_exporter": "prometheus-blackbox-exporter",
     "node_exporter": "prometheus-node-exporter",

@@ -198,6 +198,24 @@ def test_sip_in_tcp_is_put_together_from_segments_in_any_order() -> None:
     assert [line.text for line in seen.calls[0].ladder] == ["INVITE", "CANCEL"]
 
 
+def test_tcp_octets_that_come_twice_count_once() -> None:
+    text = sip("INVITE sip:1@10.0.0.2 SIP/2.0", "1 INVITE", sdp(6000))
+    parts = [(0, text[:100]), (0, text[:80]), (50, text[50:250]), (250, text[250:])]
+    seen = of([(float(at), made.tcp(part, 7000 + place)) for at, (place, part) in enumerate(parts)])
+    assert [line.text for line in seen.calls[0].ladder] == ["INVITE"]
+    assert (seen.calls[0].to_caller.port, seen.anomalies) == (6000, ())
+
+
+def test_octets_that_are_missing_cost_one_message_not_the_connection() -> None:
+    text = sip("INVITE sip:1@10.0.0.2 SIP/2.0", "1 INVITE", sdp(6000))
+    packets = [made.tcp(text[:100], 0)]
+    packets += [made.tcp(text[:1] + bytes(1400 - 1), 5000 + 1400 * count) for count in range(50)]
+    packets += [made.tcp(text, 500_000)]
+    seen = of([(float(at), packet) for at, packet in enumerate(packets)])
+    assert "gaps" in words(seen)
+    assert len(seen.calls) == 1
+
+
 def test_a_fragmented_invite_is_put_together() -> None:
     whole = made.udp(sip("INVITE sip:1@10.0.0.2 SIP/2.0", "1 INVITE", sdp(6000), extra=f"X: {'y' * 3000}\r\n"), 5060, 5060)[20:]
     cut = [(place, whole[place : place + 1400]) for place in range(0, len(whole), 1400)]
@@ -308,6 +326,22 @@ def test_what_is_no_capture_is_told_with_the_cure(data: bytes, said: str, tmp_pa
     assert isinstance(outcome, Failure)
     assert outcome.kind is Kind.REJECTED
     assert said in outcome.detail
+
+
+def test_reading_stops_when_its_time_is_over_and_says_so() -> None:
+    anomalies, data = Anomalies(), FILES["pcap"]
+    slow = Reader(_Slow(data), anomalies, time.monotonic() + 0.2)
+    Analysis(anomalies).read(slow.packets())
+    assert [one.what for one in anomalies.all()] == ["time-limit"]
+    assert slow.offset < len(data)
+
+
+class _Slow(io.BytesIO):
+    """A file that gives a little at a time, and late."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        time.sleep(0.03)
+        return super().read(2000)
 
 
 # the process

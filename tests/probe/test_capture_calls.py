@@ -31,15 +31,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def seen(lab: Path) -> CaptureSample:
+def read(file: Path) -> CaptureSample:
     async def ask() -> object:
         async with open_prober() as prober:
-            return await prober.ask(Node("calls", str(lab / "calls.pcap")), Options())
+            return await prober.ask(Node("calls", str(file)), Options())
 
     outcome = asyncio.run(ask())
     assert isinstance(outcome, CaptureSample)
     return outcome
+
+
+@pytest.fixture(scope="module")
+def seen(lab: Path) -> CaptureSample:
+    return read(lab / "calls.pcap")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,28 @@ def test_packets_loss_and_jitter_are_those_of_tshark(seen: CaptureSample, lab: P
         assert (stream.packets, stream.lost) == (packets, lost)
         assert stream.jitter_mean_ms == pytest.approx(mean, abs=0.002)  # both are rounded to 0.001
         assert stream.jitter_max_ms == pytest.approx(most, abs=0.002)
+
+
+@pytest.mark.needs("editcap")
+@pytest.mark.parametrize("form", ["pcapng", "nsecpcap"])
+def test_wireshark_s_own_files_give_the_same(form: str, seen: CaptureSample, lab: Path) -> None:
+    file = lab / f"calls.{form}"
+    subprocess.run(["editcap", "-F", form, str(lab / "calls.pcap"), str(file)], timeout=60, check=True)
+    other = read(file)
+    assert (other.packets, other.started_at, other.anomalies) == (seen.packets, seen.started_at, ())
+    assert [call.ladder for call in other.calls] == [call.ladder for call in seen.calls]
+    assert [(one.ssrc, one.lost, one.jitter_mean_ms) for one in other.streams] == [
+        (one.ssrc, one.lost, one.jitter_mean_ms) for one in seen.streams
+    ]
+
+
+@pytest.mark.needs("editcap")
+def test_packets_cut_by_the_snap_length_still_tell_loss_and_jitter(seen: CaptureSample, lab: Path) -> None:
+    file = lab / "short.pcap"
+    subprocess.run(["editcap", "-F", "pcap", "-s", "80", str(lab / "calls.pcap"), str(file)], timeout=60, check=True)
+    other = read(file)
+    assert {one.what for one in other.anomalies} == {"snapped", "sip-broken"}
+    assert {(one.ssrc, one.lost) for one in other.streams} == {(one.ssrc, one.lost) for one in seen.streams}
 
 
 def test_what_was_left_out_on_purpose_is_what_is_lost(seen: CaptureSample, lab: Path) -> None:

@@ -244,6 +244,15 @@ def test_rotation_by_rename_loses_nothing_and_reads_the_rest_of_the_old_file(fil
     assert (seen.lines, seen.taken, seen.rotations) == (5, 5, 1)
 
 
+def test_the_last_line_of_a_rotated_file_counts_without_its_end(file: Path, look: Callable[..., CdrSample]) -> None:
+    write(file, line())
+    assert look().lines == 1
+    write(file, line(), end="")
+    file.rename(file.with_suffix(".1"))
+    write(file, line(), mode="w")
+    assert (look().lines, look().taken) == (3, 3)
+
+
 @pytest.mark.parametrize("fresh", [1, 2, 7])
 def test_copytruncate_is_seen_even_when_the_file_has_grown_past_the_place(file: Path, look: Callable[..., CdrSample], fresh: int) -> None:
     write(file, line(), line())
