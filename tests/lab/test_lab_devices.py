@@ -52,7 +52,8 @@ def test_flap_between_two_looks_is_told_by_the_bgp_session_that_fell(lab: Lab) -
     assert during.of("interfaces/oper", "fib0").state == "ok", "when it is looked at, the port is up"
     found = during.of("snmp/bgp-flaps", topology.POP_FIB0)
     assert (found.state, found.message) == ("warning", "snmp.bgp-back")
-    assert [peer["transitions_since"] for peer in during.seen["bgp_peers"]] == [2, 0]
+    first, second = (peer["transitions_since"] for peer in during.seen["bgp_peers"])
+    assert (first >= 2, second) == (True, 0), "each end may begin anew once more while the other still holds the old session"
 
 
 def test_weak_light_is_judged_by_the_module_s_own_limit_while_the_port_is_up(lab: Lab) -> None:
