@@ -393,6 +393,36 @@ def test_chassis_and_the_vendors_own_objects_name_a_device_better() -> None:
     assert (mikrotik.model, mikrotik.serial, mikrotik.firmware) == ("CRS317-1G-16S+", "8ED5", "6.44.2")
 
 
+def test_sys_descr_names_the_model_where_the_chassis_is_called_by_its_place() -> None:
+    ciena: dict[str, Value] = {f"{ENTITY}.5.1": 3, f"{ENTITY}.7.1": b"SHELF-1", f"{ENTITY}.11.1": b"NNTM"}
+    found = identify({OBJECT_ID: f"{ENTERPRISES}.562.68.11", DESCR: b"6500 7-SLOT OPTICAL SW:1280 BN:BP (c) Ciena", **ciena})
+    assert (found.model, found.serial, found.firmware) == ("6500 7-SLOT OPTICAL", "NNTM", "1280")
+    nexus: dict[str, Value] = {f"{ENTITY}.5.149": 3, f"{ENTITY}.13.149": b"N9K-C93180YC-FX3", f"{ENTITY}.11.149": b"FDO2"}
+    description = b"Cisco NX-OS(tm) Nexus9000 C93180YC-FX3, Software (NXOS 64-bit), Version 10.5(2), RELEASE SOFTWARE"
+    assert identify({OBJECT_ID: f"{ENTERPRISES}.9.12.3.1.3.2193", DESCR: description, **nexus}).model == "N9K-C93180YC-FX3"
+
+
+def test_calix_line_terminal_and_the_interface_by_its_name() -> None:
+    table = ".6321.1.2.4.2.4.2.1"
+    cells: dict[int, Value] = {2: b"1/1/xp1", 3: 1, 4: 37695, 5: 12478, 6: 22956, 7: 586, 8: 3332}
+    found = read("6321.1.2.4", {f"{table}.{column}.7": cell for column, cell in cells.items()}, {"4": "1/1/xp1"})
+    assert {(s.kind, round(s.value or 0, 3)) for s in found.sensors} == {
+        ("temperature_c", 37.695), ("bias_ma", 12.478), ("tx_dbm", 3.609), ("rx_dbm", -12.321), ("voltage_v", 3.332),
+    }  # fmt: skip
+    assert {s.port for s in found.sensors} == {"1/1/xp1"}
+    assert read("6321.1.2.4", {f"{table}.3.7": 0, f"{table}.7.7": 0}).sensors == ()
+
+
+def test_e1_line_without_signal() -> None:
+    line = "1.3.6.1.2.1.10.18.6.1.10"
+    found = read("99999", {f"{line}.5": 1, f"{line}.6": 68, f"{line}.7": 5000}, {"5": "E1 0", "6": "E1 1"})
+    assert [(s.name, s.word, s.condition) for s in found.states] == [
+        ("line E1 0", "noAlarm", Condition.GOOD),
+        ("line E1 1", "lossOfSignal", Condition.DEGRADED),
+        ("line 7", "5000", Condition.UNKNOWN),
+    ]
+
+
 def test_a_device_that_tells_nothing_is_nothing_and_no_error() -> None:
     assert identify({}) == Identity("", "")
     assert identify({OBJECT_ID: b"text", DESCR: 5}).vendor is None
