@@ -90,7 +90,8 @@ class PathProber:
             return sender
         interval_s, wait_s = options.interval_ms / 1e3, options.wait_ms / 1e3
         udp, known = options.protocol == "udp", self._history.latest(to.text)
-        plan = Plan(options.most_hops, options.rounds, interval_s * 3, wait_s, known, udp)
+        usual_ms = self._history.least_ms(to.text)
+        plan = Plan(options.most_hops, options.rounds, interval_s * 3, wait_s, known, usual_ms, udp)
         trace = Trace(sender, to, plan, self._pace)
         marks = [(place, name) for place, names in (("edge", options.edge), ("pop", options.pop)) for name in names]
         try:

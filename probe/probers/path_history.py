@@ -31,6 +31,11 @@ class History:
         known = self._targets.get(target)
         return known.routes[0][0] if known and known.routes else ()
 
+    def least_ms(self, target: str) -> float | None:
+        """Return the best round trip on that route, None when none was measured."""
+        known = self._targets.get(target)
+        return known.routes[0][4] if known and known.routes else None
+
     def note(self, target: str, now: float, places: Places | None, min_ms: float | None) -> tuple[tuple[Route, ...], int, float]:
         """Take the route of a trace that reached its target (None for one that did not); return routes, changes in the last hour, and
         for how long this target has been traced, in seconds.

@@ -16,6 +16,7 @@ WINDOW = 8  # times to live that are asked at once, before it is known how long 
 GAP = 5  # silent places in a row after which nothing more is expected (as scamper's default gap limit)
 TRIES = 3  # of a place that stays silent
 SPARE = 2.0  # questions that are left to a router by the rounds after the first: finding the path comes before counting its loss
+USUAL_S, USUAL_TIMES = 0.3, 10.0  # where a path was seen before, answers are waited for as long as this many of its best round trip
 HURRY_S, HURRY_TIMES = 0.15, 4.0  # once the target has answered, a hole is waited for as long as this many of its round trips
 MOST_OTHERS = 4
 
@@ -64,13 +65,17 @@ class Place:
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How a trace is made: places at most, rounds of all places, seconds between rounds and until a probe is given up, what was there."""
+    """How a trace is made: places at most, rounds of all places, seconds between rounds and until a probe is given up, what was there.
+
+    `usual_ms` is what a round trip to the target took at best before: then nobody is waited for very much longer.
+    """
 
     most_hops: int
     rounds: int
     interval_s: float
     wait_s: float
     known: tuple[str | None, ...] = ()
+    usual_ms: float | None = None
     spare_end: bool = False  # the target's answers are errors, too, and limited as a router's
 
 
@@ -168,9 +173,11 @@ class Trace:
     async def _settle(self, done: Callable[[], bool]) -> None:
         """Wait until all is answered, or for as long as a probe is waited for; less once the target has shown how far away it is."""
         start = self._loop.time()
+        usual_ms = self._plan.usual_ms
+        longest_s = self._plan.wait_s if usual_ms is None else min(self._plan.wait_s, max(USUAL_S, USUAL_TIMES * usual_ms / 1e3))
         while not done():
             end = self.end
-            wait_s = self._plan.wait_s
+            wait_s = longest_s
             if end is not None and self.places[end].answers:
                 wait_s = min(wait_s, HURRY_S + HURRY_TIMES * max(ms for _, _, ms in self.places[end].answers) / 1e3)
             left = start + wait_s - self._loop.time()

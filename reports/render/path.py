@@ -30,7 +30,8 @@ def path_text(
     zone: tzinfo | None = None,
 ) -> str:
     """Return the screen of one trace, ending in a newline: the answer, the hops, a row per finding, what was not looked at."""
-    first, *rest = check_text(target, "path", observation, findings, texts, colour, columns, zone).splitlines()
+    rest = check_text(target, "path", observation, findings, texts, colour, columns, zone).splitlines()[1:]
+    first = _first(target, findings, texts, colour, columns)
     path = observation.outcome
     if not isinstance(path, PathSample):
         return "\n".join([first, *rest]) + "\n"
@@ -52,7 +53,7 @@ def path_watch(
     """
     readings = readings[-KEPT:]
     seen, findings = readings[-1]
-    lines = [answer(target, "path", findings, texts, colour, columns)]
+    lines = [_first(target, findings, texts, colour, columns)]
     path = seen.outcome
     if isinstance(path, PathSample):
         hops = added_up(path, [one.outcome for one, _ in readings if isinstance(one.outcome, PathSample)])
@@ -60,6 +61,12 @@ def path_watch(
         lines += ["  " + line for line in wrap(_since(seen, path, readings, texts, zone), columns - 2)]
         lines += _not_seen(path, texts, columns)
     return "\n".join(lines) + "\n"
+
+
+def _first(target: str, findings: Sequence[Finding], texts: Texts, colour: bool, columns: int) -> str:
+    """Return the first line; of a good path how far, how fast and how well come first, and that nothing changed stands below."""
+    good = all(finding.state is State.OK for finding in findings)
+    return answer(target, "path", [one for one in findings if one.check != "path/change"] if good else findings, texts, colour, columns)
 
 
 def added_up(path: PathSample, samples: Sequence[PathSample]) -> tuple[Hop, ...]:

@@ -94,7 +94,7 @@ class TestOnAChain:
         assert all(hop.min_ms is not None and 0 < hop.min_ms <= hop.mean_ms <= hop.max_ms < 50 for hop in seen.hops)
         assert [(mark.place, mark.answered) for mark in seen.marks] == [("edge", 10), ("pop", 10), ("pop", 10)]
         assert seen.source == ("10.0.0.2" if target == FAR else "fd00::2")
-        assert [finding.state for finding in judged(seen).values()] == [State.OK] * 4
+        assert {finding.state for finding in judged(seen).values()} == {State.OK}
 
     def test_unprivileged_user_traces_too(self, chain: Any) -> None:
         chain.run("agent", "sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647")
@@ -184,7 +184,7 @@ class TestOnAChain:
         chain.nft("edge", "icmp type time-exceeded drop", hook="output")
         seen = ask(chain)
         assert (seen.hops[0].address, seen.hops[0].answered, seen.reached) == (None, 0, True)
-        assert [finding.state for finding in judged(seen).values()] == [State.OK] * 4
+        assert {finding.state for finding in judged(seen).values()} == {State.OK}
 
     def test_loss_behind_the_pop_is_blamed_there(self, chain: Any) -> None:
         chain.nft("pop", f"ip daddr {FAR} numgen inc mod 3 == 0 drop")
