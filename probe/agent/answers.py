@@ -12,7 +12,7 @@ from probe.agent.planned import Planned
 from probe.agent.settings.jobs import LOCAL
 from probe.agent.showing import Showing
 from probe.job import Job
-from probe.probers.catalogue import BY_HAND, PROBERS, TOLD
+from probe.probers.catalogue import BY_HAND, HELD, PROBERS, TOLD
 from probe.run import Runner
 from reports.case import Case, CaseEvent
 from reports.metrics import render
@@ -84,6 +84,8 @@ class Answers:
             raise Refused(400, f"no prober named {request.prober}")
         if request.prober in BY_HAND:  # this process may read files that the one who asks may not
             raise Refused(400, f"{request.prober} reads a file; ask for it without the service")
+        if held := HELD.get(request.prober, frozenset()) & set(request.options):
+            raise Refused(400, f"{request.prober}: only the configuration of the service sets {', '.join(sorted(held))}; write it there")
         try:
             job = known_job(self._showing.settings, request.prober, request.target, request.options, request.timeout_s)
             job = job or read_job(request.prober, request.target, request.options, request.timeout_s)

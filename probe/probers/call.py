@@ -30,8 +30,8 @@ CLOSE_S = 2 * GOODBYE_S  # how long the end of the service waits for calls to be
 class Options(SipOptions, frozen=True, kw_only=True):
     """What can be set for a `call` check."""
 
-    number: Annotated[str, Meta(description="number to call, as dialled; it must be one of `allowed`", min_length=1)]
-    allowed: Annotated[tuple[str, ...], Meta(description="the only numbers that may ever be called", min_length=1)]
+    number: Annotated[str, Meta(description="number to call, as dialled: required, and one of `allowed`")] = ""
+    allowed: Annotated[tuple[str, ...], Meta(description="the only numbers that may ever be called: required")] = ()
     daily_cap: Annotated[
         int,
         Meta(
@@ -44,7 +44,7 @@ class Options(SipOptions, frozen=True, kw_only=True):
     user: Annotated[str, Meta(description="name for the digest")] = ""
     password: Annotated[str, Meta(description="password for the digest (MD5, SHA-256, SHA-512-256)")] = ""
     caller: Annotated[str, Meta(description="calling number; default: the user")] = ""
-    ring_s: Annotated[float, Meta(description="seconds to let it ring before it is cancelled", ge=1, le=120)] = 20.0
+    ring_s: Annotated[float, Meta(description="seconds to let it ring before it is cancelled", ge=1, le=120)] = 15.0
     talk_s: Annotated[float, Meta(description="seconds of audio", ge=0, le=60)] = 5.0
     codecs: Annotated[tuple[str, ...], Meta(description="codecs offered: PCMA, PCMU", min_length=1)] = (
         "PCMA",
@@ -55,6 +55,8 @@ class Options(SipOptions, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a number that is not listed, and what could not be sent; ValueError."""
         self.check_texts(number=self.number, caller=self.caller)
+        if not self.number:
+            raise ValueError("number: there is none; write the number to call, and the same in `allowed`")
         if self.number not in self.allowed:
             raise ValueError(f"number: {self.number!r} is not listed; only the numbers in `allowed` may be called")
         if unknown := [name for name in self.codecs if name not in {"PCMU", "PCMA"}]:
@@ -68,7 +70,7 @@ class Options(SipOptions, frozen=True, kw_only=True):
     @property
     def longest_s(self) -> float:
         """How long a call takes at most when all goes its way."""
-        return self.ring_s + self.talk_s + GOODBYE_S + 2.0
+        return self.ring_s + self.talk_s + GOODBYE_S + 1.0
 
 
 class CallProber:

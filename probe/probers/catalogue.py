@@ -41,6 +41,9 @@ BY_HAND = frozenset({"capture"})
 # These look at nothing until an option says at what: no one else than the configuration asks them of its own accord.
 TOLD = frozenset({"cdr"})
 
+# Options that only the configuration sets: whoever may ask the service for a check may not have it call other numbers, or more often.
+HELD = {"call": frozenset({"allowed", "at_once", "daily_cap"})}
+
 SECRET_FIELDS = frozenset(
     {"password", "token", "secret", "passphrase", "community", "auth_password", "privacy_password"}
 )  # an option of this name is never written down, only where it lies
