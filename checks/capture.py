@@ -68,7 +68,7 @@ def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iter
             yield from _sum("capture/setup", seen, [one for call in calls for one in _setup(seen, call, limits.setup)])
             yield from _sum("capture/release", seen, [one for call in calls for one in _release(seen, call, limits.silence)])
             yield from _sum("capture/one-way", seen, [one for call in calls for one in _one_way(seen, call)])
-            yield from _sum("capture/loss", seen, [_loss(seen, stream, limits.loss) for stream in told])
+            yield from _sum("capture/loss", seen, [one for stream in told for one in _loss(seen, stream, limits.loss)])
             yield from _sum("capture/jitter", seen, [one for stream in told for one in _jitter(seen, stream, limits.jitter)])
             yield from _sum("capture/mos", seen, [one for stream in told for one in _mos(seen, stream, limits.mos)])
 
@@ -179,11 +179,16 @@ def _item(stream: StreamSample) -> str:
     return f"stream {stream.number}" if stream.call is None else f"call {stream.call} #{stream.number}"
 
 
-def _loss(seen: Observation, stream: StreamSample, levels: Levels) -> Finding:
+def _loss(seen: Observation, stream: StreamSample, levels: Levels) -> Iterator[Finding]:
+    """Judge what is missing here, and what the receiver itself says is missing there where that is more."""
     loss = stream.loss_ratio or 0.0
     values: dict[str, Value] = {"lost": max(0, stream.lost), "expected": stream.expected, "ratio": loss, "longest": stream.longest_loss}
     text = Message("capture.loss" if stream.lost > 0 else "capture.no-loss", values)
-    return Finding("capture/loss", seen, levels.judge(loss), text, levels, _item(stream), loss)
+    yield Finding("capture/loss", seen, levels.judge(loss), text, levels, _item(stream), loss)
+    far = stream.far_loss_ratio
+    if far is not None and far > loss:
+        text = Message("capture.far-loss", {"ratio": far})
+        yield Finding("capture/loss", seen, levels.judge(far), text, levels, f"{_item(stream)} far end", far)
 
 
 def _jitter(seen: Observation, stream: StreamSample, levels: Levels) -> Iterator[Finding]:

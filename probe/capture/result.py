@@ -36,14 +36,13 @@ def sample(
     streams = [stream for stream in sure if stream.call in told or (stream.call is None and not wanted)]
     streams = sorted(streams, key=lambda stream: stream.call is None)[:MOST_STREAMS_TOLD]
     streams.sort(key=lambda stream: stream.first_at)
-    at = None if reader.base is None or found.first is None else datetime.fromtimestamp(reader.base, UTC) + timedelta(seconds=found.first)
     return CaptureSample(
         path,
         reader.form,
         size,
         reader.offset,
         found.packets,
-        at,
+        _moment(reader.base, found.first),
         max(0.0, found.last - start) * 1000,
         found.calls_seen,
         len(sure),
@@ -51,6 +50,16 @@ def sample(
         tuple(_stream(number, stream, start) for number, stream in enumerate(streams, 1)),
         anomalies.all(),
     )
+
+
+def _moment(base: int | None, first: float | None) -> datetime | None:
+    """Return the time of the first packet; None when there was none, or its time can't be one."""
+    if base is None or first is None:
+        return None
+    try:
+        return datetime.fromtimestamp(base, UTC) + timedelta(seconds=first)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _badness(call: CallSample) -> tuple[int, int]:

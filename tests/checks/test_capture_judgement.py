@@ -144,6 +144,12 @@ def test_loss(lost: int, state: State) -> None:
     assert of("loss", lost=lost, packets=500 - lost, loss_runs=lost)[0] is state
 
 
+@pytest.mark.parametrize(("far", "states"), [(None, [OK]), (0.0, [OK]), (0.009, [OK, OK]), (0.01, [WARNING, OK]), (0.03, [CRITICAL, OK])])
+def test_what_the_receiver_lost_is_told_where_it_is_more(far: float | None, states: list[State]) -> None:
+    sample = msgspec.structs.replace(SAMPLE, streams=(msgspec.structs.replace(STREAM, far_loss_ratio=far),))
+    assert [one.state for one in found(sample) if one.check == "capture/loss"] == states
+
+
 @pytest.mark.parametrize(("jitter", "state"), [(19.9, OK), (20.0, WARNING), (49.9, WARNING), (50.0, CRITICAL)])
 def test_jitter(jitter: float, state: State) -> None:
     assert of("jitter", jitter_mean_ms=jitter)[0] is state

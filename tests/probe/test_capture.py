@@ -116,6 +116,50 @@ def test_a_sender_that_begins_anew_has_not_lost_thousands() -> None:
     assert (stream.lost, stream.expected, stream.restarts) == (0, 100, 1)
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(0, 0xFFFF),
+    st.lists(st.sampled_from(["sent", "lost", "twice", "late"]), min_size=1, max_size=120),
+)
+def test_what_is_lost_repeated_or_late_is_what_was_made_so(first: int, fates: list[str]) -> None:
+    """Late packets come three places later; the first and the last five are sent, so that both ends of the stream are known."""
+    fates = ["sent", *fates, *["sent"] * 5]
+    order: list[tuple[float, int]] = []
+    for number, fate in enumerate(fates):
+        if fate != "lost":
+            order.append((number + (3.5 if fate == "late" else 0), number))
+        if fate == "twice":
+            order.append((number + 0.1, number))
+    order.sort()
+    packets = [(0.02 * at, udp(made.rtp(first + number, number * 160))) for at, (_, number) in enumerate(order)]
+    (stream,) = of([(-1.0, made.call()[0][1]), *packets]).streams  # announced, so that it is one whatever is lost of it
+    newest, late = -1, 0
+    for _, number in order:
+        late += number < newest and fates[number] == "late"
+        newest = max(newest, number)
+    assert (stream.expected, stream.lost, stream.duplicates) == (len(fates), fates.count("lost"), fates.count("twice"))
+    assert stream.reordered == late
+
+
+def test_rtcp_tells_of_the_far_end_s_loss_and_of_the_delay() -> None:
+    def report(kind: int, source: int, middle: int, about: int, lost: int, last: int, since_s: float) -> bytes:
+        sender = struct.pack("!HIHIII", 0, middle, 0, 0, 0, 0) if kind == 200 else b""
+        block = struct.pack("!IIIIII", about, lost << 24, 0, 0, last, round(since_s * 65_536))
+        body = struct.pack("!I", source) + sender + block
+        return struct.pack("!BBH", 0x81, kind, len(body) // 4) + body
+
+    packets = made.call() + voice(100, 2.2) + voice(100, 2.2, back=True, ssrc=8)
+    packets += [
+        (3.0, udp(report(200, 7, 1000, 8, 0, 0, 0), 6001, 6101)),
+        (3.05, udp(report(200, 8, 2000, 7, 64, 1000, 0.01), 6101, 6001, made.B, made.A)),  # 40 ms to the callee and back
+        (3.10, udp(report(201, 7, 0, 8, 0, 2000, 0.03), 6001, 6101)),  # 20 ms to the caller and back
+    ]
+    there, back = of(packets).streams
+    assert (there.far_loss_ratio, back.far_loss_ratio) == (0.25, 0.0)
+    assert there.delay_ms == pytest.approx(30, abs=0.1)
+    assert back.delay_ms == pytest.approx(30, abs=0.1)
+
+
 def test_what_only_looks_like_rtp_is_no_stream() -> None:
     chance = random.Random(1)
     packets = [(count * 0.02, udp(bytes([0x80, 96]) + chance.randbytes(60))) for count in range(2000)]
@@ -162,6 +206,16 @@ def test_voice_after_the_bye_is_seen() -> None:
 def test_a_direction_that_was_not_agreed_on_is_not_missed(own: dict, wanted: tuple) -> None:
     (call,) = of(made.call(**own)).calls
     assert (call.to_caller.wanted, call.to_callee.wanted) == wanted
+
+
+def test_a_capture_begun_in_the_middle_of_a_call_still_has_its_end() -> None:
+    (call,) = of(made.call()[4:]).calls
+    assert (call.outcome, call.setup_ms, call.pdd_ms, call.released_by) == ("answered", None, None, None)
+
+
+def test_what_is_no_call_is_none() -> None:
+    texts = [sip("OPTIONS sip:1@10.0.0.2 SIP/2.0", "1 OPTIONS"), sip("REGISTER sip:10.0.0.2 SIP/2.0", "1 REGISTER", call="r")]
+    assert of([(float(at), udp(text, 5060, 5060)) for at, text in enumerate(texts)]).calls_seen == 0
 
 
 def test_a_repeated_message_is_counted_and_stands_once_in_the_ladder() -> None:
@@ -300,6 +354,13 @@ def test_packets_of_any_content_are_survived(data: st.DataObject) -> None:
             packet[data.draw(st.integers(0, len(packet) - 1))] = data.draw(st.integers(0, 255))
         del packet[data.draw(st.integers(0, len(packet))) :]
     read(pcap([(0.1 * at, bytes(packet)) for at, packet in enumerate(chosen)], data.draw(st.sampled_from(sorted(made.LINKS)))))
+
+
+def test_times_that_can_not_be_are_survived_and_none_is_told() -> None:
+    octets = bytearray(FILES["pcapng"])
+    octets[63] ^= 4  # in the first packet's block: a time in the year 11157
+    assert octets != FILES["pcapng"]
+    assert read(bytes(octets)).packets > 0
 
 
 def test_one_broken_record_does_not_cost_the_rest() -> None:
