@@ -115,3 +115,8 @@ def test_agent_without_uptime_is_noted() -> None:
     talk = RecordedTalk({HOST_UP_TIME: 100})
     assert read_system(talk, talk.values, None, None, None).uptime_s is None
     assert talk.oddities == {("sysUpTime", "truncated"): 1}
+
+
+def test_times_of_more_than_32_bits_are_none() -> None:
+    seen = look({SYS_UP_TIME: 2**32, HOST_UP_TIME: 2**70, ENGINE_TIME: 2**64})
+    assert (seen.uptime_s, seen.host_uptime_s) == (None, None)

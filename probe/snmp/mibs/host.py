@@ -97,7 +97,7 @@ async def read_host(
 
 
 def _booted(since: Since) -> datetime | None:
-    if since.uptime_s is None or since.now_s is None:
+    if since.uptime_s is None or since.now_s is None or since.uptime_s > since.now_s:
         return None
     return datetime.fromtimestamp(round(since.now_s - since.uptime_s), UTC)
 

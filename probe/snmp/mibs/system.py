@@ -46,8 +46,7 @@ def read_system(
     talk: Talk, values: Mapping[str, Value], ours_s: float | None, before: SystemLook | None, over_s: float | None
 ) -> SystemLook:
     """Return one look; `values` are those of ASKED that the agent has, `ours_s` our UTC in s since 1970 when it told them."""
-    ticks, host = natural(values.get(SYS_UP_TIME)), natural(values.get(HOST_UP_TIME))
-    boots, engine = natural(values.get(ENGINE_BOOTS)), natural(values.get(ENGINE_TIME))
+    ticks, host, boots, engine = (_word(values.get(oid)) for oid in (SYS_UP_TIME, HOST_UP_TIME, ENGINE_BOOTS, ENGINE_TIME))
     clock = seconds_of(values.get(HOST_DATE))
     if ticks is None:
         talk.odd("sysUpTime", "not-a-number" if SYS_UP_TIME in values else "truncated")
@@ -57,6 +56,12 @@ def read_system(
         restart = restart_of(now, before, over_s)
     offset = clock - ours_s if clock is not None and ours_s is not None else None
     return SystemLook(ticks, host, boots, engine, restart, _longest(host, engine), offset)
+
+
+def _word(value: Value | None) -> int | None:
+    """Return a number of 32 bits; what is larger is none of these."""
+    found = natural(value)
+    return found if found is not None and found < TICKS else None
 
 
 def _longest(host_ticks: int | None, engine_s: int | None) -> float | None:
