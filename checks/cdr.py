@@ -64,6 +64,8 @@ def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iter
         case CdrSample() as sample:
             yield _fresh(seen, sample, limits.fresh)
             yield from _lines(seen, sample, before, limits.refused)
+            if sample.newest_age_s is None or sample.behind_bytes:  # what was counted so far is not what there was
+                return
             for group in sample.groups:
                 yield from _ratios(seen, group, limits)
                 yield from _concurrent(seen, group, limits.concurrent)

@@ -100,6 +100,11 @@ def test_records_that_stop_are_never_good_news(changes: dict[str, Any], said: tu
     assert [(one.state, one.message.id) for one in found(sample(**changes)) if one.check == "cdr/fresh"] == [said]
 
 
+@pytest.mark.parametrize("changes", [{"newest_age_s": None}, {"behind_bytes": 9}])
+def test_what_is_counted_of_a_part_is_not_judged(changes: dict[str, Any]) -> None:
+    assert [one.check for one in found(sample(**changes))] == ["cdr/fresh", "cdr/lines"]
+
+
 @pytest.mark.parametrize(
     ("lines", "refused", "state"),
     [(1000, 9, OK), (1000, 10, WARNING), (1000, 199, WARNING), (1000, 200, CRITICAL), (50, 10, OK), (50, 50, CRITICAL)],
