@@ -23,7 +23,7 @@ from probe.snmp.doubt import Doubts
 from probe.snmp.explain import Explainer
 from probe.snmp.failure import TalkError
 from probe.snmp.poll import Poll
-from probe.snmp.session import Sessions
+from probe.snmp.session import Session, Sessions
 from probe.target import read_address_and_port
 
 PORT = 161
@@ -124,20 +124,31 @@ class SnmpProber:
         except (Unresolved, DialError) as why:
             return why.failure
         session = self._sessions.session(family, address, options.port, options.credential)
-        start = monotonic()
-        poll = Poll(session, start + LONGEST_S - TO_EXPLAIN_S, self._doubts.error_status, options.wait_ms / 1e3)
-        key = (node.name, options.item)
-        at, before = self._looks.get(key, (None, None))
         session.in_use += 1
         try:
-            look = await read_device(poll, options, before, None if at is None else start - at)
-        except TalkError as why:
-            return await self._explainer.explain(session, why, node)
+            return await self._look(session, node, options)
         except asyncio.CancelledError:
             session.hang_up()  # the deadline: whatever comes late belongs to nobody
             raise
         finally:
             session.in_use -= 1
+
+    async def _look(self, session: Session, node: Node, options: Options) -> Outcome:
+        start, key = monotonic(), (node.name, options.item)
+        until = start + LONGEST_S - TO_EXPLAIN_S
+        at, before = self._looks.get(key, (None, None))
+        poll = Poll(session, until, self._doubts.error_status, options.wait_ms / 1e3)
+        try:
+            look = await read_device(poll, options, before, None if at is None else start - at)
+        except TalkError as why:
+            failure = await self._explainer.explain(session, why, node, final=False)
+            if failure is not None:
+                return failure
+            poll = Poll(session, until, self._doubts.error_status, options.wait_ms / 1e3)
+            try:
+                look = await read_device(poll, options, before, None if at is None else start - at)
+            except TalkError as again:
+                return await self._explainer.explain(session, again, node, final=True) or again.failure
         sample = look.sample
         if not (sample.identity.object_id or sample.identity.description or sample.uptime_s is not None):
             return Failure(Kind.REJECTED, "the agent answers, and shows nothing of itself: the view of this community or user is narrow")

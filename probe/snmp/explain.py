@@ -26,8 +26,8 @@ class Explainer:
         if self._echo is not None:
             self._echo.close()
 
-    async def explain(self, session: Session, why: TalkError, node: Node) -> Failure:
-        """Return what the error means, in a technician's words."""
+    async def explain(self, session: Session, why: TalkError, node: Node, final: bool) -> Failure | None:
+        """Return what the error means, in a technician's words; None when the device is heard after all, and this is not yet `final`."""
         if isinstance(why, Rejected) and session.credential.version == "v3":
             return await self._explain_user(session, await self._doubts.alive(session), why)
         if not isinstance(why, Silent):
@@ -41,6 +41,8 @@ class Explainer:
         if (reply.address, reply.port) != (session.address.partition("%")[0], session.port):
             there = f"{reply.address} port {reply.port}"
             return Failure(Kind.TIMEOUT, f"the answers come from {there} instead of {session.address} port {session.port}: not taken")
+        if not final:
+            return None  # perhaps datagrams were lost
         if session.credential.version == "v3":
             return await self._explain_user(session, reply, why)
         if reply.status == "authorizationError":

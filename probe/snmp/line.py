@@ -46,6 +46,8 @@ class Line:
         self._credential = credential
         self._waiting: asyncio.Future[Any] | None = None
         self._receive: Callable[[], Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._end = 0.0  # of the waiting, by the loop's clock
         self.sock = open_socket(family, address, port, credential)
         self._bare = socket.socket(fileno=self.sock.get_fd())
         self._loop.add_reader(self._bare.fileno(), self._read)
@@ -59,6 +61,8 @@ class Line:
             self._open = False
             self._loop.remove_reader(self._bare.fileno())
             self._bare.detach()
+            if self._timer is not None:
+                self._timer.cancel()
             if self._waiting and not self._waiting.done():
                 self._waiting.set_exception(Unsent("the prober was closed"))
             self.sock = None
@@ -82,12 +86,13 @@ class Line:
         if self._waiting is not None:
             raise RuntimeError("two questions at once on one line")
         self._receive, self._waiting, self._forged = receive, self._loop.create_future(), False
-        timer = self._loop.call_later(wait_s, self._expire)
+        self._end = end = self._loop.time() + wait_s
+        if self._timer is None or self._timer.when() > end:
+            self._wake_at(end)
         try:
             self._send(send)
             return await self._waiting
         finally:
-            timer.cancel()
             self._waiting = self._receive = None
 
     def _send(self, send: Callable[[], None]) -> None:
@@ -99,10 +104,19 @@ class Line:
             except OSError as why:
                 raise _unsent(why) from None
 
+    def _wake_at(self, when: float) -> None:
+        """Have `_expire` called then. One timer serves many questions: mostly their answers are long there when it rings."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._expire)
+
     def _expire(self) -> None:
+        self._timer = None
         if self._waiting is None or self._waiting.done():
             return
-        if self._forged:
+        if self._loop.time() < self._end:
+            self._wake_at(self._end)
+        elif self._forged:
             self._waiting.set_exception(Nonsense("an answer came that is not signed with this user's key"))
         else:
             self._waiting.set_result(LATE)

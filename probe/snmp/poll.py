@@ -7,7 +7,7 @@ from typing import Any
 from probe.observation.device import Anomaly
 from probe.snmp.failure import Nonsense, Refused, Silent, TalkError
 from probe.snmp.line import End
-from probe.snmp.session import ATTEMPTS, PATIENCE_S, Prepare, Session, Shape
+from probe.snmp.session import ATTEMPTS, FIRST_WAITS, PATIENCE_S, WAITS, Prepare, Session, Shape
 from probe.snmp.talk import Value
 from probe.snmp.walk import MOST_ROWS, Walk
 
@@ -51,7 +51,8 @@ class Poll:
         if self._silences >= MOST_SILENCES:
             raise Silent("not asked any more: the agent does not answer as it did")
         try:
-            answer = await self.session.ask(prepare, self._until, attempts if not self._silences else 1, self._patience_s)
+            waits = WAITS[: 1 if self._silences else attempts] if self.answered else FIRST_WAITS
+            answer = await self.session.ask(prepare, self._until, waits, self._patience_s)
         except TalkError as why:
             if self.answered:
                 self._silences += MOST_SILENCES if isinstance(why, Refused) else 1

@@ -1,13 +1,14 @@
 """A session with one agent: its line, what it bears, and what of it is kept between polls.
 
-Questions: each is asked up to ATTEMPTS times, the waits growing as in WAITS. Bounds: MOST_LINES sockets and MOST_SESSIONS sessions are
-kept (the longest unused go first), MOST_KEPT values of one device.
+Questions: each is asked up to ATTEMPTS times, the waits growing as in WAITS; the first of a poll as in FIRST_WAITS, and then once more
+from another socket (see explain.py), by which most is learned that can be said about a silence. Bounds: MOST_LINES sockets and
+MOST_SESSIONS sessions are kept (the longest unused go first), MOST_KEPT values of one device.
 """
 
 import asyncio
 import resource
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -18,6 +19,7 @@ from probe.snmp.talk import Value
 
 ATTEMPTS = 3
 WAITS = (1.0, 2.0, 3.0)  # times the patience asked for: a lost packet costs a second, and what needs two seconds to answer still counts
+FIRST_WAITS = (1.0, 3.0)
 PATIENCE_S = 1.0
 LONGEST_WAIT_S = 10.0
 FRESH_S = 100.0  # a v3 engine takes no question whose time is 150 s off (RFC 3414 2.2.3), and gufo-snmp lets no clock run
@@ -147,14 +149,17 @@ class Session:
         self._answered = 0.0  # when the last answer came, monotonic
         self._took_s = 0.0  # the longest of the last answers
 
-    async def ask(self, prepare: Prepare, until: float, attempts: int = ATTEMPTS, patience_s: float = PATIENCE_S) -> Any:
-        """Return the answer to one question, END for the end of a walk; TalkError. Nothing is waited for beyond `until` (monotonic)."""
+    async def ask(self, prepare: Prepare, until: float, waits: Sequence[float] = WAITS, patience_s: float = PATIENCE_S) -> Any:
+        """Return the answer to one question, END for the end of a walk; TalkError. Nothing is waited for beyond `until` (monotonic).
+
+        It is asked as often as there are `waits`, in times of `patience_s`.
+        """
         async with self._lock:
             renewed = False
             why: TalkError | None = None
             attempt = 0
-            while attempt < attempts:
-                wait_s = min(max(WAITS[attempt] * patience_s, 2 * self._took_s), LONGEST_WAIT_S, until - monotonic())
+            while attempt < len(waits):
+                wait_s = min(max(waits[attempt] * patience_s, 2 * self._took_s), LONGEST_WAIT_S, until - monotonic())
                 if wait_s <= 0:
                     break
                 try:

@@ -280,6 +280,25 @@ def test_answer_from_another_address_is_named() -> None:
     assert (seen.kind, f"come from 127.0.0.1 port {port}" in seen.detail) == (Kind.TIMEOUT, True), seen
 
 
+@pytest.mark.parametrize("lost", [1, 2])
+def test_device_whose_first_answers_are_lost_is_seen_all_the_same(ask, lost) -> None:
+    left = [lost]
+
+    def lose(asked, honest):
+        left[0] -= 1
+        return [] if left[0] >= 0 else None
+
+    with agent(SYSTEM, lose) as it:
+        seen = ask("snmp", it.port, community="public", **FEW)
+    assert isinstance(seen, DeviceSample), seen
+
+
+def test_device_that_answers_lone_questions_only_is_told_from_a_dead_one(ask) -> None:
+    with agent(SYSTEM, lambda asked, honest: [] if len(asked.oids) > 1 else None) as it:
+        seen = ask("snmp", it.port, community="public", **FEW)
+    assert (seen.kind, "a lone question is answered" in seen.detail) == (Kind.TIMEOUT, True), seen
+
+
 def test_ipv6_is_asked_and_doubted_alike(ask) -> None:
     with agent(SYSTEM, host="::1") as it:
         good = ask("snmp", it.port, host="::1", community="public", **FEW)
