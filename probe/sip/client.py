@@ -93,8 +93,8 @@ async def converse(
     try:
         domain = bracketed(options.domain or host)
         uri = f"sip:{user}@{domain}" if user else f"sip:{domain}"
-        if options.port and not options.domain and options.transport == "udp" and options.port != 5060:
-            uri += f":{options.port}"
+        if not options.domain and options.to_port != DEFAULT_PORTS[options.transport]:
+            uri += f":{options.to_port}"
         conversation = Conversation(wire, call_id, uri, f"sip:firstline@{bracketed(wire.local[0])}", heard)
         return await talk(conversation)
     except BlockedError as why:

@@ -71,11 +71,11 @@ def answer(request: SipMessage, first: str = "200 OK", *more: str, body: bytes =
 
 
 class Device:
-    """A UDP peer on 127.0.0.1 that does `act(device, request, from)` with each request; `requests` are those it had."""
+    """A UDP peer on `host` that does `act(device, request, from)` with each request; `requests` are those it had."""
 
     def __init__(self, act: Callable, host: str = "127.0.0.1", port: int = 0) -> None:
         self.act, self.requests, self.errors = act, [], []
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((host, port))
         self.sock.settimeout(0.05)
         self.host, self.port = host, self.sock.getsockname()[1]

@@ -78,6 +78,15 @@ def test_what_an_answer_says_is_all_there(ask) -> None:
     assert request.first("max-forwards") == "70"
 
 
+def test_a_device_with_an_ipv6_address_is_asked_as_the_standard_writes_it(ask) -> None:
+    with Device(replying("200 OK", "Contact: <sip:gw@[2001:db8::7]:5062>"), "::1") as device:
+        seen = ask("sip", device.port, host="::1", user="7")
+    assert (seen.code, seen.address, seen.contact_host, seen.via_changed) == (200, "::1", "2001:db8::7", False)
+    assert device.requests[0].uri == f"sip:7@[::1]:{device.port}"
+    assert (device.requests[0].first("via") or "").startswith("SIP/2.0/UDP [::1]:")
+    assert ask("sip", device.port, host="::1").kind is Kind.REFUSED
+
+
 def test_a_lost_question_is_asked_again_after_half_a_second(ask) -> None:
     """RFC 3261 17.1.2.2: timer E."""
     at: list[float] = []
