@@ -25,7 +25,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder with the capture of six calls and the list of what was left out on purpose."""
     folder = tmp_path_factory.mktemp("voice")
     inside = f"ip link set lo up && exec {sys.executable} {LAB} {folder}"
-    done = subprocess.run(["unshare", "--net", "sh", "-c", inside], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["unshare", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", inside], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert set(json.loads((folder / "sent.json").read_text())["codes"]) == {0}
     return folder
