@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from probe.observation.device import Anomaly, DeviceSample, Restart
 from probe.snmp.device import Look, read_device
@@ -199,3 +201,30 @@ def test_anomalies_are_counted_by_the_talk() -> None:
     talk = RecordedTalk({**device(), f"{IF}.8.1": b"up"})
     look(talk)
     assert talk.anomalies == (Anomaly("ifTable", "not-a-number"),)
+
+
+RICH = device(
+    86400,
+    PEER,
+    KNOWS,
+    {f"1.3.6.1.2.1.14.10.1.{column}.192.0.2.9.0": value for column, value in ((3, "10.0.0.9"), (6, 8), (7, 4))},
+    {f"1.3.6.1.2.1.25.2.3.1.{column}.1": value for column, value in ((2, "1.3.6.1.2.1.25.2.1.4"), (3, b"/"), (4, 4096), (5, 9), (6, 3))},
+    {
+        f"1.0.8802.1.1.2.1.4.1.1.{column}.0.1.1": value
+        for column, value in ((4, 4), (5, b"\0\0\x5e\0\x53\2"), (6, 5), (7, b"ge9"), (9, b"sw"))
+    },
+    {"1.3.6.1.2.1.25.1.2.0": b"\x07\xea\x03\x01\x0c\0\0\0+\0\0", "1.3.6.1.2.1.25.3.3.1.2.1": 50, "1.3.6.1.4.1.2021.4.5.0": 1000},
+    {f"{IF}.{column}.1": 10**9 for column in (5, 10, 16)},
+)
+JUNK: tuple[Value, ...] = (
+    b"", b"\0", b"\xff" * 300, b"n/a", b"1e400", -1, -(2**31), 0, 2**32, 2**64, 2**70, "", "0.0", "999.1.1.1", 1.5, float("nan"), float("inf"),
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(sorted(RICH)), st.one_of(st.sampled_from(JUNK), st.binary(max_size=20), st.integers())))
+def test_whatever_an_agent_answers_is_read_or_left_out(changed: dict[str, Value]) -> None:
+    first = look(RICH)
+    for before in (None, first):
+        sample = look({**RICH, **changed}, before).sample
+        assert not any("understood" in reason for reason in sample.missing.values()), sample.missing
+        assert msgspec.json.decode(msgspec.json.encode(sample), type=DeviceSample) == sample
