@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.measure import MISSING, Row, table
 
-PARTS = ("icmp", "exporters", "host", "snmp", "start", "agent")
+PARTS = ("icmp", "exporters", "host", "snmp", "start", "agent", "everything")
 
 
 def main() -> None:
