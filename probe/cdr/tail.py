@@ -7,7 +7,6 @@ MOST_AT_ONCE = 64 << 20  # octets of one look
 CHUNK = 1 << 20
 MARK = 64  # octets before the place that must still be there
 LONGEST_PARTIAL = 1 << 16
-MOST_OLD = 4  # files that went on being written while another took the name
 
 Probe = Callable[[str], float | None]
 
