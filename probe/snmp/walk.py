@@ -85,7 +85,7 @@ class Walk:
         return self.found
 
     def _break_off(self, why: TalkError) -> None:
-        what = "silent" if isinstance(why, Silent) else "truncated" if isinstance(why, Nonsense) else "silent"
+        what = "truncated" if isinstance(why, Nonsense) else "silent"
         self._note(what, f"after {self._spot()}: {why.failure.detail}")
 
     def _spot(self) -> str:
@@ -99,7 +99,7 @@ class Walk:
         except (Silent, Nonsense) as why:
             row = await self._one(1)
             if isinstance(why, Nonsense):
-                self._note("truncated", f"GETBULK of {self._asked} rows: {why.failure.detail}")
+                self._note("too-long", f"GETBULK of {self._asked} rows: {why.failure.detail}")
             return self._fewer(row)
         if not isinstance(answer, End):
             if len(answer) == self._asked:
@@ -110,7 +110,7 @@ class Walk:
             return answer  # it ended here before, and that was looked into
         row = await self._one(1)
         if not isinstance(row, End) and not self._over:
-            self._note("error-status", f"GETBULK of {self._asked} rows is answered without rows, GETNEXT with one")
+            self._note("too-long", f"GETBULK of {self._asked} rows is answered without rows, GETNEXT with one")
             return self._fewer(row)
         return row
 
