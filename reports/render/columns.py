@@ -67,10 +67,10 @@ def table(rows: Sequence[Sequence[str]], gap: int = 2) -> list[str]:
 
 
 def join(parts: Sequence[str]) -> str:
-    """Return parts as one enumeration: with the full-width comma where the part before ends in a wide character."""
+    """Return parts as one enumeration: with the full-width comma beside wide characters and in front of a part that ends in one."""
     text = ""
     for part in parts:
-        text += part if not text else f"，{part}" if _cells(text[-1]) == 2 else f", {part}"
+        text += part if not text else f"，{part}" if {2} & {_cells(at) for at in (text[-1], *part[:1], *part[-1:])} else f", {part}"
     return text
 
 

@@ -29,7 +29,7 @@ def check_text(
     """
     state = worst({finding.state for finding in findings})
     lines = [answer(target, prober, findings, texts, colour, columns)]
-    if findings and (len(findings) > 1 or state is not State.OK):
+    if findings and (len(findings) > 1 or state is not State.OK or lines[0].endswith("…")):
         lines += _rows(findings, texts, colour, columns)
     at = observation.at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
     lines.append(clip("  " + texts.text("check.measured", at=at, took=span(observation.took_ms / 1000)), columns))
@@ -51,9 +51,11 @@ def headline(findings: Sequence[Finding], texts: Texts, room: int = 100) -> str:
     counting = [finding for finding in findings if finding.state is state]
     if not counting:
         return texts.text("check.nothing")
-    if state is State.OK and len(counting) > 4:
-        return texts.text("check.good", n=len(counting))
     said = [texts.say(finding.message) for finding in counting]
+    if state is State.OK and len(counting) > 4:
+        good = texts.text("check.good", n=len(counting))
+        named = join([said[0], good]) if counting[0].check.endswith("/answer") else good  # which device, or what it said, stands first
+        return named if width(named) <= room else good
     shown = said[:1]
     for text in said[1:]:
         last = len(shown) + 1 == len(said)
@@ -75,23 +77,51 @@ def limit_text(levels: Levels, texts: Texts) -> str:
 
 
 def _rows(findings: Sequence[Finding], texts: Texts, colour: bool, columns: int) -> list[str]:
-    order = [*(f for state in _BEATS for f in findings if f.state is state), *(f for f in findings if f.state is State.OK)]
-    names = [printable(" ".join(filter(None, (finding.check, finding.item)))) for finding in order]
-    first = min(max(map(width, names)), max(16, columns // 3))
-    words = [texts.word("state", finding.state) for finding in order]
-    second = max(map(width, words))
+    order = [f for state in _BEATS for f in findings if f.state is state]
+    rows = [(_name(f), f.state, _said(f, texts)) for f in order] + _good_rows([f for f in findings if f.state is State.OK], texts)
+    first = min(max(width(name) for name, _, _ in rows), max(16, columns // 3))
+    second = max(width(texts.word("state", state)) for _, state, _ in rows)
     indent = 2 + first + 2 + second + 2
     if columns - indent < 24:
         indent = 4
     lines = []
-    for finding, name, word in zip(order, names, words, strict=True):
-        head = f"  {pad(clip(name, first), first)}  {paint(pad(word, second), finding.state, colour)}"
-        body = wrap(texts.say(finding.message), columns - indent)
-        if finding.levels and finding.state in (State.WARNING, State.CRITICAL):
-            body += wrap(limit_text(finding.levels, texts), columns - indent)
-            body += wrap(texts.text("limit.source", source=finding.levels.source), columns - indent)
+    for name, state, parts in rows:
+        head = f"  {pad(clip(name, first), first)}  {paint(pad(texts.word('state', state), second), state, colour)}"
+        body = [line for part in parts for line in wrap(part, columns - indent)]
         if indent == 4:
             lines += [head.rstrip(), *(" " * indent + line for line in body if line)]
         else:
             lines += [f"{head}  {body[0]}", *(" " * indent + line for line in body[1:] if line)]
     return lines
+
+
+def _name(finding: Finding) -> str:
+    return printable(" ".join(filter(None, (finding.check, finding.item))))
+
+
+def _said(finding: Finding, texts: Texts) -> list[str]:
+    said = [texts.say(finding.message)]
+    if finding.levels and finding.state in (State.WARNING, State.CRITICAL):
+        said += [limit_text(finding.levels, texts), texts.text("limit.source", source=finding.levels.source)]
+    return said
+
+
+def _good_rows(findings: Sequence[Finding], texts: Texts) -> list[tuple[str, State, list[str]]]:
+    """Return a row for each good finding; those of one item (a port, a file system) share a row, which need not repeat its name."""
+    shared: dict[tuple[str, str], list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        shared.setdefault((finding.check.partition("/")[0], finding.item or str(number)), []).append(finding)
+    rows = []
+    for (place, item), group in shared.items():
+        if len(group) == 1:
+            rows.append((_name(group[0]), State.OK, [texts.say(group[0].message)]))
+        else:
+            said = [texts.say(finding.message) for finding in group]
+            rows.append((printable(f"{place} {item}"), State.OK, [" · ".join(_without(item, text) for text in said)]))
+    return rows
+
+
+def _without(item: str, text: str) -> str:
+    """Return a text without the name that it begins with."""
+    rest = text.removeprefix(printable(item))
+    return rest.lstrip(":： ") if rest and rest[0] in ":： " else text

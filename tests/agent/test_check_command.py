@@ -1,20 +1,26 @@
 """`firstline check`: what a person types becomes the measurement that was meant, or a refusal with the cure; secrets are never arguments."""
 
 import asyncio
+import shlex
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from probe.agent.actions.check import CheckProblem, check, is_here, known_job, read_job
 from probe.agent.cli import firstline
+from probe.agent.cli.check import ABOUT, EXAMPLES
+from probe.agent.cli.check import check as check_group
 from probe.agent.settings.load import load
 from probe.observation.icmp import EchoSample
+from probe.probers.catalogue import PROBERS
 
 INVENTORY = """
 [agent]
@@ -183,3 +189,27 @@ def test_typed_name_that_does_not_resolve_is_a_slip_not_an_outage(words: list[st
     assert result.exit_code != 0
     assert "the name does not resolve" in result.output
     assert "give the address instead" in result.output
+
+
+def test_every_prober_says_what_it_is_for_and_its_examples_can_be_typed() -> None:
+    assert set(ABOUT) == set(EXAMPLES) == set(PROBERS)
+    for prober, lines in EXAMPLES.items():
+        for line in lines:
+            command = check_group.get_command(click.Context(check_group), prober)
+            assert command is not None
+            with suppress(click.BadParameter):  # a file of the example is not here
+                command.make_context(prober, shlex.split(line)[1:])
+
+
+def test_options_that_take_several_words_say_so_and_offer_their_words() -> None:
+    said = CliRunner().invoke(firstline, ["check", "snmp", "--help"]).output
+    assert "--auth-password-file" in said
+    assert "repeat it for several" in " ".join(said.split())
+    refused = CliRunner().invoke(firstline, ["check", "snmp", "192.0.2.1", "--parts", "all"])
+    assert "'neighbours'" in refused.output
+
+
+def test_an_empty_name_of_a_configuration_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FIRSTLINE_CONFIG", "")
+    assert "configuration" not in CliRunner().invoke(firstline, ["check", "tcp", "127.0.0.1:1"]).stderr

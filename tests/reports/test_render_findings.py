@@ -8,7 +8,7 @@ from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
 from probe.observation.observation import Observation
 from reports.locale.text import texts
-from reports.render.columns import width
+from reports.render.columns import join, width
 from reports.render.findings import check_text, headline, limit_text
 
 AT = datetime(2026, 10, 20, 14, 2, 31, tzinfo=UTC)
@@ -127,3 +127,37 @@ def test_nothing_judged_is_unknown():
 
 def test_targets_control_characters_are_written_out():
     assert "\x1b" not in check_text("a\x1b[2Jb", "icmp", SEEN, OK, texts("en"), zone=UTC)
+
+
+PORT = [
+    Finding("interfaces/oper", SEEN, State.OK, say("ge1 is up"), item="ge1"),
+    Finding("interfaces/errors", SEEN, State.OK, say("ge1: no damaged frames"), item="ge1"),
+]
+
+
+def test_what_is_good_about_one_port_shares_a_row():
+    lines = check_text("core", "snmp", SEEN, [*PORT, BAD[0]], texts("en"), zone=UTC).splitlines()
+    assert lines[1].split("  ") == ["", "interfaces ge1", "ok", "is up · no damaged frames"]
+
+
+def test_what_is_bad_about_a_port_keeps_a_row_of_its_own():
+    bad = Finding("interfaces/flaps", SEEN, State.WARNING, say("ge1: 4 changes"), item="ge1")
+    lines = check_text("core", "snmp", SEEN, [*PORT, bad], texts("en"), zone=UTC).splitlines()
+    assert lines[1].split() == ["interfaces/flaps", "ge1", "warning", "ge1:", "4", "changes"]
+    assert lines[2].split("  ")[1] == "interfaces ge1"
+
+
+def test_answer_that_does_not_fit_into_the_first_line_is_shown_whole_below():
+    finding = Finding("registration/state", SEEN, State.OK, say("registered at " + "a very long address " * 4 + "shown"))
+    assert "shown" in check_text("core", "registration", SEEN, [finding], texts("en"), columns=60, zone=UTC)
+
+
+def test_many_good_readings_begin_with_what_the_device_said():
+    good = [Finding("snmp/answer", SEEN, State.OK, say("answers: box 1")), *OK, *PORT]
+    assert headline(good, texts("en")) == "answers: box 1, 5 readings good"
+    assert headline(good, texts("en"), room=20) == "5 readings good"
+
+
+def test_enumeration_of_chinese_parts_has_the_comma_of_chinese():
+    assert join(["应答 200 OK", "0.6 毫秒后应答"]) == "应答 200 OK，0.6 毫秒后应答"
+    assert join(["answers 200 OK", "0.6 ms"]) == "answers 200 OK, 0.6 ms"

@@ -36,6 +36,30 @@ EXAMPLES = {
     "tcp": ["tcp 192.0.2.5:5060"],
     "tls": ["tls portal.example.org", "tls 192.0.2.5:5061 --server-name sip.example.org"],
 }
+ABOUT = {  # what a newcomer wants to know before any option
+    "arp": "Who on this machine's own segment answers for TARGET's address: nobody, one host, or two (duplicate address).",
+    "call": "Call one of the listed numbers through TARGET, a SIP server, send voice, and hear whether voice comes back.",
+    "capture": "Read TARGET, a capture file (pcap, pcapng): calls, ladders, one-way voice, loss, jitter and MOS.",
+    "cdr": "Follow the call records that the switch on this machine writes: ASR, NER, ACD, PDD, causes, calls at once.",
+    "dns": "Ask TARGET, a name server, one question.",
+    "gateway": "Test a customer's gateway, directly and through its NAT address, and hold it against the standard.",
+    "host": "Look at this machine: processors, memory, disks, processes.",
+    "http": "Ask TARGET, a URL, once.",
+    "icmp": "Send a burst of echo requests (ping) to TARGET.",
+    "interfaces": "Look at this machine's network interfaces.",
+    "mysql": "Connect to TARGET, a MySQL or MariaDB server, as far as the options allow.",
+    "ntp": "Ask TARGET, a time server, and compare its clock with ours.",
+    "path": "Trace the way to TARGET hop by hop: where it ends, where loss and delay arise, and what changed.",
+    "pmtu": "Find the largest packet that passes to TARGET, and the hop behind which larger ones disappear.",
+    "postgresql": "Connect to TARGET, a PostgreSQL server, as far as the options allow.",
+    "registration": "Ask TARGET, a registrar, whether a number is registered.",
+    "sip": "Ask TARGET, a SIP server, by OPTIONS whether it serves.",
+    "snmp": "Poll TARGET, a device, by SNMP: ports, light, sensors, power, routing, cabling, load.",
+    "sockets": "Look at this machine's TCP sockets, connection tracking and ports.",
+    "stamp": "Measure loss, delay and jitter each way to TARGET, where a STAMP responder (RFC 8762) runs.",
+    "tcp": "Open a TCP connection to TARGET.",
+    "tls": "Make a TLS handshake with TARGET and look at its certificates.",
+}
 FORMATS = ("text", "json", "nagios")
 CLEAR_BELOW = "\x1b[J"
 
@@ -51,7 +75,7 @@ class _Probers(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Probers"):
-            formatter.write_dl([(name, f"firstline check {EXAMPLES[name][0]}") for name in sorted(catalogue.PROBERS)])
+            formatter.write_dl([(name, ABOUT[name]) for name in sorted(catalogue.PROBERS)])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in catalogue.PROBERS and not args[0].startswith("-") and not ctx.resilient_parsing:
@@ -82,7 +106,7 @@ def _command(prober: str) -> click.Command:
     ]
     params: list[click.Parameter] = [param for param in shared if param.name not in taken]
     epilog = "Examples:\n\n\b\n" + "\n".join(f"firstline check {line}" for line in EXAMPLES[prober])
-    return click.Command(prober, params=params + own, callback=_callback(prober), help=f"Measure TARGET with {prober}.", epilog=epilog)
+    return click.Command(prober, params=params + own, callback=_callback(prober), help=ABOUT[prober], epilog=epilog)
 
 
 def _callback(prober: str) -> Any:

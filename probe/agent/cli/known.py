@@ -10,7 +10,7 @@ PLACES = ("firstline.toml", "/etc/firstline/firstline.toml")
 
 def find(target: str, config: str | None) -> Any | None:
     """Return the settings when a configuration is there and its inventory names the target, else None."""
-    named = config or os.environ.get("FIRSTLINE_CONFIG")
+    named = config or os.environ.get("FIRSTLINE_CONFIG") or None
     if named is None and not any(os.path.exists(place) for place in PLACES):
         return None
     from probe.agent.settings.load import SettingsError, load

@@ -38,14 +38,16 @@ def parameters(options: type[msgspec.Struct], given: frozenset[str] = frozenset(
     made: list[click.Parameter] = []
     for name, kind, text, default in describe(options):
         if name in SECRET_FIELDS:  # never an argument itself: every user of the machine can read those
-            made.append(click.Option([f"--{name}-file", name], metavar="FILE", callback=_revealed, help=f"file with {text}; - asks for it"))
+            flag, what = f"--{name.replace('_', '-')}-file", f"file that holds the secret ({text}), mode 0600; - asks for it"
+            made.append(click.Option([flag, name], metavar="FILE", callback=_revealed, help=what))
             continue
         required = default is msgspec.NODEFAULT and name not in given
         flags = [f"--{name.replace('_', '-')}"]
         settings: dict[str, Any] = {"help": text, "required": required, "default": None}
         if default not in (msgspec.NODEFAULT, None, "", (), {}):
-            shown = default.value if isinstance(default, Enum) else default
-            settings["help"] = f"{text}  [default: {shown}]" if kind is not bool else text
+            settings["help"] = f"{text}  [default: {_shown(default)}]" if kind is not bool else text
+        if get_origin(kind) in (tuple, list):
+            settings["help"] = f"{settings['help']}; repeat it for several"
         if kind is bool:
             flags = [f"--{name.replace('_', '-')}/--no-{name.replace('_', '-')}"]
         else:
@@ -54,13 +56,20 @@ def parameters(options: type[msgspec.Struct], given: frozenset[str] = frozenset(
     return made
 
 
+def _shown(default: Any) -> Any:
+    if isinstance(default, tuple | list):
+        return " ".join(str(_shown(one)) for one in default)
+    return default.value if isinstance(default, Enum) else default
+
+
 def _click_type(kind: Any) -> dict[str, Any]:
     if get_origin(kind) is Literal:
         return {"type": click.Choice([str(word) for word in get_args(kind)])}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return {"type": click.Choice([str(word.value) for word in kind])}
     if get_origin(kind) in (tuple, list):
-        return {"multiple": True, "type": str}
+        item = _click_type(_plain(get_args(kind)[0])[0])
+        return {"multiple": True, "type": item["type"] if isinstance(item.get("type"), click.Choice) else str}
     if get_origin(kind) is dict:
         return {"multiple": True, "metavar": "NAME=VALUE", "callback": _pairs}
     if kind in (int, float):
