@@ -137,7 +137,7 @@ class Place:
 
 def texts(index: str) -> str:
     """Return the texts that an index is made of, each with its length before it ("1.49.3.65.83.69": "1 ASE"); the index if it is not so."""
-    parts, found = [int(part) for part in index.split(".")], []
+    parts, found = [int(part) for part in index.split(".") if part.isdecimal()], []
     while parts:
         size, parts = parts[0], parts[1:]
         if not 0 < size <= len(parts) or not all(32 <= char < 127 for char in parts[:size]):
