@@ -90,7 +90,7 @@ CAUSES = (
     Cause("datagrams_lost", _RESOURCE, URGENT, ("sockets/udp-receive",), whole=True),
     Cause("interface_down", _DEVICE, URGENT, ("interfaces/oper",)),
     Cause("interface_errors", _DEVICE, URGENT, ("interfaces/errors", "interfaces/discards")),
-    Cause("duplex", _DEVICE, URGENT, ("interfaces/duplex",)),
+    Cause("duplex", _DEVICE, URGENT, ("interfaces/duplex", "snmp/link-mode")),
     Cause("saturation", _RESOURCE, URGENT, ("interfaces/utilisation",)),
     Cause("link_flapping", _DEVICE, URGENT, ("interfaces/flaps",)),
     # calls, as a capture shows them

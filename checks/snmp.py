@@ -6,7 +6,7 @@ import msgspec
 
 from checks import host, interfaces
 from checks.device import limits as of
-from checks.device.cabling import judge_cabling, judge_macs
+from checks.device.cabling import judge_cabling, judge_macs, judge_modes
 from checks.device.environment import judge_environment
 from checks.device.limits import Limits
 from checks.device.optics import judge_optics
@@ -61,6 +61,7 @@ CHECKS = (
     Check("snmp/ospf"),
     Check("snmp/ospf-neighbours", of.OSPF_LOSS),
     Check("snmp/cabling"),
+    Check("snmp/link-mode"),
     Check("snmp/mac"),
 )
 
@@ -92,6 +93,7 @@ def _parts(seen: Observation, before: Observation | None, device: DeviceSample, 
     yield from judge_optics(seen, device, ports, limits)
     yield from judge_routing(seen, device, limits)
     yield from judge_cabling(seen, device)
+    yield from judge_modes(seen, device)
     yield from judge_macs(seen, device)
 
 

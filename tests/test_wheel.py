@@ -83,11 +83,12 @@ def listener() -> Iterator[int]:
 
 
 def test_the_wheel_holds_every_file_of_the_rooms_and_nothing_else(wheel: Path) -> None:
-    sources = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in {".py", ".po"}]
+    sources = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in {".py", ".po", ".toml"}]
     compiled = [path.with_suffix(".mo") for path in sources if path.suffix == ".po"]
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert len(compiled) == 2
     assert any("migrations" in str(path) for path in sources)
+    assert any(path.match("probe/snmp/vendors/*.toml") for path in sources)
     assert packed == {str(path) for path in (*sources, *compiled)}
 
 

@@ -63,6 +63,31 @@ def _cable(seen: Observation, port: str, name: str, remote: str, heard: tuple[Ne
     return Finding("snmp/cabling", seen, State.OK, Message("snmp.cable", {"port": port, "name": name}), item=port)
 
 
+def judge_modes(seen: Observation, device: DeviceSample) -> Iterator[Finding]:
+    """Judge whether both ends of a link run at the same speed and duplex, where the neighbour tells its own; the item is our port.
+
+    A mismatch of duplex lets the link come up: the half-duplex end sees late collisions, the other one broken frames.
+    """
+    ports = {port.name: port for port in (device.interfaces.interfaces if device.interfaces is not None else ())}
+    for one in device.neighbours or ():
+        port = ports.get(one.port)
+        if port is None or not port.oper_up:
+            continue
+        pairs = [(port.duplex, one.duplex)] if port.duplex and one.duplex else []
+        speeds = port.speed_bps and one.speed_bps
+        if not pairs and not speeds:
+            continue
+        ours = {"port": one.port, "name": one.name, "ours": _mode(port.speed_bps, port.duplex), "theirs": _mode(one.speed_bps, one.duplex)}
+        same = all(first == second for first, second in pairs) and (not speeds or port.speed_bps == one.speed_bps)
+        text = Message("snmp.mode" if same else "snmp.mode-other", {**ours})
+        yield Finding("snmp/link-mode", seen, State.OK if same else State.WARNING, text, item=one.port)
+
+
+def _mode(speed_bps: int | None, duplex: str | None) -> str:
+    """Return "1000 Mbit/s full" as far as it is known."""
+    return " ".join(filter(None, (f"{speed_bps / 1e6:g} Mbit/s" if speed_bps else "", duplex or "")))
+
+
 def _named(port: str) -> bool:
     return bool(port) and not _NO_NAME.fullmatch(port.strip())
 

@@ -83,8 +83,8 @@ def _while_down(seen: Observation, check: str, sensor: SensorSample, port: Port,
     """Judge a level at a port that is down: too weak, it is the same fault; strong enough, the fault is elsewhere."""
     bad = both.low.judge(value)
     if bad is State.OK:
-        text = "snmp.tx-light-down" if check == "snmp/tx-power" else "snmp.light-down"
-        return _told(seen, check, sensor, value, both.low, text, seasonal=True, loss=lost)
+        said = "snmp.tx-light-down" if check == "snmp/tx-power" else "snmp.light-down"
+        return _told(seen, check, sensor, value, both.low, said, seasonal=True, loss=lost)
     if port in (Port.UNUSED, Port.LEFT):
         return _told(seen, check, sensor, value, both.low, "snmp.light-unused", loss=lost)
     bad = bad if port is Port.DOWN else State.WARNING

@@ -33,7 +33,10 @@ class OspfNeighbour(msgspec.Struct, frozen=True, gc=False):
 
 
 class Neighbour(msgspec.Struct, frozen=True, gc=False):
-    """What a port's neighbour says of itself by LLDP (IEEE 802.1AB) or CDP; `port` is ours (ifName), the rest is theirs."""
+    """What a port's neighbour says of itself by LLDP (IEEE 802.1AB) or CDP; `port` is ours (ifName), the rest is theirs.
+
+    speed_bps, duplex ("full", "half"): what its port runs at now (IEEE 802.3.1, lldpXdot3RemPortOperMauType); None and "" untold.
+    """
 
     protocol: str
     port: str
@@ -41,3 +44,5 @@ class Neighbour(msgspec.Struct, frozen=True, gc=False):
     remote_port: str = ""
     address: str = ""
     platform: str = ""
+    speed_bps: int | None = None
+    duplex: str = ""

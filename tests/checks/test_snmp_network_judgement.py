@@ -9,7 +9,7 @@ from checks.device.ports import same_port
 from checks.finding import State
 from probe.observation.device import MacPlace
 from probe.observation.routing import BgpPeer, Neighbour, OspfNeighbour
-from tests.checks.device_samples import CRITICAL, DAY, OK, UNKNOWN, WARNING, device, judged, saw
+from tests.checks.device_samples import CRITICAL, DAY, OK, UNKNOWN, WARNING, device, down, judged, port, saw
 
 
 @pytest.mark.parametrize(
@@ -209,3 +209,33 @@ def test_place_of_a_mac_is_told_and_a_whole_table_is_cut() -> None:
     assert (found.state, found.message.values["ports"]) == (OK, "Gi0/1 (VLAN 10), Gi0/2")
     many = tuple(MacPlace(f"{number:012x}", "Gi0/1") for number in range(1000))
     assert len([check for check, _ in judged(device(macs=many)) if check == "snmp/mac"]) == MOST_MACS
+
+
+GIGABIT = 10**9
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ((GIGABIT, "full"), (GIGABIT, "full"), OK),
+        ((GIGABIT, "full"), (GIGABIT, "half"), WARNING),
+        ((10**8, "half"), (10**8, "full"), WARNING),
+        ((GIGABIT, "full"), (10**8, "full"), WARNING),
+        ((GIGABIT, None), (GIGABIT, ""), OK),
+        ((GIGABIT, None), (10**8, "half"), WARNING),
+        ((None, "full"), (None, "half"), WARNING),
+        ((None, None), (GIGABIT, "full"), None),
+        ((GIGABIT, "full"), (None, ""), None),
+    ],
+)
+def test_both_ends_of_a_link_run_at_the_same(
+    ours: tuple[int | None, str | None], theirs: tuple[int | None, str], expected: State | None
+) -> None:
+    far = Neighbour("lldp", "Te1/1", "edge", "xe-0/0/1", speed_bps=theirs[0], duplex=theirs[1])
+    found = judged(device([port("Te1/1", speed_bps=ours[0], duplex=ours[1])], neighbours=(far,))).get(("snmp/link-mode", "Te1/1"))
+    assert (found.state if found else None) is expected
+
+
+def test_what_a_port_ran_at_before_it_went_down_is_not_compared() -> None:
+    far = Neighbour("lldp", "Te1/1", "edge", speed_bps=GIGABIT, duplex="half")
+    assert ("snmp/link-mode", "Te1/1") not in judged(device([down()], neighbours=(far,)))

@@ -220,3 +220,22 @@ def test_mac_address_that_is_not_there_and_device_that_is_no_bridge() -> None:
     assert place(BRIDGE) == ()
     assert place({**BRIDGE, f"{bridge.LEARNED}.{INDEX}": 0}) == ()  # learned, on a port that it does not know
     assert place({}) is None
+
+
+@pytest.mark.parametrize(
+    ("mau_type", "speed_bps", "duplex"),
+    [
+        (30, 10**9, "full"),  # 1000BASE-T
+        (29, 10**9, "half"),
+        (16, 10**8, "full"),  # 100BASE-TX
+        (15, 10**8, "half"),
+        (54, 10**10, "full"),  # 10GBASE-T
+        (5, 10**7, ""),  # 10BASE-T of before full duplex
+        (0, None, ""),
+        (9999, None, ""),
+        (b"fast", None, ""),
+    ],
+)
+def test_a_neighbour_tells_what_its_port_runs_at(mau_type: Value, speed_bps: int | None, duplex: str) -> None:
+    (one,) = neighbours({**heard(1, *SWITCH), f"{LLDP}.5.4623.1.3.1.1.4.77.1.1": mau_type})
+    assert (one.speed_bps, one.duplex) == (speed_bps, duplex)

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from probe.observation.routing import Neighbour
 from probe.snmp.mibs.bridge import BASE_PORT
+from probe.snmp.mibs.mau import runs_at
 from probe.snmp.mibs.port_names import Steady
 from probe.snmp.talk import Talk, Value
 from probe.snmp.values import address, address_of_index, mac, number, text
@@ -12,6 +15,7 @@ LLDP, V2, CDP = "1.0.8802.1.1.2.1", "1.3.111.2.802.1.1.13.1", "1.3.6.1.4.1.9.9.2
 LOCAL_CHASSIS = f"{LLDP}.3.2.0"  # its presence tells that the agent knows of LLDP at all
 REMOTE = tuple(f"{LLDP}.4.1.1.{column}" for column in (4, 5, 6, 7, 8, 9, 10))  # chassis and its kind, port and its kind, texts
 V2_REMOTE = tuple(f"{V2}.4.1.1.{column}" for column in (5, 6, 7, 8, 9, 10, 11))
+REMOTE_MAU = f"{LLDP}.5.4623.1.3.1.1.4"  # lldpXdot3RemPortOperMauType of LLDP-EXT-DOT3-MIB
 MANAGEMENT = f"{LLDP}.4.2.1.3"
 LOCAL_PORT = tuple(f"{LLDP}.3.7.1.{column}" for column in (3, 4))  # lldpLocPortId, lldpLocPortDesc
 CDP_COLUMNS = tuple(f"{CDP}.{column}" for column in (6, 7, 8, 4))  # device, its port, platform, address
@@ -29,10 +33,13 @@ async def read_neighbours(talk: Talk, ports: Mapping[str, Steady], cisco: bool) 
     if any(remote):
         addresses = _addresses(await talk.walk(MANAGEMENT))
         places = await _local_ports(talk, ports)
+        modes = await talk.walk(REMOTE_MAU)
         for index in _rows(remote):
             parts = index.split(".")  # time filter, local port, number
             port = places.get(parts[1], "") if len(parts) == 3 else ""
-            found[_neighbour([column.get(index) for column in remote], port, addresses.get(index, ""))] = None
+            neighbour = _neighbour([column.get(index) for column in remote], port, addresses.get(index, ""))
+            speed_bps, duplex = runs_at(number(modes.get(index)))
+            found[replace(neighbour, speed_bps=speed_bps, duplex=duplex)] = None
     elif any(remote := await talk.walk_all(V2_REMOTE)):
         for index in _rows(remote):
             parts = index.split(".")  # time filter, ifIndex, destination, number
