@@ -8,7 +8,8 @@ class CdrGroup(msgspec.Struct, frozen=True, gc=False):
 
     attempts: records (seizures). answered: those with an answer. effective: answered, or not because of a person or the terminal: busy, no
     answer, given up (ITU-T E.425). talk_s: the answered ones' conversation in all. pdd_s: their mean post-selection delay, None where
-    the records do not tell it. causes: release cause as written → calls, the ten most frequent; faults: the same of calls that were not effective, the five most frequent.
+    the records do not tell it. causes: release cause as written → calls, the ten most frequent; faults: the same of calls that were not
+    effective, the five most frequent.
     peak: most calls at once in the last hour as far as records tell: those that still go on are in none. limit: what was agreed.
     """
 
