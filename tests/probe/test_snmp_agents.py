@@ -23,7 +23,7 @@ from tests.probe.snmp_agent import GET, SYSTEM, agent, answer, numbers, octets
 pytestmark = pytest.mark.needs("snmpd")
 
 AUTHS = {"md5": "MD5", "sha1": "SHA", "sha224": "SHA-224", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
-PRIVACIES = {"none": "", "des": "DES", "aes128": "AES"}
+PRIVACIES = {"none": "", "des": "DES", "aes128": "AES", "aes192": "AES-192", "aes256": "AES-256"}
 AUTH_WORD, PRIVACY_WORD = "auth word of the lab", "privacy word of the lab"
 CONFIG = """agentaddress udp:127.0.0.1:{port}
 engineID {engine}
@@ -212,6 +212,12 @@ def test_restarted_agent_is_followed_whether_its_engine_is_the_same_or_another(m
 
     seen = asyncio.run(look())
     assert all(isinstance(one, DeviceSample) for one in seen), seen
+
+
+def test_session_that_was_idle_learns_the_engine_s_time_anew(snmpd, ask_twice, monkeypatch) -> None:
+    monkeypatch.setattr("probe.snmp.session.FRESH_S", -1.0)  # as if more than 100 s had passed since every answer
+    seen = ask_twice("snmp", snmpd.port, **v3("sha256aes128", "sha256", "aes128"), **FEW)
+    assert [type(one) for one in seen] == [DeviceSample] * 2
 
 
 @contextlib.contextmanager
