@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import sys
 import termios
@@ -75,8 +76,27 @@ def watch(chain: Any, columns: int, language: str) -> tuple[int, int]:
         words = ["check", "path", path_chain.FAR, "--watch", "--every", "0.4", "--count", "3", "--interval-ms", "10", "--wait-ms", "100"]
         marks = ["--edge", "10.0.0.1", "--pop", "10.255.0.2", "--language", language]
         program = ["ip", "netns", "exec", chain._name + "agent", FIRSTLINE, *words, *marks]
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's job in the background has it ignored
         os.execvpe("ip", program, os.environ | {"TERM": "xterm", "TZ": "UTC"})
     return pid, terminal
+
+
+def ended(pid: int, terminal: int) -> int:
+    """Read on until the command has ended, and return its wait status; one that does not end within 10 s is killed."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            os.close(terminal)
+            return status
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                os.read(terminal, 65536)
+            except OSError:  # it has closed its side
+                time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.close(terminal)
+    return os.waitpid(pid, 0)[1]
 
 
 @pytest.mark.needs_root
@@ -110,8 +130,7 @@ def test_block_is_redrawn_in_place_while_the_path_breaks_and_comes_back(chain: A
     finally:
         chain.heal()
         os.write(terminal, b"\x03")
-        _, status = os.waitpid(pid, 0)
-        os.close(terminal)
+        status = ended(pid, terminal)
     assert os.waitstatus_to_exitcode(status) == 130
     assert screen.widest <= columns
     for block in (steady, broken, after):

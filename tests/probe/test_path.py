@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import random
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -71,6 +72,20 @@ def judged(outcome: Any) -> dict[str, Finding]:
 
 def places(sample: PathSample) -> list[str | None]:
     return [hop.address for hop in sample.hops]
+
+
+LISTEN = """
+import socket, sys
+sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+sock.bind(("agent", 0x0800))
+print("ready", flush=True)
+target, left = socket.inet_aton(sys.argv[1]), int(sys.argv[2])
+while left:
+    packet, sender = sock.recvfrom(2048)
+    if packet[16:20] == target and packet[9] == 1 and sender[2] != 4:
+        print(packet.hex())
+        left -= 1
+"""
 
 
 def answered_after_burst(chain: Any) -> None:
@@ -228,12 +243,10 @@ class TestOnAChain:
 
     def test_all_probes_are_one_flow(self, chain: Any) -> None:
         """Routers share load by the first bytes of the transport header: type, code and checksum, or both ports."""
-        ear = chain.popen("edge", "tcpdump", "-lnxi", "agent", "--immediate-mode", "-c", "13", f"dst {FAR} and (icmp or udp)")
-        time.sleep(0.5)  # tcpdump says that it listens before it does
+        ear = chain.popen("edge", sys.executable, "-c", LISTEN, FAR, "13")
+        assert ear.stdout.readline() == b"ready\n"
         ask(chain, count=1, edge=[], pop=[], wait_ms=200)
-        text, _ = ear.communicate(timeout=10)
-        rows = "".join(line.split(":", 1)[1] if line.startswith("\t") else "|" for line in text.decode().splitlines())
-        packets = [bytes.fromhex(row.replace(" ", "")) for row in rows.split("|") if row]
+        packets = [bytes.fromhex(line) for line in ear.communicate(timeout=10)[0].decode().split()]
         assert len(packets) == 13
         assert len({packet[20:26] for packet in packets}) == 1
         assert len({packet[26:28] for packet in packets}) == 13
