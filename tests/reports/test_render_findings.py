@@ -161,3 +161,10 @@ def test_many_good_readings_begin_with_what_the_device_said():
 def test_enumeration_of_chinese_parts_has_the_comma_of_chinese():
     assert join(["应答 200 OK", "0.6 毫秒后应答"]) == "应答 200 OK，0.6 毫秒后应答"
     assert join(["answers 200 OK", "0.6 ms"]) == "answers 200 OK, 0.6 ms"
+
+
+def test_long_name_of_a_trunk_is_never_cut_away():
+    finding = Finding("cdr/ner", SEEN, State.CRITICAL, say("NER 6.9%"), item="trunk SIP/carrier-of-the-north")
+    lines = check_text("localhost", "cdr", SEEN, [finding], texts("en"), columns=60, zone=UTC).splitlines()
+    assert lines[1].strip() == "cdr/ner trunk SIP/carrier-of-the-north"
+    assert lines[2].split("  ")[-2:] == ["critical", "NER 6.9%"]
