@@ -11,6 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
+from probe.deadline import within
 from probe.job import Job
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation, Outcome
@@ -66,8 +67,9 @@ async def observe(job: Job, prober: Prober, now: Callable[[], datetime]) -> Obse
     at, start = now(), monotonic()
     outcome: Outcome
     try:
-        async with asyncio.timeout(job.timeout_s):
-            outcome = await prober.ask(job.node, job.options)
+        with within(job.timeout_s):
+            async with asyncio.timeout(job.timeout_s):
+                outcome = await prober.ask(job.node, job.options)
     except Exception as why:  # noqa: BLE001  a broken prober must not end the service
         outcome = failure_of(why, job)
     return _observation(job, at, start, outcome)

@@ -11,6 +11,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from probe import job
+from probe.deadline import left
 from probe.dial import FAMILIES, DialError, address_of
 from probe.inventory import Node
 from probe.observation.device import DeviceSample
@@ -29,6 +30,7 @@ from probe.target import read_address_and_port
 PORT = 161
 LONGEST_S = 30.0
 TO_EXPLAIN_S = 2.0  # of it, for finding out why there was no answer
+EXPLAIN_SHARE = 0.4  # … of a shorter one
 MOST_LOOKS = 4096  # devices whose look before is kept, for rates
 
 Part = Literal["system", "host", "interfaces", "environment", "routing", "neighbours"]
@@ -135,7 +137,8 @@ class SnmpProber:
 
     async def _look(self, session: Session, node: Node, options: Options) -> Outcome:
         start, key = monotonic(), (node.name, options.item)
-        until = start + LONGEST_S - TO_EXPLAIN_S
+        may_take_s = left(LONGEST_S)
+        until = start + may_take_s - min(TO_EXPLAIN_S, may_take_s * EXPLAIN_SHARE)
         at, before = self._looks.get(key, (None, None))
         poll = Poll(session, until, self._doubts.error_status, options.wait_ms / 1e3)
         try:

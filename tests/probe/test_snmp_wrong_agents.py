@@ -3,9 +3,15 @@
 import asyncio
 import socket
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from probe.inventory import Node
+from probe.job import Job
+from probe.observation.device import DeviceSample
+from probe.probers import snmp
+from probe.run import observe
 from probe.snmp import doubt, poll, session, walk
 from probe.snmp.credential import Credential
 from probe.snmp.doubt import Doubts
@@ -556,3 +562,23 @@ def test_sessions_and_sockets_are_bounded_and_the_longest_unused_go(monkeypatch)
 
 def test_error_status_has_its_name_of_rfc_3416() -> None:
     assert (doubt.ERROR_STATUS[1], doubt.ERROR_STATUS[5], doubt.ERROR_STATUS[16]) == ("tooBig", "genErr", "authorizationError")
+
+
+@pytest.mark.parametrize("timeout_s", [1.0, 3.0])
+def test_a_short_job_still_tells_what_was_read_before_the_silence(timeout_s: float) -> None:
+    """The poll ends by itself within its job's deadline: cancelled from outside, the sample would be lost."""
+
+    def only_scalars(asked, honest):
+        return None if asked.kind == GET else []
+
+    async def look():
+        with agent(SYSTEM, only_scalars) as it:
+            async with snmp.open() as prober:
+                options = snmp.Options(community="public", port=it.port)
+                job = Job("here", Node("device", "127.0.0.1"), "snmp", options, timeout_s=timeout_s)
+                return await observe(job, prober, lambda: datetime.now(UTC))
+
+    seen = asyncio.run(look())
+    assert isinstance(seen.outcome, DeviceSample), seen.outcome
+    assert "silent" in {one.what for one in seen.outcome.anomalies}
+    assert seen.took_ms < timeout_s * 1000
