@@ -80,6 +80,7 @@ class Node:
     def __init__(self, name: str, forwards: bool, up_days: int, resolver: str) -> None:
         self.name = name
         self.daemons: dict[str, Daemon] = {}
+        self._first: int | None = None  # a handle of the machine's first process
         spaces = ["--net", "--mount", "--pid", "--fork", "--uts", "--time", "--boottime", str(up_days * DAY_S)]
         # setpriv: when this process is killed the kernel kills unshare, unshare's end kills the machine's first process, and that all others.
         command = ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, "--kill-child=SIGKILL", "--propagation", "private"]
@@ -167,10 +168,11 @@ class Node:
         """Wait until nothing of it is left."""
         for daemon in self.daemons.values():
             daemon.wait()
-        ended = select.poll()
-        ended.register(self._first, select.POLLIN)
-        assert ended.poll(10_000), f"{self.name} still runs"
-        os.close(self._first)
         assert self._holder.stdout is not None
         self._holder.stdout.close()
         self._holder.wait(10)
+        if self._first is not None:
+            ended = select.poll()
+            ended.register(self._first, select.POLLIN)
+            assert ended.poll(10_000), f"{self.name} still runs"
+            os.close(self._first)

@@ -18,7 +18,7 @@ GATEWAY: dict[str, Any] = {
     "min_firmware": "1.2",
     "codecs": ["PCMA", "G729"],
 }
-CALL: dict[str, Any] = {"number": "02155556666", "allowed": ["02155556666"], "at_once": True, "talk_s": 1.0, "caller": "1001"}
+CALL: dict[str, Any] = {"number": "02155556666", "allowed": ["02155556666"], "at_once": True, "talk_s": 0.5, "caller": "1001"}
 
 
 @pytest.mark.parametrize(

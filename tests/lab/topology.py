@@ -57,6 +57,7 @@ def _site(wan: str, uplink: str, lan: str) -> tuple[str, ...]:
     return (
         f"addr add {wan}/30 dev wan0",
         f"addr add {lan}/24 dev lan0",
+        "ntable change name arp_cache dev lan0 retrans 300",  # a gateway that is off is known after 0.9 s instead of 3
         "link set wan0 up",
         "link set lan0 up",
         f"route add default via {uplink}",
