@@ -86,10 +86,10 @@ def _rows(findings: Sequence[Finding], texts: Texts, colour: bool, columns: int)
         indent = 4
     lines = []
     for name, state, parts in rows:
-        beside = width(name) <= first
-        if not beside:  # only the name says which trunk, port or call is meant
+        beside = width(name) <= first or name.partition(" ")[2] in parts[0]
+        if not beside:  # only the name says which trunk or call is meant
             lines.append(f"  {clip(name, columns - 2)}")
-        head = f"  {pad(name if beside else '', first)}  {paint(pad(texts.word('state', state), second), state, colour)}"
+        head = f"  {pad(clip(name, first) if beside else '', first)}  {paint(pad(texts.word('state', state), second), state, colour)}"
         body = [line for part in parts for line in wrap(part, columns - indent)]
         if indent == 4:
             lines += [head.rstrip(), *(" " * indent + line for line in body if line)]
