@@ -4,10 +4,11 @@ One socket for all versions. Accepted is what comes from an address of the inven
 """
 
 import asyncio
+import functools
 import logging
 import socket
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +19,7 @@ from probe.agent.settings.devices import credential_of
 from probe.agent.settings.secret import SecretError
 from probe.agent.settings.settings import Settings
 from probe.inventory import Node
-from probe.resolve import Unresolved, resolve
+from probe.resolve import Unresolved, literal_family, resolve
 from probe.snmp.ber import Malformed
 from probe.snmp.credential import Credential
 from probe.snmp.trap import V1, V2C, V3, Trap, acknowledge, name_of, read_trap, version_of
@@ -32,6 +33,7 @@ Address = tuple[Any, ...]
 
 BUFFER = 64 * 1024 * 1024  # octets that the kernel holds for us: 20,000 traps in one burst with room to spare
 WAITING = 50_000  # datagrams read and not yet looked at; more are dropped and counted
+WAITING_OCTETS = 32 * 1024 * 1024  # the same in octets: a datagram may have 64 kB
 SO_RCVBUFFORCE = 33  # <asm-generic/socket.h>; the socket module has no name for it
 MOST_OCTETS = 65_535
 READ_AT_ONCE = 1_000  # datagrams taken from the kernel before the loop is given back
@@ -70,10 +72,12 @@ class Traps:
     def __init__(self, sock: socket.socket, look: Callable[[str], None]) -> None:
         self._sock, self._look = sock, look
         self._loop = asyncio.get_running_loop()
-        self._nodes: Mapping[str, Node] = {}
+        self._nodes: Mapping[str, tuple[Node, ...]] = {}  # by address; behind one address (NAT, a virtual one) there may be several
+        self._resolved: dict[str, tuple[str, ...]] = {}  # to where each name last led: kept while the resolver is away
         self._credentials: Mapping[str, Credential | None] = {}  # None: its secret can't be read, so nothing proves it
         self._v3: V3Receiver | None = None
         self._waiting: deque[tuple[bytes, Address]] = deque()
+        self._octets = 0
         self._handling = False
         self._plans: dict[str, _Plan] = {}
         self._strangers: set[str] = set()
@@ -81,10 +85,6 @@ class Traps:
 
     async def admit(self, settings: Settings) -> None:
         """Accept from the nodes of these settings from now on, with the credentials that they name."""
-        nodes: dict[str, Node] = {}
-        for node in settings.inventory.nodes.values():
-            for address in await _addresses(node):
-                nodes.setdefault(plain(address), node)
         credentials: dict[str, Credential | None] = {}
         for name, form in settings.credentials.items():
             try:
@@ -92,8 +92,24 @@ class Traps:
             except SecretError as why:
                 log.error("notifications with the credential %s are not taken: %s", name, why)
                 credentials[name] = None
-        self._nodes = nodes
         self._trust(credentials)
+        known = [node for node in settings.inventory.nodes.values() if node.address is not None]
+        names = list({node.address for node in known if node.address and not literal_family(node.address)})
+        self._resolved = {name: self._resolved[name] for name in names if name in self._resolved}
+        self._place(known)  # names may take seconds each: nobody else waits for them
+        for name, found in zip(names, await asyncio.gather(*map(_addresses, names)), strict=True):
+            if found:
+                self._resolved[name] = found
+        self._place(known)
+
+    def _place(self, known: Sequence[Node]) -> None:
+        nodes: dict[str, tuple[Node, ...]] = {}
+        for node in known:
+            where = node.address or ""
+            found = (where,) if literal_family(where) else self._resolved.get(where, ())
+            for address in dict.fromkeys(map(plain, found)):
+                nodes[address] = (*nodes.get(address, ()), node)
+        self._nodes = nodes
 
     def _trust(self, credentials: Mapping[str, Credential | None]) -> None:
         if credentials == self._credentials:
@@ -121,8 +137,11 @@ class Traps:
             except OSError as why:  # an ICMP error for an answer of ours
                 log.debug("trap socket: %s", why)
                 continue
-            if len(self._waiting) < WAITING:
+            if plain(address[0]) not in self._nodes:
+                self._stranger(address[0])  # at the door: he takes no place from those who are known
+            elif len(self._waiting) < WAITING and self._octets < WAITING_OCTETS:
                 self._waiting.append((data, address))
+                self._octets += len(data)
             else:
                 self.tally.outcomes["dropped"] += 1
         if self._waiting and not self._handling:
@@ -133,36 +152,39 @@ class Traps:
         left = LOOK_AT_ONCE
         while self._waiting and left > 0:
             data, address = self._waiting.popleft()
+            self._octets -= len(data)
             try:
                 left -= self._take(data, address)
             except Malformed as why:
                 left -= 1
                 self.tally.outcomes["malformed"] += 1
                 log.debug("a datagram from %s is no notification: %s", address[0], why)
+            except Exception:  # whatever one datagram does, the next one is heard
+                left -= 1
+                self.tally.outcomes["malformed"] += 1
+                log.exception("a datagram from %s could not be taken", address[0])
         self._handling = bool(self._waiting)
         if self._handling:
             self._loop.call_soon(self._handle)
 
     def _take(self, data: bytes, address: Address) -> int:
         """Look at one datagram; return what it cost, in plain traps."""
-        node = self._nodes.get(plain(address[0]))
-        if node is None:
-            self._stranger(address[0])
-            return 1
+        nodes = self._nodes.get(plain(address[0]), ())
         version = version_of(data)
         if version == V3:
-            if self._v3 is None or not self._v3.take(data, address):
+            if self._v3 is None or not self._v3.take(data, address, self._users(nodes)):
                 self.tally.outcomes["not-proved"] += 1  # discovery for an inform, too
             return LOOK_AT_ONCE // V3_AT_ONCE
         if version not in (V1, V2C):
             raise Malformed(f"version {version}")
         trap = read_trap(data)
-        if not self._shows(trap, node):
+        shown = [node for node in nodes if self._shows(trap, node)]
+        if not shown:
             self.tally.outcomes["wrong-credential"] += 1
             return 1
         if trap.inform:
             self._answer(acknowledge(data), address)
-        self._accept(node, trap.oid)
+        self._accept(shown, trap.oid)
         return 1
 
     def _shows(self, trap: Trap, node: Node) -> bool:
@@ -172,18 +194,23 @@ class Traps:
         mine = self._credentials.get(node.snmp)
         return mine is not None and mine.version != "v3" and trap.community == (mine.community or "").encode()
 
-    def _proved(self, address: Address, user: str, oid: str, uptime_s: float | None) -> None:
-        node = self._nodes.get(plain(address[0]))
-        mine = self._credentials.get(node.snmp) if node is not None and node.snmp is not None else None
-        if node is None or mine is None or mine.user != user:
-            self.tally.outcomes["wrong-credential"] += 1
-            return
-        self._accept(node, oid)
+    def _users(self, nodes: Sequence[Node]) -> list[Credential]:
+        """Return the v3 users that these nodes may be."""
+        found = [self._credentials.get(node.snmp) for node in nodes if node.snmp is not None]
+        return list(dict.fromkeys(one for one in found if one is not None and one.version == "v3"))
 
-    def _accept(self, node: Node, oid: str) -> None:
+    def _proved(self, address: Address, user: Credential, oid: str) -> None:
+        nodes = self._nodes.get(plain(address[0]), ())
+        self._accept([node for node in nodes if node.snmp is not None and self._credentials.get(node.snmp) == user], oid)
+
+    def _accept(self, nodes: Sequence[Node], oid: str) -> None:
         name = name_of(oid)
         self.tally.outcomes["accepted"] += 1
         self.tally.names[name if name in self.tally.names or len(self.tally.names) < MOST_NAMES else "other"] += 1
+        for node in nodes:
+            self._note(node, name)
+
+    def _note(self, node: Node, name: str) -> None:
         plan = self._plans.get(node.name)
         if plan is None:
             log.info("%s says %s: looking now", node.name, name)
@@ -217,16 +244,15 @@ class Traps:
             log.warning("notifications from %s are not taken: no node has this address", address)
 
 
-async def _addresses(node: Node) -> list[str]:
-    if node.address is None:
-        return []
+async def _addresses(name: str) -> tuple[str, ...]:
     try:
-        return [address for _, address in await resolve(node.address)]
+        return tuple([address for _, address in await resolve(name)])
     except Unresolved as why:
-        log.warning("notifications from %s are not taken: %s does not resolve (%s)", node.name, node.address, why)
-        return []
+        log.warning("%s does not resolve (%s): notifications of that node are taken from where it was last known to be", name, why)
+        return ()
 
 
+@functools.lru_cache(4096)
 def plain(address: str) -> str:
     """Return an address in the one way in which addresses are compared: without zone, IPv4 in IPv6 as IPv4."""
     found = ip_address(address.partition("%")[0])

@@ -4,23 +4,25 @@ pysnmp does the security. It is imported when the first user is there: 150 ms an
 """
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from probe.snmp import ber
 from probe.snmp.ber import Malformed
 from probe.snmp.credential import Credential
-from probe.snmp.trap import SYS_UP_TIME, TRAP_OID
+from probe.snmp.trap import TRAP_OID
 
 log = logging.getLogger(__name__)
 
 Address = tuple[Any, ...]
-Notified = Callable[[Address, str, str, float | None], None]  # from, user, notification OID, sender's uptime in s
+Notified = Callable[[Address, Credential, str], None]  # from, as whom it proved to be, notification OID
 Send = Callable[[bytes, Address], None]
 
-MOST_ENGINES = 2_000  # senders of traps whose keys are kept; one more is refused until the service restarts
-MOST_ENGINES_OF_ONE = 4  # … of one address: each costs 17 ms of hashing (RFC 3414 A.2), which nobody may have us spend at will
+MOST_ENGINES = 2_000  # proved senders whose keys are kept; one more takes the place of the oldest
+# An engine not known yet costs 17 ms of hashing (RFC 3414 A.2) before it proves anything, which nobody may have us spend at will.
+TRY_S, MOST_TRIES, MOST_TRIES_OF_ONE = 10.0, 200, 4  # within so many seconds: of all, and of one address
 _AUTH = {
     "none": "USM_AUTH_NONE",
     "md5": "USM_AUTH_HMAC96_MD5",
@@ -39,11 +41,20 @@ _PRIVACY = {
 }
 
 
-def sender_of(data: bytes) -> tuple[bytes, str]:
-    """Return (msgAuthoritativeEngineID, msgUserName) of a v3 datagram, both unproved; Malformed when it is none."""
+class Sender(NamedTuple):
+    """What a v3 datagram says of its sender, all of it unproved. `level`: bit 0 authenticated, bit 1 encrypted (RFC 3412 6.4)."""
+
+    engine: bytes
+    user: str
+    level: int
+
+
+def sender_of(data: bytes) -> Sender:
+    """Return msgAuthoritativeEngineID, msgUserName and the security level of a v3 datagram; Malformed when it is none."""
     at, end = ber.expect(data, 0, len(data), ber.SEQUENCE)
     _, at = ber.expect(data, at, end, ber.INTEGER)
-    _, at = ber.expect(data, at, end, ber.SEQUENCE)
+    start, at = ber.expect(data, at, end, ber.SEQUENCE)
+    level = _level(data, start, at)
     start, stop = ber.expect(data, at, end, ber.OCTET_STRING)
     at, stop = ber.expect(data, start, stop, ber.SEQUENCE)
     start, at = ber.expect(data, at, stop, ber.OCTET_STRING)
@@ -51,9 +62,23 @@ def sender_of(data: bytes) -> tuple[bytes, str]:
     _, at = ber.expect(data, at, stop, ber.INTEGER)
     _, at = ber.expect(data, at, stop, ber.INTEGER)
     start, at = ber.expect(data, at, stop, ber.OCTET_STRING)
-    if not 0 <= len(engine) <= 32:
-        raise Malformed("an engine ID of more than 32 octets")
-    return engine, data[start:at].decode("utf-8", "replace")
+    if engine and not 5 <= len(engine) <= 32:  # SnmpEngineID of RFC 3411; none at all asks for ours
+        raise Malformed("an engine ID of fewer than 5 or more than 32 octets")
+    return Sender(engine, data[start:at].decode("utf-8", "replace"), level)
+
+
+def _level(data: bytes, at: int, end: int) -> int:
+    for _ in ("msgID", "msgMaxSize"):
+        _, at = ber.expect(data, at, end, ber.INTEGER)
+    start, stop = ber.expect(data, at, end, ber.OCTET_STRING)
+    if stop - start != 1:
+        raise Malformed("msgFlags that are not one octet")
+    return data[start] & 3
+
+
+def level_of(user: Credential) -> int:
+    """Return the level at which a user must prove himself: less is somebody who only knows his name."""
+    return (user.auth != "none") | (user.privacy != "none") << 1
 
 
 class V3Receiver:
@@ -77,41 +102,84 @@ class V3Receiver:
                 send(bytes(outgoingMessage), tuple(transportAddress))
 
         self._config = config
-        self._users = {user.user: user for user in users}
-        self._engines: set[tuple[bytes, str]] = set()
-        self._engines_of: Counter[str] = Counter()
+        self._known: dict[tuple[bytes, str], Credential] = {}  # by engine and user: whose keys pysnmp has
+        self._tries: Counter[str] = Counter()
+        self._tries_since = 0.0
         self._address = udp.UdpTransport.ADDRESS_TYPE
         self._from: Address = ()
-        self._user = ""
+        self._user: Credential | None = None
         self._engine = engine.SnmpEngine()
         self._transport = Transport()
         self._engine.register_transport_dispatcher(Dispatcher())
         config.add_transport(self._engine, udp.DOMAIN_NAME, self._transport)
-        for user in self._users.values():
-            self._add(user, None)
+        self._own = bytes(self._engine.snmpEngineID)
+        for user in users:
+            if (self._own, user.user) not in self._known:
+                self._learn(user, self._own)
         self._notified = notified
         self._heard = 0
         ntfrcv.NotificationReceiver(self._engine, self._receive)
 
-    def take(self, data: bytes, address: Address) -> bool:
-        """Take one datagram; True when it held a notification of a known user. Malformed when it is no v3 message."""
-        engine, name = sender_of(data)
-        user = self._users.get(name)
-        if user is not None and engine and (engine, name) not in self._engines and engine != self._own_engine():
-            if len(self._engines) >= MOST_ENGINES or self._engines_of[address[0]] >= MOST_ENGINES_OF_ONE:
-                return False
-            self._engines_of[address[0]] += 1
-            self._add(user, engine)  # the sender of a trap is the authoritative engine: its keys are its own (RFC 3414 2.6)
-            self._engines.add((engine, name))
-        heard, self._from, self._user = self._heard, address, name
+    def take(self, data: bytes, address: Address, mine: Sequence[Credential]) -> bool:
+        """Take one datagram from an address whose credentials are `mine`; True when it held a notification that proves one of them.
+
+        Malformed when it is no v3 message. What is for no engine asks for ours, to send an inform (RFC 3414 4).
+        """
+        engine, name, level = sender_of(data)
+        if not engine:
+            return self._handle(data, address, None)
+        for user in mine:
+            if user.user == name and level & level_of(user) == level_of(user) and self._prove(data, address, user, engine):
+                return True
+        return False
+
+    def _prove(self, data: bytes, address: Address, user: Credential, engine: bytes) -> bool:
+        """Tell whether it is of this user. The sender of a trap is the authoritative engine: keys are its own (RFC 3414 2.6)."""
+        before = self._known.get((engine, user.user))
+        if before == user:
+            return self._handle(data, address, user)
+        if not self._may_try(address[0]):
+            return False
+        self._learn(user, engine)
+        if self._handle(data, address, user):
+            return True
+        self._forget(user, engine)  # what proves nothing leaves nothing behind
+        if before is not None:
+            self._learn(before, engine)
+        return False
+
+    def _may_try(self, address: str) -> bool:
+        now = time.monotonic()
+        if now - self._tries_since > TRY_S:
+            self._tries.clear()
+            self._tries_since = now
+        if self._tries[address] >= MOST_TRIES_OF_ONE or self._tries.total() >= MOST_TRIES:
+            return False
+        self._tries[address] += 1
+        return True
+
+    def _learn(self, user: Credential, engine: bytes) -> None:
+        key = (engine, user.user)
+        self._known.pop(key, None)
+        if len(self._known) >= MOST_ENGINES:
+            oldest = next(one for one in self._known if one[0] != self._own)
+            self._forget(self._known[oldest], oldest[0])
+        self._add(user, None if engine == self._own else engine)
+        self._known[key] = user
+
+    def _forget(self, user: Credential, engine: bytes) -> None:
+        from pysnmp.proto.api import v2c
+
+        self._known.pop((engine, user.user), None)
+        self._config.delete_v3_user(self._engine, user.user, None if engine == self._own else v2c.OctetString(engine))
+
+    def _handle(self, data: bytes, address: Address, user: Credential | None) -> bool:
+        heard, self._from, self._user = self._heard, address, user
         try:
             self._transport._callback_function(self._transport, self._address(address), data)
         except Exception:
             log.debug("a v3 datagram was refused", exc_info=True)
         return self._heard > heard
-
-    def _own_engine(self) -> bytes:
-        return bytes(self._engine.snmpEngineID)
 
     def _add(self, user: Credential, engine: bytes | None) -> None:
         from pysnmp.proto.api import v2c
@@ -128,7 +196,8 @@ class V3Receiver:
         )
 
     def _receive(self, engine: Any, reference: Any, context_engine: Any, context: Any, variables: Any, _: Any) -> None:
+        if self._user is None:
+            return  # nothing is proved by what is for no engine
         self._heard += 1
         told = {str(name): value for name, value in variables[:2]}
-        ticks = told.get(SYS_UP_TIME)
-        self._notified(self._from, self._user, str(told.get(TRAP_OID, "")), None if ticks is None else int(ticks) / 100)
+        self._notified(self._from, self._user, str(told.get(TRAP_OID, "")))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,9 @@ from probe.agent.settings.secret import Secret
 from probe.agent.settings.settings import Agent, Settings
 from probe.agent.traps import Traps, open_socket, plain, receiving
 from probe.inventory import Inventory, Node
+from probe.observation.failure import Failure, Kind
+from probe.resolve import Unresolved
+from probe.snmp import ber, v3_receiver
 from probe.snmp.ber import Malformed
 from probe.snmp.trap import acknowledge, name_of, read_trap, version_of
 from probe.snmp.v3_receiver import sender_of
@@ -104,6 +108,16 @@ def a_trap(community: bytes = b"public", oid: bytes = bytes.fromhex("2b060106030
     return tlv(0x30, tlv(2, b"\x01") + tlv(4, community) + tlv(tag, pdu))
 
 
+def a_v3_message(engine: bytes, user: bytes = b"watcher") -> bytes:
+    """Return a v3 message that claims to be of `user`, authenticated and encrypted, and is not (RFC 3412 6, RFC 3414 2.4)."""
+    flags, zero = ber.element(4, b"\x03"), ber.element(2, b"\0")
+    security = ber.element(
+        0x30, ber.element(4, engine) + zero + zero + ber.element(4, user) + ber.element(4, bytes(24)) + ber.element(4, bytes(8))
+    )
+    header = ber.element(0x30, ber.element(2, b"\x01") + ber.element(2, b"\x05\xdc") + flags + ber.element(2, b"\x03"))
+    return ber.element(0x30, ber.element(2, b"\x03") + header + ber.element(4, security) + ber.element(4, bytes(48)))
+
+
 @pytest.mark.needs("snmptrap")
 @pytest.mark.parametrize(
     ("words", "name"),
@@ -134,6 +148,84 @@ def test_v3_with_a_wrong_password_proves_nothing(tmp_path: Path) -> None:
     traps, looked = hear(settings(tmp_path, core="v3"), trap(*words, f"123 {LINK_DOWN}"), counted(not_proved=1))
     assert looked == []
     assert traps.tally.outcomes["accepted"] == 0
+
+
+@pytest.mark.needs("snmptrap")
+@pytest.mark.parametrize("level", ["noAuthNoPriv", "authNoPriv"])
+def test_v3_without_what_the_credential_asks_for_proves_nothing(tmp_path: Path, level: str) -> None:
+    traps, looked = hear(settings(tmp_path, core="v3"), trap(*V3[:-1], level, f"123 {LINK_DOWN}"), counted(not_proved=1))
+    assert (looked, traps.tally.outcomes["accepted"]) == ([], 0)
+
+
+@pytest.mark.needs("snmptrap")
+def test_forged_engines_of_v3_lock_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = [a_v3_message(bytes((0x80, 0, 0, 0, number))) for number in range(12)]
+    odd = [a_v3_message(engine) for engine in (b"", b"\x80", b"\x80abc", bytes(33))]
+
+    def send(port: int) -> None:
+        datagrams(*odd, *forged)(port)
+        monkeypatch.setattr(v3_receiver, "TRY_S", 0.0)  # the time for which a flood has us try no more is over
+        trap(*V3, f"123 {LINK_DOWN}")(port)
+
+    traps, looked = hear(settings(tmp_path, core="v3"), send, counted(accepted=1, not_proved=13))
+    assert looked == ["core"]
+    assert traps.tally.outcomes == {"accepted": 1, "not-proved": 13, "malformed": 3}
+
+
+@pytest.mark.needs("snmptrap", "snmpinform")
+@pytest.mark.parametrize("program", ["snmptrap", "snmpinform"])
+def test_two_users_of_one_name_are_told_apart_by_their_passwords(tmp_path: Path, program: str) -> None:
+    found = settings(tmp_path, core="v3", edge="other")
+    other = msgspec.structs.replace(found.credentials["v3"], name="other", auth_password=Secret("file", str(tmp_path / "privacy")))
+    found = msgspec.structs.replace(found, credentials={**found.credentials, "other": other})
+    engine = ["-e", "0x8000000001020304"] if program == "snmptrap" else []  # two devices of one engine ID; of an inform it is ours
+    theirs = ["another secret" if word == "a long secret" else word for word in V3]
+
+    def send(port: int) -> None:
+        for words, address in ((V3, "127.0.0.1"), (theirs, "127.0.0.2"), (V3, "127.0.0.1")):
+            trap(*words, *engine, f"--clientaddr={address}", f"123 {LINK_DOWN}", program=program)(port)
+
+    traps, looked = hear(found, send, counted(accepted=3))
+    assert (sorted(set(looked)), traps.tally.names) == (["core", "edge"], {"linkDown": 3})
+
+
+def test_nodes_behind_one_address_are_told_apart_by_their_credentials(tmp_path: Path) -> None:
+    found = settings(tmp_path, core="ro", edge=None)
+    (tmp_path / "other").write_text("other")
+    nodes = {name: Node(name, "127.0.0.1", snmp=credential) for name, credential in (("core", "ro"), ("edge", "other"), ("far", "v3"))}
+    more = CredentialForm(name="other", snmp="v2c", community=Secret("file", str(tmp_path / "other")))
+    (tmp_path / "other").chmod(0o600)
+    found = msgspec.structs.replace(found, inventory=Inventory("here", nodes), credentials={**found.credentials, "other": more})
+    traps, looked = hear(found, datagrams(a_trap(b"other"), a_trap(b"guess")), counted(accepted=1, wrong_credential=1))
+    assert looked == ["edge"]
+    assert traps.tally.outcomes == {"accepted": 1, "wrong-credential": 1}
+
+
+def test_a_name_that_no_longer_resolves_leads_to_where_it_last_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = settings(tmp_path, core="ro")
+    node = msgspec.structs.replace(found.inventory.nodes["core"], address="core.example")
+    found = msgspec.structs.replace(found, inventory=Inventory("here", {"core": node, "nowhere": Node("nowhere")}))
+    answers = [[(2, "127.0.0.1")], Unresolved(Failure(Kind.RESOLVER, "no answer"))]
+
+    async def resolve(name: str) -> list[tuple[int, str]]:
+        assert name == "core.example"
+        answer = answers.pop(0)
+        if isinstance(answer, Unresolved):
+            raise answer
+        return answer
+
+    async def run() -> Traps:
+        sock = open_socket("127.0.0.1", 0)
+        async with receiving(sock, lambda _: None) as traps, asyncio.timeout(10):
+            await traps.admit(found)
+            await traps.admit(found)
+            datagrams(a_trap())(sock.getsockname()[1])
+            while not traps.tally.outcomes:
+                await asyncio.sleep(0.005)
+        return traps
+
+    monkeypatch.setattr(taking, "resolve", resolve)
+    assert asyncio.run(run()).tally.outcomes == {"accepted": 1}
 
 
 @pytest.mark.needs("snmpinform")
