@@ -128,7 +128,7 @@ def _release(seen: Observation, call: CallSample, levels: Levels) -> Iterator[Fi
     after, silent = (call.voice_after_ms or 0.0) / 1000, (call.silent_ms or 0.0) / 1000
     if after >= AFTER_S:
         yield Finding("capture/release", seen, State.WARNING, Message("capture.after-bye", {"s": after}), item=item)
-    elif call.silent_ms is not None:
+    elif call.silent_ms is not None and not call.held:
         state = levels.judge(silent)
         id = "capture.late-bye" if state is not State.OK else "capture.released"
         yield Finding("capture/release", seen, state, Message(id, {"s": silent}), levels, item, silent)
@@ -149,19 +149,21 @@ def _one_way(seen: Observation, call: CallSample) -> Iterator[Finding]:
         if call.duration_ms is not None and call.duration_ms >= 1000 * STOPPED_S and (call.to_caller.wanted or call.to_callee.wanted):
             yield Finding("capture/one-way", seen, State.UNKNOWN, Message("capture.no-voice"), item=item)
         return
-    bad = [found for party, side, other in sides if (found := _missing(seen, item, party, side, other)) is not None]
+    bad = [found for party, side, other in sides if (found := _missing(seen, item, party, side, other, call.held)) is not None]
     yield from bad
     if not bad:
         yield Finding("capture/one-way", seen, State.OK, Message("capture.both-ways"), item=item)
 
 
-def _missing(seen: Observation, item: str, party: str, side: MediaSide, other: MediaSide) -> Finding | None:
-    """Return what is wrong with the voice towards one party, held against what goes the other way."""
+def _missing(seen: Observation, item: str, party: str, side: MediaSide, other: MediaSide, held: bool) -> Finding | None:
+    """Return what is wrong with the voice towards one party, compared with the other way; a call on hold may be silent at its end."""
     if side.wanted and not side.packets and other.packets >= ONE_WAY_PACKETS:
         id = f"capture.one-way-nat.{party}" if _behind_nat(side) else f"capture.one-way.{party}"
         text = Message(id, {"address": side.address, "port": side.port, "from": side.signalled_from})
         return Finding("capture/one-way", seen, State.CRITICAL, text, item=item)
-    if side.wanted and side.last_ms is not None and other.last_ms is not None and other.last_ms - side.last_ms >= 1000 * STOPPED_S:
+    if held or not side.wanted or side.last_ms is None or other.last_ms is None:
+        return None
+    if other.last_ms - side.last_ms >= 1000 * STOPPED_S:
         early = (other.last_ms - side.last_ms) / 1000
         return Finding("capture/one-way", seen, State.WARNING, Message(f"capture.stopped.{party}", {"s": early}), item=item)
     return None

@@ -25,10 +25,10 @@ Place = tuple[bytes, int]
 class Announced:
     """Where a party of a call wants its media, and by which payload types."""
 
-    __slots__ = ("call", "codecs", "party")
+    __slots__ = ("audio", "call", "codecs", "party")
 
-    def __init__(self, call: int, party: str, codecs: Codecs) -> None:
-        self.call, self.party, self.codecs = call, party, codecs
+    def __init__(self, call: int, party: str, codecs: Codecs, audio: bool) -> None:
+        self.call, self.party, self.codecs, self.audio = call, party, codecs, audio
 
 
 class Analysis:
@@ -120,9 +120,9 @@ class Analysis:
         if not room:
             self._anomalies.note("ladder")
         if party in ("caller", "callee"):
-            for media in message.media:
+            for media in sorted(message.media, key=lambda media: media.kind == "audio"):  # of a shared port (RFC 9143) audio counts
                 if media.port:
-                    self._announce(media.address, media.port, Announced(call.number, party, media.codecs))
+                    self._announce(media.address, media.port, Announced(call.number, party, media.codecs, media.kind == "audio"))
 
     def _announce(self, address: str, port: int, announced: Announced) -> None:
         """Remember who wants media where; streams towards this place belong to the call from now on."""
@@ -192,8 +192,8 @@ class Analysis:
         source, target = endpoints(stream.key)
         to, by = self._announced.get(target), self._announced.get(source)
         if to is not None:
-            stream.call, stream.toward = to.call, to.party
+            stream.call, stream.toward = to.call, to.party if to.audio else ""
             stream.learn(to.codecs)
         elif by is not None:
-            stream.call, stream.toward = by.call, "callee" if by.party == "caller" else "caller"
+            stream.call, stream.toward = by.call, ("callee" if by.party == "caller" else "caller") if by.audio else ""
             stream.learn(by.codecs)

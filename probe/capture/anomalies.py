@@ -4,7 +4,8 @@ from probe.observation.capture import Anomaly
 
 # cut: ends within a record · broken: a record's fields contradict each other · given-up: no sound record after it
 # snapped: packets cut by the snap length · link: a link type that is not read · bad-packet: shorter than its own headers say
-# fragments: IP fragments that never became whole · time-back: the clock stepped back · calls, streams, flows, ladder: bound reached
+# fragments: IP fragments that never became whole · time-back, time-jump: the clock was set back, or by weeks
+# calls, streams, flows, ladder: bound reached
 # sip-broken: SIP that can't be read · tls: SIP in TLS, which can't be read · time-limit: not read to the end · gaps: TCP octets missing
 
 

@@ -27,6 +27,7 @@ class Call:
         self.started = self.last = at
         self.caller, self.callee = message.caller, message.callee
         self.caller_tag = message.from_tag
+        self.callee_tag = ""  # of the branch that answered first
         self.invited = message.method == "INVITE" and message.code is None
         self.first_answer: float | None = None
         self.answered: float | None = None
@@ -40,7 +41,9 @@ class Call:
         self.retransmissions = 0
         self.lines: list[Line] = []
         self.left_out = 0
-        self.media: dict[str, tuple[Media, str]] = {}  # by party: the first audio it described, and from where it was signalled
+        self.media: dict[str, tuple[Media, str]] = {}  # by party: the audio it described at first, and from where it was signalled
+        self._ways: dict[str, str] = {}  # by party: the direction of its audio as last described, "" for none (T.38)
+        self._ways_before: dict[str, str] = {}  # an offer that was refused changed nothing (RFC 3261 14.1)
         self._seen: dict[int, Line | None] = {}
 
     def take(self, message: Sip, at: float, source: tuple[str, int], target: tuple[str, int], digest: int, room: bool) -> str:
@@ -61,7 +64,7 @@ class Call:
         if len(self._seen) < MOST_SEEN:
             self._seen[digest] = line
         self._follow(message, at)
-        return self._describe(message, source[0])
+        return self._describe(message, at, source[0])
 
     def _follow(self, message: Sip, at: float) -> None:
         if message.cause is not None and message.method in ("BYE", "CANCEL", "INVITE"):
@@ -73,36 +76,58 @@ class Call:
                     self.code, self.phrase = None, ""
             elif message.method == "CANCEL":
                 self.cancelled = True
-            elif message.method == "BYE" and self.ended is None:
+            elif message.method == "BYE" and self.ended is None and self._is_of_answered(message):
                 self.ended = at
                 self.released_by = None if not self.invited else "caller" if message.from_tag == self.caller_tag else "callee"
                 if self.code is None:
                     self.code, self.phrase = 200, ""
         elif message.method == "INVITE" and self.answered is None:
             self._answer(message, at)
+        elif message.method == "INVITE" and message.code >= 300:
+            self._ways = self._ways_before
+
+    def _is_of_answered(self, message: Sip) -> bool:
+        """Tell whether a BYE ends the branch that was answered: a fork that answered too late is released at once (RFC 3261 13.2.2.4)."""
+        return not self.callee_tag or self.callee_tag in (message.from_tag, message.to_tag)
 
     def _answer(self, message: Sip, at: float) -> None:
         code = message.code or 0
-        if code > 100 and code not in CHALLENGES and self.first_answer is None:
+        if 100 < code < 300 and self.first_answer is None:
             self.first_answer = at
         if code < 200 or (self.invite_sequence is not None and message.sequence != self.invite_sequence):
             return
         self.code, self.phrase = code, message.phrase
-        if code < 300:
-            self.answered = at
+        if code < 300:  # a branch or trunk that was tried before may have refused it
+            self.answered, self.ended, self.callee_tag = at, None, message.to_tag
         elif code not in CHALLENGES:
             self.ended = at
 
-    def _describe(self, message: Sip, source: str) -> str:
+    def _describe(self, message: Sip, at: float, source: str) -> str:
         audio = next((media for media in message.media if media.kind == "audio" and media.port), None)
         if not message.media:
             return ""
         party = "caller" if (message.code is None) == (message.from_tag == self.caller_tag) else "callee"
+        if message.method == "INVITE" and message.code is None:
+            self._ways_before = dict(self._ways)
+        self._ways[party] = audio.direction if audio is not None else ""
         if audio is not None:
             first = self.media.get(party)
-            if first is None or (self.answered is None and first[0].direction == "inactive"):
+            answers = self.answered == at and message.method == "INVITE" and message.code is not None  # not a branch with early media
+            if first is None or answers or (self.answered is None and first[0].direction == "inactive"):
                 self.media[party] = (audio, source)
         return party
+
+    @property
+    def held(self) -> bool:
+        """True when what was agreed on last is no voice, or only one way: hold, music on hold, fax by T.38."""
+        return any(way != "sendrecv" for way in self._ways.values())
+
+    @property
+    def told(self) -> float | None:
+        """When the caller first heard of the far end: ringing, an answer, else the refusal; None while there was none."""
+        if self.first_answer is None and self.outcome in ("failed", "cancelled"):
+            return self.ended
+        return self.first_answer
 
     @property
     def outcome(self) -> str:

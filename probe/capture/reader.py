@@ -50,6 +50,7 @@ class Reader:
         self._start = 0  # offset of the buffer in the file
         self._searches = 0
         self._last: int | None = None
+        self._doubted: int | None = None  # a block's time that could not be, while none agrees with it
         self.base: int | None = None
         self.form = "pcap"
 
@@ -110,7 +111,7 @@ class Reader:
                 yield seconds - (self.base or 0) + part * unit, link, buffer[at + 16 : after]
                 at = after
             if broken:
-                if not self._search(lambda place: self._sound_record(head, place)):
+                if not self._stepped(head) and not self._search(lambda place: self._sound_record(head, place)):
                     return
             elif end - at >= 16 and not self._fill(16 + captured):
                 break
@@ -125,6 +126,25 @@ class Reader:
         elif seconds != last and not -A_DAY_S < seconds - last < 30 * A_DAY_S:
             return False
         self._last = seconds
+        return True
+
+    def _stepped(self, head: struct.Struct) -> bool:
+        """Tell whether the records are sound and the clock was set: a gateway that began in 1970 and then heard of the time."""
+        self._fill(SEARCH_REACH)
+        before, self._last = self._last, head.unpack_from(self._buffer, self._at)[0]
+        if self._sound_record(head, self._at):
+            self._anomalies.note("time-jump", self.offset)
+            return True
+        self._last = before
+        return False
+
+    def _agreed(self, seconds: int) -> bool:
+        """Tell whether the packet before had a time that was as unlikely: the clock was set."""
+        before, self._doubted = self._doubted, seconds
+        if before is None or abs(seconds - before) > A_DAY_S:
+            return False
+        self._anomalies.note("time-jump", self.offset)
+        self._last, self._doubted = seconds, None
         return True
 
     def _sound_record(self, head: struct.Struct, place: int) -> bool:
@@ -200,7 +220,9 @@ class Reader:
         link, unit, offset = links[interface]
         ticks = high << 32 | low
         seconds = int(ticks * unit) + offset
-        if not self._near(seconds) or self.base is None:
+        if not self._near(seconds) and not self._agreed(seconds):
+            return None
+        if self.base is None:
             return None
         if captured < wire:
             self._anomalies.note("snapped", self.offset)

@@ -87,7 +87,7 @@ def _call(call: Call, streams: list[Stream], start: float, numbers: bool) -> Cal
         call.code,
         call.phrase,
         call.cause,
-        _ms(call.first_answer - call.started) if call.first_answer is not None and call.invited else None,
+        _ms(call.told - call.started) if call.told is not None and call.invited else None,
         _ms(call.answered - call.started) if call.answered is not None and call.invited else None,
         _ms(ended - call.answered) if call.answered is not None else None,
         call.released_by,
@@ -100,6 +100,7 @@ def _call(call: Call, streams: list[Stream], start: float, numbers: bool) -> Cal
         _side(call, "callee", toward["callee"], start),
         tuple(LadderLine(_ms(line.at - start), line.source, line.target, line.text, line.media, line.again) for line in call.lines),
         call.left_out,
+        call.held,
     )
 
 

@@ -25,6 +25,8 @@ NOT_VOICE = {13, 19}  # comfort noise (RFC 3389): its packets come when they lik
 BESIDE_VOICE = frozenset({"TELEPHONE-EVENT", "CN", "RED", "ULPFEC", "PARITYFEC"})
 DROPOUT = 3000  # RFC 3550 A.1: a larger jump is another beginning
 MISORDER = 100
+STALL_S = 60.0  # nothing is on its way for so long: the capture's clock was set
+JUMP_S = 1.0  # our choice: no network is ahead of time by so much; the sender's timestamps began anew
 MOST_HOLES = 64  # sequence numbers that may still come late
 SURE_AFTER = 5  # packets in sequence until UDP that no SDP announced is taken for RTP
 
@@ -92,6 +94,9 @@ class Stream:
             off = gap - ticks / clock
             if off < 0:
                 off = -off
+            if off > JUMP_S and (data[start + 1] & 0x80 or ticks < 0 or ticks > gap * clock or gap > STALL_S):
+                self.at, self.stamp = at, stamp  # another source behind the same SSRC: ringing, announcement, transfer
+                return True
             self.jitter = jitter = self.jitter + (off - self.jitter) * 0.0625
             self.jitter_sum += jitter
             self.jitters += 1

@@ -6,6 +6,7 @@ from probe.capture.sip import MOST_MESSAGE, length, looks_like
 
 MOST_FLOWS = 512
 MOST_WAITING = 65_536  # octets ahead of a gap
+SYN = 2
 
 
 class Flow:
@@ -32,6 +33,8 @@ class Segments:
         data, at = segment.data, segment.segment
         payload = data[segment.at : segment.end]
         if not payload:
+            if data[at + 13] & SYN:  # the ports serve another connection now
+                self._flows.pop(segment.key, None)
             return []
         number = int.from_bytes(data[at + 4 : at + 8], "big")
         flow = self._flows.get(segment.key)

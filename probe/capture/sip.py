@@ -15,6 +15,8 @@ _COMPACT = {"f": "from", "t": "to", "i": "call-id", "l": "content-length", "c": 
 _WANTED = frozenset({"from", "to", "call-id", "cseq", "content-length", "content-type", "reason"})
 _TAG = re.compile(r";\s*tag\s*=\s*([^;\s>]+)", re.IGNORECASE)
 _USER = re.compile(r"(?:sips?|tel):([^@;>\s]+)", re.IGNORECASE)
+_FOLD = re.compile(r"\r\n[ \t]+")  # a line that goes on (RFC 3261 7.3.1)
+_NAME = re.compile(r'\s*"(?:[^"\\]|\\.)*"')  # a display name may hold anything
 _CAUSE = re.compile(r"Q\.850\s*;(?:[^,]*?)cause\s*=\s*(\d{1,3})", re.IGNORECASE)
 _DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
 
@@ -77,7 +79,7 @@ def length(data: bytes) -> int | None:
 def parse(data: bytes) -> Sip:
     """Return a message; ValueError when its start line, Call-ID or CSeq can't be read."""
     head, _, body = data[:MOST_MESSAGE].partition(b"\r\n\r\n")
-    lines = head.decode("utf-8", "replace").split("\r\n", MOST_LINES)[:MOST_LINES]
+    lines = _FOLD.sub(" ", head.decode("utf-8", "replace")).split("\r\n", MOST_LINES)[:MOST_LINES]
     fields: dict[str, str] = {}
     for line in lines[1:]:
         name, colon, value = line.partition(":")
@@ -110,7 +112,7 @@ def parse(data: bytes) -> Sip:
 
 
 def _user(text: str) -> str:
-    found = _USER.search(text[:1000])
+    found = _USER.search(_NAME.sub("", text[:1000], count=1))
     return found[1][:64] if found else ""
 
 

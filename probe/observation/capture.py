@@ -39,6 +39,7 @@ class CallSample(msgspec.Struct, frozen=True, gc=False):
     cause: Q.850 from a Reason header (RFC 3326). pdd_ms: INVITE to the first 18x or final answer (post-selection delay, ITU-T E.721).
     setup_ms: INVITE to 200. released_by: "caller" or "callee". silent_ms: from the last voice packet to the BYE;
     voice_after_ms: how long voice went on after it. early_ms: how long voice flowed to the caller before the answer.
+    held: what the parties agreed on last was no voice, or voice one way only (hold, fax by T.38).
     """
 
     number: int
@@ -63,6 +64,7 @@ class CallSample(msgspec.Struct, frozen=True, gc=False):
     to_callee: MediaSide | None = None
     ladder: tuple[LadderLine, ...] = ()
     ladder_left_out: int = 0
+    held: bool = False
 
 
 class StreamSample(msgspec.Struct, frozen=True, gc=False):
