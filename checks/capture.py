@@ -9,7 +9,7 @@ from checks.emodel import BY_NAME, burst_ratio, rating, terminal_delay_ms
 from checks.failure import judge_failure
 from checks.finding import Check, Finding, Levels, Message, State, Value, worst
 from probe.observation.capture import CallSample, CaptureSample, MediaSide, StreamSample
-from probe.observation.failure import Failure
+from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
 
 SETUP = Levels(8.0, 11.0, "s", "ITU-T E.721: post-selection delay of an international call, mean 8 s, 95 % of calls 11 s")
@@ -58,6 +58,8 @@ CHECKS = (
 def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iterator[Finding]:  # noqa: ARG001
     """Judge one file: itself, then each question for all calls or streams, the bad ones by name."""
     match seen.outcome:
+        case Failure(kind=Kind.REJECTED) as why:  # the file says nothing of the network, good or bad
+            yield Finding("capture/file", seen, State.UNKNOWN, Message("capture.unreadable", {"detail": why.detail}))
         case Failure() as why:
             yield judge_failure("capture/file", seen, why)
         case CaptureSample() as sample:

@@ -97,7 +97,7 @@ CAUSES = (
     Cause("voice_one_way", _RESOURCE, EMERGENCY, ("capture/one-way",)),
     Cause("voice_quality", _NETWORK, URGENT, ("capture/loss", "capture/jitter", "capture/mos", "cdr/acd"), whole=True),
     Cause("calls_fail", _SERVER, URGENT, ("capture/setup", "capture/release", "cdr/asr", "cdr/ner", "cdr/pdd"), whole=True),
-    Cause("capture_unreadable", Area.AGENT, NORMAL, ("capture/file", "capture/file:failure.rejected", "capture/calls")),
+    Cause("capture_unreadable", Area.AGENT, NORMAL, ("capture/file", "capture/calls")),
     Cause("trunk_full", _RESOURCE, EMERGENCY, ("cdr/concurrent",)),
     Cause("records_missing", _SERVER, URGENT, ("cdr/fresh", "cdr/lines", "cdr/calls"), whole=True),
     # devices by SNMP

@@ -116,5 +116,6 @@ async def open() -> AsyncIterator[CaptureProber]:
 def read_target(text: str) -> tuple[str, dict[str, Any]]:
     """Read the name of a file; ValueError when there is none such."""
     if not os.path.isfile(text):
-        raise ValueError(f"{text!r}: there is no such file; TARGET is a capture (pcap, pcapng)")
+        why = "it is no ordinary file" if os.path.lexists(text) else "there is no such file"
+        raise ValueError(f"{text!r}: {why}; TARGET is a capture (pcap, pcapng)")
     return os.path.abspath(text), {}

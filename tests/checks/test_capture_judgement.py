@@ -194,6 +194,9 @@ def test_many_bad_calls_are_told_up_to_a_bound_and_the_rest_counted() -> None:
     assert len({one.key for one in told}) == len(told)
 
 
-def test_a_file_that_could_not_be_read_is_told_by_its_failure() -> None:
-    assert [one.state for one in found(Failure(Kind.REJECTED, "the file is compressed (gzip); unpack it first"))] == [CRITICAL]
-    assert [one.state for one in found(Failure(Kind.BROKEN, "signal 9"))] == [UNKNOWN]
+def test_a_file_that_could_not_be_read_says_nothing_of_the_network() -> None:
+    for failure, id in (
+        (Failure(Kind.REJECTED, "the file is empty"), "capture.unreadable"),
+        (Failure(Kind.BROKEN, "signal 9"), "failure.broken"),
+    ):
+        assert [(one.state, one.message.id) for one in found(failure)] == [(UNKNOWN, id)]

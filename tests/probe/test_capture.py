@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import io
+import os
 import random
 import resource
 import struct
@@ -429,6 +430,12 @@ def test_a_file_that_is_not_there_or_no_file_is_told(tmp_path: Path) -> None:
     assert isinstance(ask(Path("/dev/zero")), Failure)
     with pytest.raises(ValueError, match="there is no such file"):
         prober_file.read_target(str(tmp_path / "none.pcap"))
+    os.mkfifo(tmp_path / "pipe")
+    for odd in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ValueError, match="no ordinary file"):
+            prober_file.read_target(str(odd))
+    assert ask(tmp_path) == Failure(Kind.REJECTED, "Is a directory")
+    assert ask(tmp_path / "pipe") == Failure(Kind.REJECTED, "it is no ordinary file")
 
 
 @pytest.mark.parametrize(
