@@ -57,7 +57,7 @@ def _read(request: Request) -> bytes:
             raise OSError(0, "it is no ordinary file")
         anomalies = Anomalies()
         reader = Reader(file, anomalies, time.monotonic() + request.seconds)
-        found = Analysis(anomalies)
+        found = Analysis(anomalies, request.call)
         found.read(reader.packets())
         return msgspec.json.encode(
             sample(request.path, about.st_size, reader, found, anomalies, request.calls, request.numbers, request.call)

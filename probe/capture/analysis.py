@@ -10,9 +10,10 @@ from probe.capture.reader import Packet
 from probe.capture.rtcp import Rtcp
 from probe.capture.rtp import Codecs, Stream, is_rtcp, is_rtp
 from probe.capture.segments import Segments
-from probe.capture.sip import looks_like, parse
+from probe.capture.sip import Sip, looks_like, parse
 
 MOST_CALLS = 5000
+MOST_COUNTED = 200_000  # calls that are only counted, so that each counts once
 MOST_STREAMS = 5000
 MOST_LINES = 20_000
 MOST_PLACES = 10_000  # endpoints that session descriptions announced
@@ -34,7 +35,9 @@ class Announced:
 class Analysis:
     """Calls and streams found so far. `current` holds, by a datagram's key, the stream that its next packet probably belongs to."""
 
-    def __init__(self, anomalies: Anomalies) -> None:
+    def __init__(self, anomalies: Anomalies, wanted: str = "") -> None:
+        self._wanted = wanted  # follow only calls with this in their Call-ID, caller or callee
+        self._passed: set[int] = set()
         self.calls: dict[str, Call] = {}
         self.streams: dict[Stream, None] = {}
         self.calls_seen = 0
@@ -107,10 +110,9 @@ class Analysis:
         if call is None:
             if message.method not in ("INVITE", "BYE") or message.code is not None:
                 return
-            self.calls_seen += 1
-            if len(self.calls) >= MOST_CALLS:
-                self._anomalies.note("calls")
+            if not self._followed(message):
                 return
+            self.calls_seen += 1
             call = self.calls[message.call_id] = Call(self.calls_seen, message, at)
         source, target = endpoints(key)
         room = self._lines < MOST_LINES
@@ -122,9 +124,22 @@ class Analysis:
         if party in ("caller", "callee"):
             for media in sorted(message.media, key=lambda media: media.kind == "audio"):  # of a shared port (RFC 9143) audio counts
                 if media.port:
-                    self._announce(media.address, media.port, Announced(call.number, party, media.codecs, media.kind == "audio"))
+                    self._announce(at, media.address, media.port, Announced(call.number, party, media.codecs, media.kind == "audio"))
 
-    def _announce(self, address: str, port: int, announced: Announced) -> None:
+    def _followed(self, message: Sip) -> bool:
+        """Tell whether a new call is followed: one that is wanted, while there is room; others are counted."""
+        wanted = not self._wanted or any(self._wanted in text for text in (message.call_id, message.caller, message.callee))
+        if wanted and len(self.calls) < MOST_CALLS:
+            return True
+        mark = hash(message.call_id)
+        if mark not in self._passed and len(self._passed) < MOST_COUNTED:
+            self._passed.add(mark)
+            self.calls_seen += 1
+            if wanted:
+                self._anomalies.note("calls")
+        return False
+
+    def _announce(self, at: float, address: str, port: int, announced: Announced) -> None:
         """Remember who wants media where; streams towards this place belong to the call from now on."""
         try:
             place = (ip_address(address).packed, port)
@@ -137,9 +152,9 @@ class Analysis:
         for key in tuple(self._to.get(place, ())):
             stream = self._current.get(key)
             if stream is not None and stream.call != announced.call:
-                if stream.call is None:
+                if stream.call is None and at - stream.at < UNSURE_S:
                     self._assign(stream)
-                else:  # the port serves another call now
+                else:  # the port serves another call now, or again
                     self._forget(key)
 
     def _forget(self, key: bytes) -> None:
@@ -176,10 +191,12 @@ class Analysis:
         self._assign(stream)
 
     def _make_room(self, at: float) -> bool:
-        """Give up what only looked like RTP for a packet or two; False when there is nothing of it."""
+        """Give up what only looked like RTP for a packet or two, and ended voice of calls not wanted; False when there is nothing of it."""
         if at < self._room_asked:
             return False
-        idle = [stream for stream in self.streams if not stream.sure and at - stream.at > UNSURE_S]
+        idle = [
+            stream for stream in self.streams if at - stream.at > UNSURE_S and (not stream.sure or (self._wanted and stream.call is None))
+        ]
         for stream in idle:
             self.streams.pop(stream)
             if self._current.get(stream.key) is stream:

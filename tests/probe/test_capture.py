@@ -38,7 +38,7 @@ framed, voice, pcap, pcapng, udp, sip, sdp = made.framed, made.voice, made.pcap,
 def read(data: bytes, most: int = 100, numbers: bool = False, wanted: str = "") -> CaptureSample:
     anomalies = Anomalies()
     reader = Reader(io.BytesIO(data), anomalies)
-    found = Analysis(anomalies)
+    found = Analysis(anomalies, wanted)
     found.read(reader.packets())
     return sample("test.pcap", len(data), reader, found, anomalies, most, numbers, wanted)
 
@@ -295,6 +295,19 @@ def test_calls_are_chosen_and_the_worst_are_kept() -> None:
     assert [call.call_id for call in read(data, wanted="call-3").calls] == ["call-3@lab"]
     assert read(data, most=1).calls_seen == 6
     assert len(read(data, wanted="1380013").calls) == 6
+
+
+def test_a_call_that_is_wanted_is_found_among_more_than_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour of a switch holds tens of thousands of calls, and one number is complained of."""
+    monkeypatch.setattr("probe.capture.analysis.MOST_CALLS", 10)
+    monkeypatch.setattr("probe.capture.analysis.MOST_STREAMS", 10)
+    packets = [packet for number in range(30) for packet in made.call(f"call-{number}@lab", number * 10.0, 5.0, (6000 + 2 * number, 6001))]
+    packets += [packet for number in range(30) for packet in voice(50, number * 10.0 + 2, ports=(7000 + number, 6001), ssrc=number)]
+    data = pcap(framed(sorted(packets, key=lambda packet: packet[0])))
+    everyone, one = read(data), read(data, wanted="call-28@")
+    assert (len(everyone.calls), everyone.calls_seen, words(everyone)["calls"]) == (10, 30, 20)
+    assert ([call.call_id for call in one.calls], one.calls_seen, "calls" in words(one)) == (["call-28@lab"], 30, False)
+    assert [(stream.packets, stream.call) for stream in one.streams] == [(50, one.calls[0].number)]
 
 
 @pytest.mark.parametrize(
