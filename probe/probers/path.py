@@ -40,8 +40,8 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
         Literal["icmp", "udp"], Meta(description="what finds the hops: echoes, or UDP to a closed port; loss is measured by echoes always")
     ] = "icmp"
     port: Annotated[int, Meta(description="UDP port of the target that is closed", ge=1, le=65535)] = 33434
-    edge: Annotated[tuple[Name, ...], Meta(description="our port to the carrier, by address or name", max_length=4)] = ()
-    pop: Annotated[tuple[Name, ...], Meta(description="the carrier's port towards us, by address or name", max_length=4)] = ()
+    edge: Annotated[tuple[Name, ...], Meta(description="our port to the carrier: an address, a name, or that of a node", max_length=4)] = ()
+    pop: Annotated[tuple[Name, ...], Meta(description="the carrier's port towards us, likewise", max_length=4)] = ()
     family: Annotated[
         Literal["any", "ipv4", "ipv6"], Meta(description="which addresses of a name to use; the first of them is measured")
     ] = "any"

@@ -98,6 +98,10 @@ def known_job(settings: "Settings", prober: str, target: str, given: dict[str, A
         items = ", ".join(job.options.item for job in mine)
         raise CheckProblem(f"{target} has {len(mine)} {prober} checks: {items}; say by an option which of them")
     configured = msgspec.structs.asdict(mine[0].options) if mine else _from_inventory(settings, node, prober)
+    if prober == "path":
+        from probe.agent.settings.marks import path_options
+
+        given = {**given, **path_options(node, settings.inventory, {**configured, **given})}
     if node.address is None and prober not in probers.LOCAL:
         raise CheckProblem(f"{target} has no address in the inventory")
     try:

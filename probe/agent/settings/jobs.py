@@ -11,6 +11,7 @@ from probe.agent.settings.document import Document
 from probe.agent.settings.duration import show_duration
 from probe.agent.settings.forms import CheckForm, CredentialForm, NodeForm
 from probe.agent.settings.levels import read_levels, standard_levels
+from probe.agent.settings.marks import path_options
 from probe.agent.settings.reader import known_fields, read, refuse_key, show
 from probe.agent.settings.spelling import did_you_mean
 from probe.agent.settings.tables import Entry
@@ -76,7 +77,11 @@ def read_jobs(
 def _with_inventory(
     table: Any, node: Node, inventory: Inventory, credentials: Mapping[str, CredentialForm], document: Document, path: Path
 ) -> Any:
-    """Return the table of an `snmp` check with what the node's credential and the plan say; what stands in it stands above them."""
+    """Return the table of a check with what the node's credential (`snmp`) and the plan (`snmp`, `path`) say; what stands in it stands
+    above them.
+    """
+    if isinstance(table, dict) and table.get("prober") == "path":
+        return {**table, **path_options(node, inventory, table)}
     if not isinstance(table, dict) or table.get("prober") != "snmp":
         return table
     if node.snmp is None and not any(name in table for name in ("community", "user")):

@@ -98,7 +98,7 @@ def _reader(hint: Any) -> Read:
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
         return _struct(inner)
     if get_origin(inner) is tuple or get_origin(inner) is list:
-        return _sequence(inner)
+        return _sequence(inner, next((note.max_length for note in meta if note.max_length is not None), None))
     if get_origin(inner) is dict or get_origin(inner) is Mapping:
         return _mapping(inner)
     return _leaf(hint, inner, extra)
@@ -156,7 +156,7 @@ def _about(hint: Any) -> str:
     return f" ({meta[-1].description})" if meta else ""
 
 
-def _sequence(hint: Any) -> Read:
+def _sequence(hint: Any, most: int | None) -> Read:
     kind, members = get_origin(hint), get_args(hint)
     fixed = kind is tuple and not (len(members) == 2 and members[1] is Ellipsis)
     readers = [_reader(member) for member in members if member is not Ellipsis] or [_leaf(Any, Any, {})]
@@ -168,6 +168,9 @@ def _sequence(hint: Any) -> Read:
             return BAD
         if fixed and len(value) != len(readers):
             document.refuse(path, f"a list of {len(value)} is not a list of {len(readers)}")
+            return BAD
+        if most is not None and len(value) > most:
+            document.refuse(path, f"a list of {len(value)} is too long; {most} are the most")
             return BAD
         one = readers[0]
         read_all = [(readers[index] if fixed else one)(element, document, (*path, index)) for index, element in enumerate(value)]
