@@ -108,9 +108,9 @@ class Analysis:
             return
         call = self.calls.get(message.call_id)
         if call is None:
-            if message.method not in ("INVITE", "BYE") or message.code is not None:
-                return
-            if not self._followed(message):
+            if message.method not in ("INVITE", "BYE") or message.code is not None or not self._followed(message):
+                for media in message.media:
+                    self._announce(at, media.address, media.port, None)
                 return
             self.calls_seen += 1
             call = self.calls[message.call_id] = Call(self.calls_seen, message, at)
@@ -139,13 +139,18 @@ class Analysis:
                 self._anomalies.note("calls")
         return False
 
-    def _announce(self, at: float, address: str, port: int, announced: Announced) -> None:
-        """Remember who wants media where; streams towards this place belong to the call from now on."""
+    def _announce(self, at: float, address: str, port: int, announced: Announced | None) -> None:
+        """Remember who wants media where; streams towards this place belong to the call from now on, to none when it is not followed."""
         try:
             place = (ip_address(address).packed, port)
         except ValueError:  # a name
             return
         before = self._announced.pop(place, None)
+        if announced is None:
+            if before is not None:
+                for key in tuple(self._to.get(place, ())):
+                    self._forget(key)
+            return
         if before is None and len(self._announced) >= MOST_PLACES:
             self._announced.pop(next(iter(self._announced)))
         self._announced[place] = announced
@@ -162,7 +167,10 @@ class Analysis:
         for pair in [pair for pair in self._others if pair[0] == key]:
             del self._others[pair]
         for place in endpoints(key):
-            self._to.get(place, set()).discard(key)
+            keys = self._to.get(place, set())
+            keys.discard(key)
+            if not keys:
+                self._to.pop(place, None)
 
     def _begin(self, at: float, found: Datagram) -> None:
         """Take a packet that is not of its key's current stream: of one seen before, or of a new one."""

@@ -7,11 +7,13 @@ import os
 import random
 import resource
 import struct
+import subprocess
 import sys
 import time
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -515,3 +517,13 @@ def test_a_gigabyte_is_read_in_a_minute_within_300_megabytes(tmp_path: Path) -> 
     )
     assert after.ru_maxrss < 300 * 1024
     assert took < 60
+
+
+def test_the_process_ends_with_the_one_that_asked_however_that_ended() -> None:
+    inner = "import os, time; from probe.capture.__main__ import _end_with; _end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(60)"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    with subprocess.Popen([sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdout is not None
+        child = psutil.Process(int(asking.stdout.readline()))
+        asking.kill()
+        assert psutil.wait_procs([child], timeout=10)[1] == []
