@@ -1,7 +1,8 @@
 """Does the SIP server answer, what does its answer mean, and how soon does it come?
 
 Any final answer proves that a SIP stack lives and can be reached. What it says of itself is another matter: 503 is "out of service or
-overloaded" (RFC 3261 21.5.4), 408 comes from a proxy whose next hop is silent, 404 only says that nobody of that name is here.
+overloaded" (RFC 3261 21.5.4), 408 comes from a proxy whose next hop is silent, 404 only says that nobody of that name is here: no fault
+of the server, but one where that very user was asked for.
 """
 
 from collections.abc import Iterator
@@ -51,9 +52,13 @@ def meaning(got: SipSample) -> tuple[State, Message]:
     said = words(got)
     if got.code == 503 and got.retry_after_s is not None:
         return _CRITICAL, Message("sip.unavailable-until", {"answer": said, "seconds": got.retry_after_s})
+    if got.user and got.code in _NOBODY:
+        return _WARNING, Message("sip.no-such-user", {"user": got.user, "answer": said})
     state, name = _BY_CODE.get(got.code) or _by_class(got.code)
     return state, Message(name, {"answer": said})
 
+
+_NOBODY = frozenset({404, 410, 485, 604})  # of the user that was asked for; without one they only say that the server lives
 
 _BY_CODE = {
     400: (_WARNING, "sip.not-understood"),

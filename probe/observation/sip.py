@@ -28,6 +28,7 @@ class SipSample(msgspec.Struct, frozen=True, tag="sip", gc=False):
     `answer_ms` runs from the first time the request was sent, however often it was repeated. `connect_ms` and `tls_ms` are None over UDP.
     `contact_host`, `audio_host` are the hosts in Contact and SDP; `seen_as` is our address as the peer saw it (RFC 3581), and
     `via_changed` tells that the Via came back with another address than we had written; `came_from` is set when another address answered.
+    `user` is the user part that was asked for, "" for the server itself.
     """
 
     address: str
@@ -55,6 +56,7 @@ class SipSample(msgspec.Struct, frozen=True, tag="sip", gc=False):
     came_from: str | None = None
     blocked_by: str | None = None
     blocked: str = ""
+    user: str = ""
 
 
 class Binding(msgspec.Struct, frozen=True, gc=False):

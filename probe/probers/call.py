@@ -16,6 +16,7 @@ from probe.inventory import Node
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Outcome
 from probe.observation.sip import CallSample, SipSample
+from probe.sip import fields
 from probe.sip.budget import Budget
 from probe.sip.call import GOODBYE_S, Call, Wanted
 from probe.sip.client import SipOptions, converse
@@ -55,6 +56,9 @@ class Options(SipOptions, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a number that is not listed, and what could not be sent; ValueError."""
         self.check_texts(number=self.number, caller=self.caller)
+        self.check_words(user=self.user)
+        if self.password and not (self.user or self.caller):
+            raise ValueError("password: there is no name that goes with it; write user")
         if not self.number:
             raise ValueError("number: there is none; write the number to call, and the same in `allowed`")
         if self.number not in self.allowed:
@@ -80,6 +84,7 @@ class CallProber:
         self._endpoints = Endpoints()
         self._permits: dict[tuple[str, str], Budget] = {}
         self._calls: dict[asyncio.Task[CallSample | SipSample | Failure], asyncio.Event] = {}
+        self._talking: set[asyncio.Event] = set()  # of the calls whose INVITE may be out
 
     async def ask(self, node: Node, options: Options) -> Outcome:
         """Return the call, DENIED when it may not be made now. Cancelled, the call is hung up behind our back, and not left standing."""
@@ -97,14 +102,20 @@ class CallProber:
         try:
             seen = await asyncio.shield(task)
         except asyncio.CancelledError:
-            stop.set()
+            self._end(task, stop)
             raise
         if isinstance(seen, SipSample):
             return CallSample(options.number, seen, options.ring_s, None, None, False, None, None, options.audio, 0.0, "refused")
         return seen
 
+    def _end(self, task: "asyncio.Task[CallSample | SipSample | Failure]", stop: asyncio.Event) -> None:
+        """Have a call hang up; one that is still being connected is given up: there is nothing to hang up yet."""
+        stop.set()
+        if stop not in self._talking:
+            task.cancel()
+
     def _ended(self, task: "asyncio.Task[CallSample | SipSample | Failure]") -> None:
-        self._calls.pop(task, None)
+        self._talking.discard(self._calls.pop(task))
         if not task.cancelled():
             task.exception()
 
@@ -119,6 +130,7 @@ class CallProber:
             permits = self._permits[key] = Budget(options.daily_cap)
             if options.at_once:
                 permits.permits = 1.0
+        permits.limit(options.daily_cap)
         wait_s = permits.take()
         if wait_s:
             text = f"{options.daily_cap} calls a day are allowed: the next in {wait_s:.0f} s"
@@ -126,13 +138,14 @@ class CallProber:
         return None
 
     async def _call(self, host: str, options: Options, stop: asyncio.Event) -> CallSample | SipSample | Failure:
-        wanted = Wanted(options.number, options.ring_s, options.talk_s, options.codecs, options.audio)
+        wanted = Wanted(options.number, options.ring_s, options.talk_s, options.codecs, options.audio and options.talk_s > 0)
         secret = Secret(options.user or options.caller, options.password) if options.password else None
 
         async def talk(conversation: Conversation) -> CallSample:
+            self._talking.add(stop)
             if options.caller or options.user:
-                domain = conversation.uri.partition("@")[2]
-                conversation.local_uri = f"sip:{options.caller or options.user}@{domain}"
+                domain = conversation.uri.rpartition("@")[2]
+                conversation.local_uri = f"sip:{fields.escaped(options.caller or options.user)}@{domain}"
             call = Call(conversation, wanted, secret, stop)
             conversation.heard = call.heard
             return await call.run()
@@ -141,8 +154,8 @@ class CallProber:
 
     async def close(self) -> None:
         """Hang up whatever is up, then close the sockets."""
-        for stop in self._calls.values():
-            stop.set()
+        for task, stop in self._calls.items():
+            self._end(task, stop)
         if self._calls:
             await asyncio.wait(set(self._calls), timeout=CLOSE_S)
         for task in list(self._calls):

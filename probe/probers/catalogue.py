@@ -42,7 +42,10 @@ BY_HAND = frozenset({"capture"})
 TOLD = frozenset({"cdr"})
 
 # Options that only the configuration sets: whoever may ask the service for a check may not have it call other numbers, or more often.
-HELD = {"call": frozenset({"allowed", "at_once", "daily_cap"})}
+HELD = {"call": frozenset({"allowed", "at_once", "caller", "daily_cap", "domain", "user"})}
+
+# Options for a check by hand: a configuration that set them would have it done again at every start.
+TYPED = {"call": frozenset({"at_once"})}
 
 SECRET_FIELDS = frozenset(
     {"password", "token", "secret", "passphrase", "community", "auth_password", "privacy_password"}

@@ -53,6 +53,7 @@ class Options(SipOptions, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what could not be asked; ValueError."""
         self.check_texts(user=self.user, number=self.number)
+        self.check_words(auth_user=self.auth_user)
         for name in ("nat_address", "registrar"):
             text = getattr(self, name)
             if text and not is_host(text) and not literal_family(text):

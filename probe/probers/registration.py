@@ -34,6 +34,7 @@ class Options(SipOptions, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what could not be sent; ValueError."""
         self.check_texts(number=self.number)
+        self.check_words(user=self.user)
 
     @property
     def item(self) -> str:
@@ -66,7 +67,7 @@ async def ask_bindings(
 ) -> RegistrationSample | Failure:
     """Return what the registrar at `host` knows of `number`."""
     domain = bracketed(options.domain or host)
-    aor = f"sip:{number}@{domain}"
+    aor = f"sip:{fields.escaped(number)}@{domain}"
 
     async def talk(conversation: Conversation) -> RegistrationSample:
         conversation.uri = f"sip:{domain}"  # RFC 3261 10.2: the domain alone, no user

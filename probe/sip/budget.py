@@ -18,12 +18,23 @@ class Budget:
         self.permits = 0.0
         self._at = time.monotonic() if now_s is None else now_s
 
+    def limit(self, daily: int, now_s: float | None = None) -> None:
+        """Fill at another pace from now on; what has come since the last time comes at the slower of the two."""
+        rate = daily / DAY_S
+        if rate != self.rate:
+            self.rate = min(rate, self.rate)
+            self._fill(now_s)
+            self.rate = rate
+
     def take(self, now_s: float | None = None) -> float:
         """Take one permit and return 0; when there is none, return in how many seconds there will be."""
-        now_s = time.monotonic() if now_s is None else now_s
-        self.permits = min(self.permits + (now_s - self._at) * self.rate, 1.0 + SLACK)
-        self._at = now_s
+        self._fill(now_s)
         if self.permits >= 1.0 - 1e-9:
             self.permits -= 1.0
             return 0.0
         return (1.0 - self.permits) / self.rate
+
+    def _fill(self, now_s: float | None) -> None:
+        now_s = time.monotonic() if now_s is None else now_s
+        self.permits = min(self.permits + (now_s - self._at) * self.rate, 1.0 + SLACK)
+        self._at = now_s

@@ -17,7 +17,7 @@ from probe.resolve import literal_family
 from probe.sip import fields, sdp
 from probe.sip.client import sample
 from probe.sip.conversation import Conversation, Reply, Secret, tag_of
-from probe.sip.datagram import UdpWire
+from probe.sip.datagram import UdpWire, as_kernel
 from probe.sip.message import MalformedError, SipMessage, build
 from probe.sip.rtp import Audio
 from probe.sip.wire import Arrived, BlockedError
@@ -26,6 +26,8 @@ SESSION_S = 90  # RFC 4028: after a kill of ours in the middle, a far end that k
 GOODBYE_S = 8.0  # the longest that a BYE or CANCEL waits for its answer: five times sent
 LATE_ANSWER_S = 32.0  # how long a cancelled INVITE may still be answered (timer B)
 SILENT_S = 2.0  # the same where nothing was heard at all; a 200 later than that, never acknowledged, ends by itself (RFC 3261 13.3.1.4)
+MOST_REPLIES = 64  # of ours to what the far end sends of its own accord in one call; a 200 is repeated eleven times (13.3.1.4)
+LOWEST_PORT = 1024  # to which audio is sent: below it are DNS, NTP, SNMP, and nobody's telephone
 MOST_URI = 512  # octets of an address that the far end has us write into our own requests
 KINDS = {"PCMU": 0, "PCMA": 8}
 PROVISIONAL = range(100, 200)
@@ -62,6 +64,9 @@ class Call:
         self._start = 0.0
         self.over = asyncio.Event()  # the far end hung up
         self._acknowledged: bytes | None = None
+        self._invite = 0  # its CSeq
+        self._first = conversation.wire.peer  # whom we asked, before any Contact leads elsewhere
+        self._replies = 0
 
     async def run(self) -> CallSample:
         """Make the call and end it; MalformedError, OSError, DialError, TimeoutError when there was no call at all."""
@@ -85,8 +90,15 @@ class Call:
             self.provisional = True
             if message.code in {180, 183} and self.ringing_ms is None:
                 self.ringing_ms = (time.perf_counter() - self._start) * 1e3
-        elif message.code >= 200 and message.cseq[1] == "INVITE" and self._acknowledged:
-            await self.to.wire.send(self._acknowledged)
+        elif self._replies >= MOST_REPLIES:
+            if message.method == "BYE":
+                self.over.set()
+        elif 200 <= message.code < 300 and message.cseq[1] == "INVITE" and self._acknowledged:
+            self._replies += 1
+            if tag_of(message.first("to")) == self.to.remote_tag:
+                await self.to.wire.send(self._acknowledged)
+            else:
+                await self._end_second(message)
         elif message.code == 0 and message.method == "BYE":
             self.over.set()
             await self._respond(message, 200, "OK")
@@ -96,6 +108,7 @@ class Call:
             await self._respond(message, 200 if message.method in {"OPTIONS", "INFO", "NOTIFY"} else 501, "OK")
 
     async def _respond(self, request: SipMessage, code: int, reason: str) -> None:
+        self._replies += 1
         copied = [(name, value) for name in ("via", "from", "to", "call-id", "cseq", "record-route") for value in request.all(name)]
         try:
             await self.to.wire.send(build(f"SIP/2.0 {code} {reason}", copied))
@@ -210,7 +223,7 @@ class Call:
                     await until.wait()
             else:
                 audio.kind = KINDS[codec]
-                await audio.send(to, self.wanted.talk_s, until)
+                await audio.send(to, self.wanted.talk_s, until, trusted=to[0] == as_kernel(self._first)[0])
         except TimeoutError:
             pass
         finally:
@@ -219,6 +232,31 @@ class Call:
 
     async def _acknowledge(self, answer: SipMessage) -> None:
         """Send the ACK of a 2xx, which makes the dialog (RFC 3261 12.1.2, 13.2.2.4)."""
+        self._invite = self.to.cseq
+        contact = self._enter(answer)
+        if contact is not None:
+            self._move(contact)
+        self._acknowledged = self.to.octets("ACK", _branch(), self._invite, [])
+        await self.to.wire.send(self._acknowledged)
+
+    async def _end_second(self, answer: SipMessage) -> None:
+        """Acknowledge and hang up another telephone that answered the same INVITE (RFC 3261 13.2.2.4): a proxy had let several ring."""
+        to, wire = self.to, self.to.wire
+        before, peer = (to.remote_tag, to.route, to.uri), wire.peer
+        try:
+            self._enter(answer)
+            both = to.octets("ACK", _branch(), self._invite, []), to.octets("BYE", _branch(), self._invite + 1, [])
+        finally:
+            to.remote_tag, to.route, to.uri = before
+        if isinstance(wire, UdpWire):
+            wire.move(self._first)
+        for data in both:
+            await wire.send(data)
+        if isinstance(wire, UdpWire):
+            wire.move(peer)
+
+    def _enter(self, answer: SipMessage) -> fields.Address | None:
+        """Take tag, route and target of a dialog from its 2xx; return its Contact if that can be used."""
         to = self.to
         to.remote_tag = tag_of(answer.first("to"))
         records = [one for value in answer.all("record-route") for one in fields.split(value)]
@@ -228,18 +266,15 @@ class Call:
             where = fields.address(contacts[0])
             if where.host and len(where.uri) <= MOST_URI and where.uri.isprintable() and where.uri.isascii() and " " not in where.uri:
                 to.uri = where.uri
-                self._move(where)
-        branch = f"z9hG4bK{secrets.token_hex(8)}"
-        self._acknowledged = to.octets("ACK", branch, to.cseq, [])
-        await to.wire.send(self._acknowledged)
+                return where
+        return None
 
     def _move(self, contact: fields.Address) -> None:
         """Go on with the address in Contact (RFC 3261 12.2.1.1), unless that is a private one that stands for a public peer (NAT)."""
         wire = self.to.wire
         if self.to.route or not isinstance(wire, UdpWire):
             return
-        family = literal_family(contact.host)
-        if not family or family != literal_family(wire.peer[0]):
+        if not leads_somewhere(contact.host, wire.peer[0]):
             return
         if is_private(contact.host) and not is_private(wire.peer[0]):
             return
@@ -256,12 +291,26 @@ class Call:
                 return
 
     async def _hang_up(self) -> Ended:
-        """Send BYE until it is answered, at most 8 s; nothing is left to do when the far end was first."""
+        """Send BYE until it is answered, at most 8 s; nothing is left to do when the far end was first.
+
+        Where Contact led elsewhere and nobody confirms there, half of the time is for whom we asked at first.
+        """
+        wire = self.to.wire
+        if self.over.is_set() or not isinstance(wire, UdpWire) or wire.peer == self._first:
+            return await self._say_bye(GOODBYE_S, self.secret)
+        same = wire.peer[0] == self._first[0]
+        ended = await self._say_bye(GOODBYE_S / 2, self.secret if same else None)  # a stranger's challenge gets no digest of ours
+        if ended is Ended.UNCONFIRMED:
+            wire.move(self._first)
+            ended = await self._say_bye(GOODBYE_S / 2, self.secret)
+        return ended
+
+    async def _say_bye(self, seconds: float, secret: Secret | None) -> Ended:
         if self.over.is_set():
             return Ended.PEER
         try:
-            async with asyncio.timeout(GOODBYE_S):
-                reply = await self.to.ask("BYE", [], secret=self.secret)
+            async with asyncio.timeout(seconds):
+                reply = await self.to.ask("BYE", [], secret=secret)
         except (OSError, MalformedError, BlockedError, DialError):  # TimeoutError is an OSError
             return Ended.PEER if self.over.is_set() else Ended.UNCONFIRMED
         gone = 200 <= reply.message.code < 300 or reply.message.code == 481  # 481: they know of no such call (any more)
@@ -294,13 +343,23 @@ async def _pass_on(event: asyncio.Event, to: asyncio.Event) -> None:
     to.set()
 
 
+def _branch() -> str:
+    return f"z9hG4bK{secrets.token_hex(8)}"
+
+
 def destination(session: sdp.Session, peer: str) -> tuple[str, int] | None:
-    """Return where to send audio, None for nowhere: on hold, by a name, or to an address that stands for many or for ourselves."""
-    if not session.port or not session.host or not literal_family(session.host) or "%" in session.host:
+    """Return where to send audio, None for nowhere: on hold, by a name, to a service's port, or to no single other host."""
+    if session.port is None or session.port < LOWEST_PORT or not session.host or not leads_somewhere(session.host, peer):
         return None
-    address = ipaddress.ip_address(session.host)
-    if address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255":
-        return None
-    if address.is_loopback and not ipaddress.ip_address(peer).is_loopback:
-        return None
-    return session.host, session.port
+    return as_kernel((session.host, session.port))
+
+
+def leads_somewhere(host: str, peer: str) -> bool:
+    """Tell whether a host that a peer names is an address of one host, of its family, and not our own loopback."""
+    if not literal_family(host) or literal_family(host) != literal_family(peer) or "%" in host:
+        return False
+    address = ipaddress.ip_address(host)
+    mapped = getattr(address, "ipv4_mapped", None)
+    if mapped is not None or address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255":
+        return False
+    return not address.is_loopback or ipaddress.ip_address(peer).is_loopback

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal, TypeVar
 
+import msgspec
 from msgspec import Meta
 
 from probe import job
@@ -19,6 +20,7 @@ from probe.sip.conversation import Conversation, Heard, Reply
 from probe.sip.datagram import Endpoints
 from probe.sip.message import MalformedError, SipMessage
 from probe.sip.wire import BlockedError, StreamWire, Wire, connect
+from probe.target import is_host
 
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 MOST_ALLOW = 32
@@ -50,8 +52,18 @@ class SipOptions(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=T
     def check_texts(self, **texts: str) -> None:
         """Refuse what can't stand in a SIP URI; ValueError."""
         for name, text in {"domain": self.domain, **texts}.items():
-            if not text.isprintable() or not text.isascii() or any(char in text for char in ' <>"?;,'):
-                raise ValueError(f"{name}: {text!r} can't stand in a SIP URI; leave out blanks and < > \" ? ; ,")
+            if not text.isprintable() or not text.isascii() or any(char in text for char in ' <>"?;,@'):
+                raise ValueError(f"{name}: {text!r} can't stand in a SIP URI; leave out blanks and < > \" ? ; , @")
+            if name != "domain" and ":" in text:
+                raise ValueError(f"{name}: {text!r} has a colon; write the user part alone, without sip: and port")
+        if self.domain and not is_host(self.domain):
+            raise ValueError(f"domain: {self.domain!r} is no host; write a name or an address, without scheme, brackets and port")
+
+    def check_words(self, **texts: str) -> None:
+        """Refuse names for a digest that can't stand in a header; ValueError."""
+        for name, text in texts.items():
+            if not text.isprintable():
+                raise ValueError(f"{name}: {text!r} has characters that can't be sent; write it in one line")
 
 
 async def reach(endpoints: Endpoints, host: str, options: SipOptions, call_id: str) -> Wire:
@@ -67,7 +79,8 @@ async def reach(endpoints: Endpoints, host: str, options: SipOptions, call_id: s
 
 
 def bracketed(host: str) -> str:
-    """Return a host as a URI has it."""
+    """Return a host as a URI has it: an IPv6 address in brackets, without its zone, which is ours alone (RFC 4007 11.2)."""
+    host = host.partition("%")[0]
     return f"[{host}]" if ":" in host else host
 
 
@@ -92,7 +105,7 @@ async def converse(
         return failure_of_stream(why)
     try:
         domain = bracketed(options.domain or host)
-        uri = f"sip:{user}@{domain}" if user else f"sip:{domain}"
+        uri = f"sip:{fields.escaped(user)}@{domain}" if user else f"sip:{domain}"
         if not options.domain and options.to_port != DEFAULT_PORTS[options.transport]:
             uri += f":{options.to_port}"
         conversation = Conversation(wire, call_id, uri, f"sip:firstline@{bracketed(wire.local[0])}", heard)
@@ -184,6 +197,7 @@ async def ask_options(endpoints: Endpoints, host: str, options: SipOptions, user
     """Return what one OPTIONS saw."""
 
     async def talk(conversation: Conversation) -> SipSample:
-        return sample(conversation, await conversation.ask("OPTIONS", options_headers(conversation)))
+        seen = sample(conversation, await conversation.ask("OPTIONS", options_headers(conversation)))
+        return msgspec.structs.replace(seen, user=user)
 
     return await converse(endpoints, host, options, user, talk)

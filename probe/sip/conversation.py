@@ -59,7 +59,7 @@ class Conversation:
     @property
     def sent_by(self) -> str:
         """Our address as Via and Contact say it."""
-        host, port = self.wire.local
+        host, port = self.wire.local[0].partition("%")[0], self.wire.local[1]  # a zone is ours alone
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property

@@ -42,7 +42,7 @@ class UdpWire:
 
     def __init__(self, endpoint: "Endpoint", call_id: str, peer: tuple[str, int], local: tuple[str, int]) -> None:
         self._endpoint, self._call_id = endpoint, call_id
-        self.peer, self.local = peer, local
+        self.peer, self.local = as_kernel(peer), local
         self._inbox: asyncio.Queue[Arrived | Exception] = asyncio.Queue(MOST_PENDING)
 
     async def send(self, data: bytes) -> None:
@@ -66,7 +66,7 @@ class UdpWire:
     def move(self, peer: tuple[str, int]) -> None:
         """Go on with another address of the peer."""
         self._endpoint.forget(self)
-        self.peer = peer
+        self.peer = as_kernel(peer)
         self._endpoint.know(self)
 
     def close(self) -> None:
@@ -195,6 +195,19 @@ def _offender(raw: bytes) -> str:
     if family == socket.AF_INET:
         return socket.inet_ntop(family, raw[4:8])
     return socket.inet_ntop(family, raw[8:24]) if family == socket.AF_INET6 and len(raw) >= 24 else ""
+
+
+def as_kernel(peer: tuple[str, int]) -> tuple[str, int]:
+    """Return an address as the kernel writes it, so that it compares with where answers and errors come from."""
+    address, percent, zone = peer[0].partition("%")
+    if ":" in address:
+        address = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
+    if zone.isascii() and zone.isdecimal():
+        try:
+            zone = socket.if_indextoname(int(zone))
+        except (OSError, OverflowError):
+            pass  # there is no such interface, and no way
+    return f"{address}{percent}{zone}", peer[1]
 
 
 def source_towards(family: int, peer: tuple[str, int]) -> str:

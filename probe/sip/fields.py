@@ -107,6 +107,22 @@ def hostport(text: str) -> tuple[str, int | None]:
     return host.lower(), number if 1 <= number <= 65535 else None
 
 
+_IN_USER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()&=+$/")  # RFC 3261 25.1: user
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+def escaped(user: str) -> str:
+    """Return the user part of a URI for any text: what may not stand there by %XX ("*43#" is *43%23); what is escaped already stays."""
+    parts = []
+    for at, char in enumerate(user):
+        code = user[at + 1 : at + 3]
+        if char in _IN_USER or (char == "%" and len(code) == 2 and _HEX.issuperset(code)):
+            parts.append(char)
+        else:
+            parts += [f"%{octet:02X}" for octet in char.encode("utf-8", "replace")]
+    return "".join(parts)
+
+
 def shown(text: str | None) -> str | None:
     """Return a peer's text fit to be shown and kept: printable, one line, at most 200 characters; None stays None."""
     if text is None:

@@ -19,6 +19,7 @@ SAMPLES = 160  # of 20 ms at 8 kHz
 MOST_SOURCES = 8
 MOST_PACKETS = 10_000  # of one call: two minutes and more
 MOST_AT_ONCE = 64
+MOST_UNHEARD = 50  # packets (a second) to an address that is not the peer's own and of which nothing is heard: it may be a third party's
 LAST_WAIT_S = 0.5  # for what is still under way when we stop sending
 SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _TONE_HZ, _TONE_PEAK = 400, 8000
@@ -94,6 +95,7 @@ class Audio:
         self.sent_ns: list[int] = []
         self.cut = False  # what was sent last was given no time to come back
         self.sources: dict[int, Heard] = {}
+        self._hosts: set[str] = set()  # from which RTP came
         self.loop.add_reader(self.sock, self._read)
 
     def close(self) -> None:
@@ -101,8 +103,11 @@ class Audio:
         self.loop.remove_reader(self.sock)
         self.sock.close()
 
-    async def send(self, to: tuple[str, int], seconds: float, until: asyncio.Event) -> None:
-        """Send the tone at its pace for so long, or until the event; then wait a little for what is under way."""
+    async def send(self, to: tuple[str, int], seconds: float, until: asyncio.Event, *, trusted: bool) -> None:
+        """Send the tone at its pace for so long, or until the event; then wait a little for what is under way.
+
+        To an address that is not `trusted` no more than MOST_UNHEARD packets go out before RTP has come from it.
+        """
         tone = payload(self.kind)
         start = self.loop.time()
         for number in range(min(round(seconds / PACKET_S), MOST_PACKETS)):
@@ -112,8 +117,10 @@ class Audio:
             if until.is_set():
                 self.cut = True
                 return
+            if len(self.sent_ns) >= MOST_UNHEARD and not trusted and to[0] not in self._hosts:
+                continue
             mark = 0x80 if number == 0 else 0
-            sequence, stamp = (self.first + number) & 0xFFFF, (self.stamp + number * SAMPLES) & 0xFFFF_FFFF
+            sequence, stamp = (self.first + len(self.sent_ns)) & 0xFFFF, (self.stamp + number * SAMPLES) & 0xFFFF_FFFF
             packet = HEADER.pack(0x80, self.kind | mark, sequence, stamp, self.ssrc) + tone
             self.sent_ns.append(time.time_ns())
             try:
@@ -123,7 +130,7 @@ class Audio:
         if not self.sent_ns:
             return
         try:
-            async with asyncio.timeout(LAST_WAIT_S):
+            async with asyncio.timeout(max(start + seconds - self.loop.time(), 0.0) + LAST_WAIT_S):
                 await until.wait()
         except TimeoutError:
             pass
@@ -131,7 +138,7 @@ class Audio:
     def _read(self) -> None:
         for _ in range(MOST_AT_ONCE):
             try:
-                data, notes, _, _ = self.sock.recvmsg(2048, socket.CMSG_SPACE(16))
+                data, notes, _, where = self.sock.recvmsg(2048, socket.CMSG_SPACE(16))
             except BlockingIOError:
                 return
             except OSError:
@@ -139,6 +146,8 @@ class Audio:
             packet = read(data, _stamped(notes))
             if packet is None:
                 continue
+            if len(self._hosts) < MOST_SOURCES:
+                self._hosts.add(where[0])
             source = self.sources.get(packet.ssrc)
             if source is None:
                 if len(self.sources) >= MOST_SOURCES:

@@ -96,6 +96,7 @@ def _milliseconds(said: str) -> float | None:
 def offer(host: str, port: int, codecs: tuple[str, ...], number: int) -> bytes:
     """Return an offer of audio at `host`:`port` in packets of 20 ms, with telephone events declined; `number` names the session."""
     kinds = [next(kind for kind, name in STATIC.items() if name == codec) for codec in codecs]
+    host = host.partition("%")[0]  # a zone is ours alone (RFC 4007 11.2)
     family = "IP6" if ":" in host else "IP4"
     lines = [
         "v=0",

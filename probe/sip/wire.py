@@ -68,6 +68,7 @@ class StreamWire:
         self._sock = to.sock
         self._channel: Channel | TlsChannel = Channel(to.sock)
         self._data = bytearray()
+        self._whole = 0  # octets of the message that is coming, once its head has told: it is read but once, however it trickles in
 
     async def start_tls(self, context: ssl.SSLContext, server_name: str | None) -> None:
         """Shake hands; ssl.SSLError, OSError."""
@@ -97,6 +98,8 @@ class StreamWire:
         """Take one whole message off the front, None while it is not whole."""
         while self._data[:2] == KEEP_ALIVE:
             del self._data[:2]
+        if len(self._data) < self._whole:
+            return None
         raw = bytes(self._data)
         head, body = split_head(raw)
         if len(head) == len(raw.lstrip(b"\r\n")):  # its empty line has not come
@@ -107,7 +110,9 @@ class StreamWire:
         if len(head) + length > MOST_BYTES:
             raise MalformedError(f"a message of {len(head) + length} octets is announced")
         if len(body) < length:
+            self._whole = len(raw) - len(body) + length
             return None
+        self._whole = 0
         end = len(raw) - len(body) + length
         del self._data[:end]
         return parse(raw[:end])

@@ -20,6 +20,7 @@ from probe.probers import call
 from probe.sip import rtp, sdp
 from probe.sip.budget import DAY_S, Budget
 from probe.sip.call import destination
+from probe.sip.conversation import tag_of
 from tests.probe.sip_lab import Device, answer, kamailio
 from tests.probe.test_sip_message import mutated
 
@@ -47,7 +48,7 @@ class Phone:
             "cut_s": None,
         } | how
         self.audio = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.audio.bind(("127.0.0.1", 0))
+        self.audio.bind((self.how.get("media", "127.0.0.1"), 0))
         self.audio.settimeout(0.05)
         self.over = threading.Event()
         self.up = False
@@ -78,10 +79,10 @@ class Phone:
                     device.say(answer(request, self.how["bye"]), source)
 
     def answer(self, device: Device) -> None:
-        body = sdp.offer("127.0.0.1", self.audio.getsockname()[1], ("PCMA",), 1)
+        body = sdp.offer(self.how.get("media", "127.0.0.1"), self.audio.getsockname()[1], ("PCMA",), 1)
         good = self.how["code"].startswith("2")
         self.up = good
-        where = f"Contact: <sip:phone@127.0.0.1:{device.port}>"
+        where = f"Contact: <sip:phone@{self.how.get('contact') or f'127.0.0.1:{device.port}'}>"
         device.say(
             answer(
                 self.invite,
@@ -336,6 +337,93 @@ def test_a_bye_that_is_refused_has_ended_the_call_only_if_it_is_unknown_there(as
         assert ask("call", device.port, **NOW).ended == ended
 
 
+def test_a_contact_that_leads_nowhere_leaves_no_call_up(ask, monkeypatch) -> None:
+    monkeypatch.setattr("probe.sip.call.GOODBYE_S", 0.6)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.setblocking(False)
+        for contact in (f"127.0.0.1:{silent.getsockname()[1]}", "0.0.0.0:5060", "224.0.0.9", "255.255.255.255"):
+            with phone(contact=contact) as (far, device):
+                seen = ask("call", device.port, **NOW)
+                assert (seen.ended, far.up) == ("bye", False), contact
+        said = silent.recv(4096).decode(), silent.recv(4096).decode()
+        assert [one.partition(" ")[0] for one in said] == ["ACK", "BYE"]
+
+
+def test_a_stranger_to_whom_contact_leads_is_told_no_digest(ask, monkeypatch) -> None:
+    monkeypatch.setattr("probe.sip.call.GOODBYE_S", 0.6)
+
+    def curious(device: Device, request, source) -> None:
+        if request.method != "ACK":
+            device.say(answer(request, "401 Unauthorized", 'WWW-Authenticate: Digest realm="any", nonce="1"'), source)
+
+    with Device(curious, "127.0.0.2") as stranger, phone(contact=f"127.0.0.2:{stranger.port}") as (far, device):
+        seen = ask("call", device.port, **NOW, user="u", password="secret")
+    assert stranger.methods() == ["ACK", "BYE"]
+    assert (seen.ended, far.up) == ("bye", False)
+
+
+def test_a_second_telephone_that_answers_is_hung_up_too(ask) -> None:
+    class Two(Phone):
+        def answer(self, device: Device) -> None:
+            super().answer(device)
+            body = sdp.offer("127.0.0.1", self.audio.getsockname()[1], ("PCMA",), 1)
+            more = (f"Contact: <sip:second@127.0.0.1:{device.port}>", "Content-Type: application/sdp")
+            second = answer(self.invite, "200 OK", *more, body=body).replace(b";tag=far", b";tag=second")
+            device.say(second, self.source)
+
+    made = Two()
+    try:
+        with Device(made) as device:
+            seen = ask("call", device.port, **NOW)
+    finally:
+        made.close()
+    assert seen.ended == "bye"
+    told = [(one.method, one.uri.partition("@")[0], tag_of(one.first("to")), one.cseq[0]) for one in device.requests[1:]]
+    assert told[:3] == [("ACK", "sip:phone", "far", 1), ("ACK", "sip:second", "second", 1), ("BYE", "sip:second", "second", 2)]
+    assert told[3:] == [("BYE", "sip:phone", "far", 2)]
+
+
+def test_what_repeats_its_answer_for_ever_is_not_answered_for_ever(ask) -> None:
+    class Mad(Phone):
+        def answer(self, device: Device) -> None:
+            for _ in range(300):
+                super().answer(device)
+
+    made = Mad()
+    try:
+        with Device(made) as device:
+            assert ask("call", device.port, **NOW).ended == "bye"
+    finally:
+        made.close()
+    assert device.methods().count("ACK") <= 65
+
+
+@pytest.mark.parametrize("echoes", [True, False])
+def test_audio_to_another_host_ends_after_a_second_unless_it_is_heard(ask, echoes: bool) -> None:
+    with phone(media="127.0.0.2", echo=echoes) as (_, device):
+        seen = ask("call", device.port, **{**NOW, "talk_s": 1.5})
+    assert seen.audio.sent == (75 if echoes else 50)
+    assert seen.audio.received == (75 if echoes else 0)
+
+
+def test_a_handshake_that_never_ends_holds_up_nobody(hostile) -> None:
+    async def ask_and_close(port: int) -> float:
+        async with call.open() as prober:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await prober.ask(Node("n", "127.0.0.1"), call.Options(port=port, transport="tls", **NOW))
+            start = time.monotonic()
+        return time.monotonic() - start
+
+    def silent(connection) -> None:
+        while connection.recv(4096):
+            pass
+
+    with hostile(silent) as port:
+        assert asyncio.run(ask_and_close(port)) < 1.0
+
+
 def test_a_server_that_says_nothing_is_a_timeout_and_told_to_forget_it(ask, monkeypatch) -> None:
     monkeypatch.setattr("probe.sip.call.SILENT_S", 0.3)
     with Device(lambda device, request, source: None) as device:
@@ -437,6 +525,8 @@ def test_only_listed_numbers_are_ever_called() -> None:
             call.Options(number="8888", allowed=numbers)
     with pytest.raises(ValueError, match="there is none"):
         call.Options(allowed=("8888",))
+    with pytest.raises(ValueError, match="no name that goes with it"):
+        call.Options(number="8888", allowed=("8888",), password="secret")
 
 
 def test_a_start_has_no_permit_and_a_second_call_none_either() -> None:
@@ -468,6 +558,15 @@ def test_no_pattern_of_asking_and_restarting_gets_more_than_the_cap_and_one(dail
         assert sum(at <= other < at + DAY_S for other in calls) <= daily + 1
 
 
+def test_a_cap_that_is_changed_holds_at_once() -> None:
+    permits = Budget(24, 0.0)
+    assert permits.take(3600.0) == 0.0
+    permits.limit(1, 3600.0)
+    assert permits.take(7200.0) > DAY_S - 7300
+    permits.limit(24, 7200.0)
+    assert permits.take(7200.0 + 3600.0) == 0.0
+
+
 def test_a_check_whose_period_is_the_permits_own_is_always_allowed() -> None:
     permits, late = Budget(24, 0.0), [3, 0.2, 2.9, 0.0, 1.7]
     assert [permits.take(3600.0 * hour + 5 + late[hour % 5]) for hour in range(1, 100)] == [0.0] * 99
@@ -484,10 +583,13 @@ def test_a_check_whose_period_is_the_permits_own_is_always_allowed() -> None:
         ("127.0.0.1", "127.0.0.1", True),
         ("example.org", "192.0.2.9", False),
         ("ff02::1", "2001:db8::1", False),
+        ("2001:db8::2", "192.0.2.9", False),
+        ("::ffff:127.0.0.1", "2001:db8::1", False),
     ],
 )
 def test_audio_goes_to_one_host_only(host: str, peer: str, goes: bool) -> None:
     assert (destination(sdp.Session(host, 4000, ()), peer) is not None) is goes
+    assert destination(sdp.Session(host, 53, ()), peer) is None
 
 
 def test_g711_is_coded_as_the_standard_has_it() -> None:

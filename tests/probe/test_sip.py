@@ -18,6 +18,8 @@ from probe.inventory import Node
 from probe.observation.failure import Failure, Kind
 from probe.observation.sip import SipSample
 from probe.probers import sip
+from probe.sip import fields
+from probe.sip.datagram import as_kernel
 from tests.probe.sip_lab import Device, answer, kamailio, replying, signal_group
 from tests.probe.test_sip_message import SEEDS, mutated
 
@@ -205,6 +207,45 @@ def test_a_stream_in_single_octets_with_keep_alives_is_read(ask, hostile) -> Non
         assert ask("sip", port, transport="tcp").code == 486
 
 
+def test_a_message_that_trickles_in_is_not_read_again_for_each_octet(ask, hostile, monkeypatch) -> None:
+    from probe.sip import wire
+    from probe.sip.message import parse
+
+    reads: list[bytes] = []
+
+    def counted(head: bytes) -> list[str]:
+        reads.append(head)
+        return unfold(head)
+
+    def act(peer: socket.socket) -> None:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        reply = answer(parse(peer.recv(4096)), "200 OK", body=b"x" * 500)
+        peer.sendall(reply[:-500])
+        for octet in reply[-500:]:
+            peer.sendall(bytes([octet]))
+        peer.recv(1)
+
+    unfold = wire.unfold
+    monkeypatch.setattr(wire, "unfold", counted)
+    with hostile(act) as port:
+        assert ask("sip", port, transport="tcp").code == 200
+    assert len(reads) <= 2
+
+
+def test_an_ipv6_address_is_known_again_however_it_is_written(ask) -> None:
+    with Device(replying("200 OK"), "::1") as device:
+        assert ask("sip", device.port, host="0:0:0::0:1").came_from is None
+    assert ask("sip", device.port, host="0:0:0::0:1").kind is Kind.REFUSED
+    assert as_kernel(("fe80::0:1%1", 5060)) == ("fe80::1%lo", 5060)
+
+
+@pytest.mark.parametrize(
+    ("user", "uri"), [("8888", "8888"), ("*43#", "*43%23"), ("+86%2010", "+86%2010"), ("a%b", "a%25b"), ("ü|", "%C3%BC%7C")]
+)
+def test_the_user_part_is_escaped_as_rfc_3261_has_it(user: str, uri: str) -> None:
+    assert fields.escaped(user) == uri
+
+
 def test_a_server_without_tls_is_refused_as_such(ask, hostile) -> None:
     with hostile(lambda peer: (peer.recv(4096), peer.sendall(b"SIP/2.0 400 Bad Request\r\n\r\n"))) as port:
         seen = ask("sip", port, transport="tls")
@@ -212,9 +253,18 @@ def test_a_server_without_tls_is_refused_as_such(ask, hostile) -> None:
     assert seen.detail.startswith("TLS: ")
 
 
-@pytest.mark.parametrize("options", [{"user": "a b"}, {"user": "a\r\nContact: x"}, {"domain": "x>y"}, {"user": "1;x"}])
+@pytest.mark.parametrize("options", [{"user": "a b"}, {"user": "a\r\nContact: x"}, {"domain": "x>y"}, {"user": "1;x"}, {"user": "1@x"}])
 def test_options_that_would_break_a_header_are_refused(options: dict) -> None:
     with pytest.raises(ValueError, match="can't stand in a SIP URI"):
+        sip.Options(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [({"user": "sip:1"}, "without sip:"), ({"domain": "x:5060"}, "is no host"), ({"domain": "[2001:db8::1]"}, "is no host")],
+)
+def test_slips_in_options_are_refused_with_their_cure(options: dict, wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
         sip.Options(**options)
 
 
@@ -256,6 +306,8 @@ ASK = """
 import asyncio, sys, msgspec
 from probe.inventory import Node
 from probe.probers import sip
+from probe.sip import fields
+from probe.sip.datagram import as_kernel
 async def main():
     async with sip.open() as prober:
         try:

@@ -116,7 +116,7 @@ def _read_check(table: Any, node: Node, here: str, document: Document, path: Pat
     check = read(CheckForm, own, document, path)
     options = read(form, {key: value for key, value in table.items() if key in allowed and key not in OWN}, document, path)
     levels = _levels(prober, table, document, path)
-    fits = _fits(prober, check, node, here, document, path)
+    fits = _fits(prober, table, check, node, here, document, path)
     if check is None or options is None or levels is None or strange or not fits:
         return None
     return check, options, levels
@@ -132,10 +132,13 @@ def _levels(prober: str, table: dict[str, Any], document: Document, path: Path) 
     return None if problems else levels
 
 
-def _fits(prober: str, check: CheckForm | None, node: Node, here: str, document: Document, path: Path) -> bool:
+def _fits(prober: str, table: dict[str, Any], check: CheckForm | None, node: Node, here: str, document: Document, path: Path) -> bool:
     fits = True
     if check and check.timeout is not None and check.timeout >= check.every:
         document.refuse((*path, "timeout"), f"{show_duration(check.timeout)} is not less than the period ({show_duration(check.every)})")
+        fits = False
+    for key in sorted(catalogue.TYPED.get(prober, frozenset()) & table.keys()):
+        document.refuse((*path, key), f"is for a check by hand: firstline check {prober} {node.name} --{key.replace('_', '-')}")
         fits = False
     if prober in catalogue.BY_HAND:
         document.refuse((*path, "prober"), f"{prober} is asked for by hand: firstline check {prober} FILE")
