@@ -78,9 +78,11 @@ class MacPlace(msgspec.Struct, frozen=True, gc=False):
 
 
 class Anomaly(msgspec.Struct, frozen=True, gc=False):
-    """Something wrong about an answer that was survived: in which table or object, what (`duplicate`, `not-increasing`, `truncated`,
-    `not-a-number`, `out-of-range`, `too-long`, `silent`, `error-status`; `stepped-back`: a counter fell without a restart), the first
-    instance, how often."""
+    """Something wrong about an answer that was survived: in which table or object, what, the first instance, how often.
+
+    what: `duplicate`, `not-increasing`, `truncated`, `absent`, `not-a-number`, `out-of-range`, `too-long`, `silent`, `error-status`;
+    `stepped-back`: a counter fell without a restart.
+    """
 
     table: str
     what: str
@@ -95,7 +97,8 @@ class DeviceSample(msgspec.Struct, frozen=True, tag="snmp"):
     table of peers after a restart of the agent is such a part: never "no peer".
 
     uptime_s: sysUpTime, time since the SNMP agent started; host_uptime_s: hrSystemUptime, or snmpEngineTime where the device has that
-      alone: time since the device started. over_s: time between the two looks that the rates span, None at the first look.
+      alone: time since the device started. Both go on beyond 497 days where the wrap was seen. over_s: time between the two looks that the
+      rates span, None at the first look.
     clock_offset_s: the device's clock (hrSystemDate) minus ours; None without it, or where it names no zone.
     cables: what the plan says, as "PORT=NEIGHBOUR" or "PORT=NEIGHBOUR:PORT" (from the options).
     """

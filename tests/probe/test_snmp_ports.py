@@ -191,6 +191,16 @@ def test_time_since_the_last_change(ticks: int | None, last: int | None, s: floa
     assert since_s(ticks, last) == s
 
 
+def test_a_change_of_long_ago_is_not_of_today_after_sysuptime_has_wrapped() -> None:
+    rows = port(1, "a", c8=2, c9=0)
+    before = look(rows, times=Times(WORD - 1000))
+    assert only(look(rows, before, Times(5000, 60.0))).last_change_s == (WORD + 5000) / 100
+    uneven = look(rows, before, Times(WORD - 1005, 0.2))
+    assert only(uneven).last_change_s == (WORD - 1000) / 100
+    changed = {**rows, f"{IF}.9.1": 4000}
+    assert only(look(changed, before, Times(5000, 60.0))).last_change_s == 10.0
+
+
 def names(*rows: dict[str, Value]) -> dict[int, str]:
     values = {oid: value for row in rows for oid, value in row.items()}
     return {one.index: one.name for one in look(values).sample.interfaces}

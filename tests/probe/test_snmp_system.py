@@ -104,7 +104,32 @@ def test_uptime_of_the_device_is_not_cut_at_497_days() -> None:
     days = 600 * DAY
     seen = look({SYS_UP_TIME: days % WRAP, HOST_UP_TIME: days % WRAP, ENGINE_BOOTS: 3, ENGINE_TIME: days // 100})
     assert seen.host_uptime_s == 600 * 86400
-    assert seen.uptime_s == (days % WRAP) / 100
+    assert seen.uptime_s == 600 * 86400
+
+
+def after(before: SystemLook, values: dict[str, Value], over_s: float) -> SystemLook:
+    return read_system(RecordedTalk(values), values, 0.0, before, over_s)
+
+
+@pytest.mark.parametrize("engine", [{}, {ENGINE_BOOTS: 3, ENGINE_TIME: 12}])  # one that has no such time, one whose time began anew
+def test_a_wrap_that_was_seen_is_no_fresh_start(engine: dict[str, Value]) -> None:
+    before = look({SYS_UP_TIME: WRAP - 1000, HOST_UP_TIME: WRAP - 500, **engine})
+    seen = after(before, {SYS_UP_TIME: 5000, HOST_UP_TIME: 5500, **engine}, 60.0)
+    assert seen.restart is Restart.NONE
+    assert seen.uptime_s == (WRAP + 5000) / 100
+    assert seen.host_uptime_s == (WRAP + 5500) / 100
+    later = after(seen, {SYS_UP_TIME: 11000, HOST_UP_TIME: 11500, **engine}, 60.0)
+    assert later.uptime_s == (WRAP + 11000) / 100
+
+
+def test_what_starts_after_a_wrap_is_fresh() -> None:
+    old = SystemLook(9 * DAY, 9 * DAY, turns=1, host_turns=1)
+    agent = after(old, {SYS_UP_TIME: 1500, HOST_UP_TIME: 9 * DAY + 6000}, 60.0)
+    assert (agent.restart, agent.uptime_s, agent.host_uptime_s) == (Restart.AGENT, 15.0, (WRAP + 9 * DAY + 6000) / 100)
+    device = after(old, {SYS_UP_TIME: 1500, HOST_UP_TIME: 1600}, 60.0)
+    assert (device.restart, device.uptime_s, device.host_uptime_s) == (Restart.DEVICE, 15.0, 16.0)
+    alone = after(SystemLook(9 * DAY, turns=1), {SYS_UP_TIME: 1500}, 60.0)
+    assert (alone.restart, alone.uptime_s) == (Restart.DEVICE, 15.0)
 
 
 def test_engine_time_stands_in_for_a_missing_uptime_of_the_device() -> None:
@@ -114,7 +139,7 @@ def test_engine_time_stands_in_for_a_missing_uptime_of_the_device() -> None:
 def test_agent_without_uptime_is_noted() -> None:
     talk = RecordedTalk({HOST_UP_TIME: 100})
     assert read_system(talk, talk.values, None, None, None).uptime_s is None
-    assert talk.oddities == {("sysUpTime", "truncated"): 1}
+    assert talk.oddities == {("sysUpTime", "absent"): 1}
 
 
 def test_times_of_more_than_32_bits_are_none() -> None:

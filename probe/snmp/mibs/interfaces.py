@@ -8,7 +8,7 @@ import msgspec
 from probe.observation.interfaces import InterfaceSample, InterfacesSample
 from probe.probers.counters import ratio
 from probe.snmp.mibs.port_names import Asked, Column, Steady, absent, read_steady
-from probe.snmp.mibs.port_rates import UNKNOWN, Counts, Grown, Numbers, changes, discontinuity, growth, since_s, traffic_of
+from probe.snmp.mibs.port_rates import UNKNOWN, Counts, Grown, Numbers, changes, discontinuity, growth, longer_s, since_s, traffic_of
 from probe.snmp.talk import Talk
 from probe.snmp.values import natural
 
@@ -155,10 +155,13 @@ def _port(
     since: Grown = UNKNOWN
     flaps: int | None = None
     over_s = times.over_s
+    lasted_s = since_s(times.ticks, now.last_change)
     if before is not None and over_s and times.unbroken and (was := before.ports.get(index)) is not None and was.name == fixed.name:
         held = before.counts[index]
         since = growth(now, held, was.speed_bps or speed, over_s)
-        flaps = changes(was.oper, oper, (held.last_change, before.ticks), now.last_change, times.ticks)
+        then = (held.last_change, before.ticks)
+        flaps = changes(was.oper, oper, then, now.last_change, times.ticks)
+        lasted_s = longer_s(was.last_change_s, then, now.last_change, times.ticks)
         if since.back:
             talk.odd("ifTable", "stepped-back", fixed.name)
     return InterfaceSample(
@@ -170,7 +173,7 @@ def _port(
         _share(since.out_errors, since.out_packets),
         _share(since.in_discards, since.in_packets),
         _share(since.out_discards, since.out_packets),
-        flaps, fixed.expected, fixed.alias, fixed.if_type, since_s(times.ticks, now.last_change), fixed.mac, oper,
+        flaps, fixed.expected, fixed.alias, fixed.if_type, lasted_s, fixed.mac, oper,
     )  # fmt: skip
 
 

@@ -150,3 +150,15 @@ def since_s(ticks: int | None, last: int | None) -> float | None:
     if apart < 0:
         return 0.0 if apart > -ALWAYS_NOW_TICKS else None
     return apart / 100
+
+
+def longer_s(before_s: float | None, was: tuple[int | None, int | None], last: int | None, ticks: int | None) -> float | None:
+    """Return the time since the last change in s, counted on from the look before where nothing has changed: sysUpTime may have wrapped.
+
+    was: ifLastChange and sysUpTime at the look before.
+    """
+    last_before, ticks_before = was
+    if before_s is None or last is None or last != last_before or ticks is None or ticks_before is None:
+        return since_s(ticks, last)
+    apart = (ticks - ticks_before) % WORD
+    return before_s + (apart / 100 if apart < WORD // 2 else 0.0)  # a clock that is not quite even

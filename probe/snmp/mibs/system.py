@@ -25,7 +25,8 @@ class SystemLook(msgspec.Struct, frozen=True):
     """What was read, and what it says of the time since the look before; None is not told.
 
     ticks: sysUpTime in 1/100 s. host_ticks: hrSystemUptime. engine_s: snmpEngineTime, time since the agent's engine started for the
-    `boots`th time. host_uptime_s: time since the device started. clock_offset_s: its clock minus ours.
+    `boots`th time. host_uptime_s: time since the device started. clock_offset_s: its clock minus ours. turns, host_turns: how often
+    `ticks` and `host_ticks` have wrapped, as far as it was seen.
     """
 
     ticks: int | None = None
@@ -35,11 +36,13 @@ class SystemLook(msgspec.Struct, frozen=True):
     restart: Restart = Restart.NONE
     host_uptime_s: float | None = None
     clock_offset_s: float | None = None
+    turns: int = 0
+    host_turns: int = 0
 
     @property
     def uptime_s(self) -> float | None:
-        """sysUpTime in s."""
-        return self.ticks / 100 if self.ticks is not None else None
+        """Time since the agent started in s: sysUpTime, and 497 days for each time that it has wrapped."""
+        return (self.ticks + self.turns * TICKS) / 100 if self.ticks is not None else None
 
 
 def read_system(
@@ -49,28 +52,38 @@ def read_system(
     ticks, host, boots, engine = (_word(values.get(oid)) for oid in (SYS_UP_TIME, HOST_UP_TIME, ENGINE_BOOTS, ENGINE_TIME))
     clock = seconds_of(values.get(HOST_DATE))
     if ticks is None:
-        talk.odd("sysUpTime", "not-a-number" if SYS_UP_TIME in values else "truncated")
+        talk.odd("sysUpTime", "not-a-number" if SYS_UP_TIME in values else "absent")
     restart = Restart.NONE
     now = SystemLook(ticks, host, boots, engine)
     if before is not None and over_s:
         restart = restart_of(now, before, over_s)
+    old = before or SystemLook()
+    turns = _turns(ticks, old.ticks if restart is Restart.NONE else None, old.turns, engine)
+    host_turns = _turns(host, old.host_ticks if restart is not Restart.DEVICE else None, old.host_turns, engine)
+    engine_uptime_s = float(engine) if engine is not None else None
+    host_uptime_s = (host + host_turns * TICKS) / 100 if host is not None else engine_uptime_s
     offset = clock - ours_s if clock is not None and ours_s is not None else None
-    return SystemLook(ticks, host, boots, engine, restart, _longest(host, engine), offset)
+    return SystemLook(ticks, host, boots, engine, restart, host_uptime_s, offset, turns, host_turns)
+
+
+def _turns(ticks: int | None, before: int | None, turns: int, engine_s: int | None) -> int:
+    """Return how often a clock that stood at `before`, after so many `turns`, has wrapped; None is one that began anew, or was not seen.
+
+    snmpEngineTime counts seconds in 31 bits: where it is that clock's, it tells those turns too that nobody saw.
+    """
+    if ticks is None:
+        return 0
+    if engine_s is not None and engine_s * 100 >= TICKS and _apart_s(engine_s * 100, ticks) < APART_S:
+        return round((engine_s * 100 - ticks) / TICKS)
+    if before is None:
+        return 0
+    return turns + (before - ticks > TICKS // 2)
 
 
 def _word(value: Value | None) -> int | None:
     """Return a number of 32 bits; what is larger is none of these."""
     found = natural(value)
     return found if found is not None and found < TICKS else None
-
-
-def _longest(host_ticks: int | None, engine_s: int | None) -> float | None:
-    """Return the time since the device started: hrSystemUptime; snmpEngineTime where there is no other, or where that one has wrapped."""
-    if host_ticks is None:
-        return float(engine_s) if engine_s is not None else None
-    if engine_s is not None and engine_s * 100 >= TICKS and _apart_s(engine_s * 100, host_ticks) < APART_S:
-        return float(engine_s)
-    return host_ticks / 100
 
 
 def restart_of(now: SystemLook, before: SystemLook, over_s: float) -> Restart:
