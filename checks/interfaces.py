@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from checks.failure import judge_failure
-from checks.finding import Check, Finding, Levels, Message, State
+from checks.finding import Check, Finding, Levels, Message, State, Value
 from probe.observation.failure import Failure
 from probe.observation.interfaces import InterfaceSample, InterfacesSample
 from probe.observation.observation import Observation
@@ -75,7 +75,7 @@ def _oper(seen: Observation, port: InterfaceSample) -> Finding:
 def _quality(
     seen: Observation, port: InterfaceSample, before: InterfaceSample | None, over_s: float | None, limits: Limits
 ) -> Iterator[Finding]:
-    name = port.name
+    name, down = port.name, not port.oper_up and port.oper != "unknown"  # what it is set to says nothing then
     errors = _larger(port.in_error_ratio, port.out_error_ratio)
     if errors is not None:
         few = before is not None and _errors_since(port, before) < ENOUGH_ERRORS
@@ -91,15 +91,17 @@ def _quality(
     rate = _larger(port.in_bps, port.out_bps)
     if rate is not None and port.speed_bps:
         used = rate / port.speed_bps
-        text = Message("interfaces.utilisation", {"name": name, "ratio": used, "mbps": rate / 1e6, "speed_mbps": port.speed_bps / 1e6})
+        values: dict[str, Value] = {"name": name, "ratio": used, "mbps": rate / 1e6, "speed_mbps": port.speed_bps / 1e6}
+        text = Message("interfaces.lies-down", {"name": name}) if down and not used else Message("interfaces.utilisation", values)
         yield Finding("interfaces/utilisation", seen, limits.utilisation.judge(used), text, limits.utilisation, name, used, seasonal=True)
     if port.duplex is not None and port.speed_bps:
         state = limits.half_duplex.judge(port.speed_bps) if port.duplex == "half" else State.OK
-        text = Message(f"interfaces.duplex-{port.duplex}", {"name": name, "speed_mbps": port.speed_bps / 1e6})
+        mode = Message(f"interfaces.duplex-{port.duplex}", {"name": name, "speed_mbps": port.speed_bps / 1e6})
+        text = Message("interfaces.lies-down", {"name": name}) if down and state is State.OK else mode
         yield Finding("interfaces/duplex", seen, state, text, item=name)
     if port.carrier_changes_since is not None:
         changes = port.carrier_changes_since
-        text = Message("interfaces.flaps", {"name": name, "count": changes})
+        text = Message("interfaces.flaps-down" if down else "interfaces.flaps", {"name": name, "count": changes})
         yield Finding("interfaces/flaps", seen, limits.flaps.judge(changes), text, limits.flaps, name, changes)
 
 

@@ -8,7 +8,7 @@ from checks.finding import Finding, Levels, Message, State, Value
 from probe.observation.device import DeviceSample, Identity, PoolSample, Restart
 from probe.observation.observation import Observation
 
-WRAP_S = 2**32 / 100  # TimeTicks (RFC 2578): 497 days
+_DAYS_S = 2 * 86400.0  # a shorter time is told in hours
 _OVERFULL = 1.5  # a share beyond it is no share
 _KINDS = {"memory": "snmp/memory", "storage": "snmp/storage"}
 _CHECK_OF = {  # a part that could not be read → the check that can't be answered
@@ -66,7 +66,7 @@ def _restart(seen: Observation, device: DeviceSample, levels: Levels) -> Iterato
     elif agent is not None and levels.judge(agent) is not State.OK:
         text = Message("snmp.agent-restarted", {"minutes": agent / 60})
     else:
-        text = Message("snmp.up", {"days": up / 86400})
+        text = Message("snmp.up", {"days": up / 86400}) if up >= _DAYS_S else Message("snmp.up-hours", {"hours": up / 3600})
     yield Finding("snmp/restart", seen, state, text, levels, value=up)
 
 
@@ -124,5 +124,9 @@ def _answers(seen: Observation, device: DeviceSample) -> Finding:
     state = State.WARNING if "silent" in kinds else State.UNKNOWN if "truncated" in kinds else State.OK
     first = anomalies[0]
     names = ", ".join(f"{one.table}: {one.what} ×{one.count}" for one in anomalies[:5])
-    values: dict[str, Value] = {"count": len(anomalies), "names": names, "detail": first.detail[:120]}
-    return Finding("snmp/answers", seen, state, Message("snmp.answers-odd", values), value=len(anomalies))
+    values: dict[str, Value] = {"count": len(anomalies), "names": names}
+    if first.detail:
+        text = Message("snmp.answers-odd", {**values, "detail": first.detail[:120]})
+    else:
+        text = Message("snmp.answers-odd-bare", values)
+    return Finding("snmp/answers", seen, state, text, value=len(anomalies))

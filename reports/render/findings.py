@@ -10,6 +10,7 @@ from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width, wrap
 
 _BEATS = (State.CRITICAL, State.WARNING, State.UNKNOWN)
+_ALIKE = 4  # items of which the same is said take one row: fewer are read as fast one by one
 _MORE = 10  # cells that the number of the others takes
 
 
@@ -110,17 +111,26 @@ def _said(finding: Finding, texts: Texts) -> list[str]:
 
 
 def _good_rows(findings: Sequence[Finding], texts: Texts) -> list[tuple[str, State, list[str]]]:
-    """Return a row for each good finding; those of one item (a port, a file system) share a row, which need not repeat its name."""
+    """Return a row for each good finding; those of one item (a port, a file system) share a row, which need not repeat its name.
+
+    Items of which the same is said (the unused ports of a switch) share a row, too, if they are _ALIKE or more; their names follow.
+    """
     shared: dict[tuple[str, str], list[Finding]] = {}
     for number, finding in enumerate(findings):
         shared.setdefault((finding.check.partition("/")[0], finding.item or str(number)), []).append(finding)
-    rows = []
-    for (place, item), group in shared.items():
-        if len(group) == 1:
-            rows.append((_name(group[0]), State.OK, [texts.say(group[0].message)]))
+    alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for (room, item), group in shared.items():
+        said = [texts.say(finding.message) for finding in group]
+        bare = list(dict.fromkeys(_without(item, text) for text in said))
+        whole = " · ".join(text for text in bare if not any(other != text and other.startswith(text) for other in bare))
+        place = room if len(group) > 1 else group[0].check
+        alike.setdefault((place, whole if group[0].item else said[0]), []).append((group[0].item, said[0] if len(group) == 1 else whole))
+    rows: list[tuple[str, State, list[str]]] = []
+    for (place, text), ones in alike.items():
+        if len(ones) < _ALIKE:
+            rows += [(printable(f"{place} {item}".strip()), State.OK, [said]) for item, said in ones]
         else:
-            said = [texts.say(finding.message) for finding in group]
-            rows.append((printable(f"{place} {item}"), State.OK, [" · ".join(_without(item, text) for text in said)]))
+            rows.append((f"{place} ×{len(ones)}", State.OK, [text, join([printable(item) for item, _ in ones])]))
     return rows
 
 

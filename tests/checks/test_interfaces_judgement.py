@@ -157,3 +157,19 @@ def test_every_level_has_unit_and_source() -> None:
     for levels in msgspec.structs.astuple(interfaces.Limits()):
         assert levels.unit
         assert levels.source
+
+
+@pytest.mark.parametrize(
+    ("changes", "texts"),
+    [
+        ({}, {"interfaces.utilisation", "interfaces.duplex-full", "interfaces.flaps"}),
+        ({"oper_up": False, "in_bps": 0.0, "out_bps": 0.0}, {"interfaces.lies-down", "interfaces.flaps-down"}),
+        ({"oper_up": False}, {"interfaces.utilisation", "interfaces.lies-down", "interfaces.flaps-down"}),  # it fell within the period
+        ({"oper_up": False, "oper": "unknown"}, {"interfaces.utilisation", "interfaces.duplex-full", "interfaces.flaps"}),
+    ],
+)
+def test_a_port_that_is_down_is_not_said_to_run(changes: dict[str, object], texts: set[str]) -> None:
+    found = judged(msgspec.structs.replace(PORT, expected=False, **changes))
+    asked = ("interfaces/utilisation", "interfaces/duplex", "interfaces/flaps")
+    assert {found[check, "eth0"].message.id for check in asked} == texts
+    assert {found[check, "eth0"].state for check in asked} == {OK}

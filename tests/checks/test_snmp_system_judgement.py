@@ -54,8 +54,9 @@ def test_healthy_device_answers_and_says_who_it_is() -> None:
 @pytest.mark.parametrize(
     ("agent_s", "host_s", "restart", "expected", "text"),
     [
-        (DAY, DAY, Restart.NONE, OK, "snmp.up"),
-        (601.0, 601.0, Restart.NONE, OK, "snmp.up"),
+        (2 * DAY, 2 * DAY, Restart.NONE, OK, "snmp.up"),
+        (DAY, DAY, Restart.NONE, OK, "snmp.up-hours"),
+        (601.0, 601.0, Restart.NONE, OK, "snmp.up-hours"),
         (600.0, 600.0, Restart.NONE, WARNING, "snmp.rebooted"),
         (10.0, 10.0, Restart.DEVICE, WARNING, "snmp.rebooted"),
         (10.0, DAY, Restart.AGENT, OK, "snmp.agent-restarted"),
@@ -147,6 +148,11 @@ def test_odd_answers_are_told_and_silence_in_the_middle_warns(what: tuple[str, .
     assert found is not None
     assert found.state is expected
     assert not what or all(word in str(found.message.values["names"]) for word in what)
+
+
+def test_an_odd_answer_without_detail_is_told_without_one() -> None:
+    found = one("snmp/answers", anomalies=(Anomaly("sysUpTime", "absent"),))
+    assert (found.state, found.message.id) == (OK, "snmp.answers-odd-bare") if found else False
 
 
 @pytest.mark.parametrize(("part", "check"), [("bgp", "snmp/bgp"), ("sensors", "snmp/answers"), ("neighbours", "snmp/cabling")])

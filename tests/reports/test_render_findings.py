@@ -168,3 +168,28 @@ def test_long_name_of_a_trunk_is_never_cut_away():
     lines = check_text("localhost", "cdr", SEEN, [finding], texts("en"), columns=60, zone=UTC).splitlines()
     assert lines[1].strip() == "cdr/ner trunk SIP/carrier-of-the-north"
     assert lines[2].split("  ")[-2:] == ["critical", "NER 6.9%"]
+
+
+def test_items_of_which_the_same_is_said_share_a_row_and_keep_their_names():
+    down = [Finding("interfaces/flaps", SEEN, State.OK, say(f"ge{n} is down"), item=f"ge{n}") for n in range(250)]
+    busy = [Finding("interfaces/utilisation", SEEN, State.OK, say(f"up{n}: {n}% used"), item=f"up{n}") for n in range(2)]
+    lines = check_text("core", "snmp", SEEN, [*down, *busy], texts("en"), columns=80, zone=UTC).splitlines()
+    assert lines[1].split() == ["interfaces/flaps", "×250", "ok", "is", "down"]
+    named = " ".join(lines[2:]).replace(",", " ").split()
+    assert {f"ge{n}" for n in range(250)} <= set(named)
+    assert len(lines) < 60
+    assert any("up1: 1% used" in line for line in lines)
+
+
+def test_few_items_of_which_the_same_is_said_have_a_row_each():
+    three = [Finding("snmp/fan", SEEN, State.OK, say(f"fan {n}: normal"), item=f"fan {n}") for n in range(3)]
+    lines = check_text("core", "snmp", SEEN, [*three, *OK], texts("en"), zone=UTC).splitlines()
+    assert sum("normal" in line for line in lines) == 3
+
+
+def test_a_text_that_another_of_its_row_begins_with_is_said_once():
+    both = [
+        Finding("interfaces/utilisation", SEEN, State.OK, say("ge1 is down"), item="ge1"),
+        Finding("interfaces/flaps", SEEN, State.OK, say("ge1 is down; no change"), item="ge1"),
+    ]
+    assert "  is down; no change\n" in check_text("core", "snmp", SEEN, both, texts("en"), zone=UTC)
