@@ -75,5 +75,8 @@ def _change(seen: Observation, look: ArpSample, levels: Levels) -> Finding:
         return Finding("arp/change", seen, state, Message("arp.single" if look.ours is not None else "arp.nobody"), levels)
     if look.changed_s is None:
         return Finding("arp/change", seen, State.OK, Message("arp.steady", {"age": look.watched_s}), levels)
-    values: dict[str, Value] = {"age": look.changed_s, "old": look.before, "new": look.answering[0].mac}
-    return Finding("arp/change", seen, levels.judge(look.changed_s), Message("arp.changed", values), levels, value=look.changed_s)
+    old, new = look.before, look.answering[0].mac
+    text = Message("arp.changed", {"age": look.changed_s, "old": old, "new": new})
+    if {old, new} <= set(look.expected):  # a fail-over of a pair that the plan knows
+        return Finding("arp/change", seen, State.OK, text, levels)
+    return Finding("arp/change", seen, levels.judge(look.changed_s), text, levels, value=look.changed_s)

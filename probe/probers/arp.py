@@ -171,6 +171,9 @@ class ArpProber:
 
     def _socket(self, interface: str) -> ArpSocket:
         sock = self._sockets.get(interface)
+        if sock is not None and not sock.fits():
+            self._close(interface)
+            sock = None
         if sock is None:
 
             def hear(heard: Heard) -> None:

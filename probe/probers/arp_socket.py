@@ -8,10 +8,12 @@ import struct
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from probe.way import mac_of, mac_text
+
 ETH_P_ARP = 0x0806
 REQUEST, REPLY = 1, 2
 BROADCAST = b"\xff" * 6
-MOST_WATCHED = 120  # a jump of the classic filter reaches 255 steps; each address takes one
+MOST_WATCHED = 500  # more at once than any agent looks at; the filter takes 16 kB of the 20 that an older kernel grants (optmem_max)
 _PACKET = struct.Struct("!HHBBH6s4s6s4s")
 _SO_ATTACH_FILTER = 26
 _AT_ONCE = 64
@@ -48,9 +50,9 @@ def read_arp(data: bytes) -> Heard | None:
 def filter_of(addresses: Collection[bytes]) -> bytes:
     """Return a classic BPF program that passes ARP packets whose sender is one of these IPv4 addresses (at most MOST_WATCHED)."""
     steps = [(0x20, 0, 0, 14)]  # the sender's address
-    for at, address in enumerate(addresses):
-        steps.append((0x15, len(addresses) - at, 0, int.from_bytes(address, "big")))
-    steps += [(0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFF)]
+    for address in addresses:
+        steps += [(0x15, 0, 1, int.from_bytes(address, "big")), (0x06, 0, 0, 0xFFFF)]  # a jump over all of them would be too far
+    steps.append((0x06, 0, 0, 0))
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 
 
@@ -73,7 +75,14 @@ class ArpSocket:
         except BaseException:
             self._sock.close()
             raise
-        self._interface = interface
+        self._interface, self._number = interface, socket.if_nametoindex(interface)
+
+    def fits(self) -> bool:
+        """Tell whether the interface is still the one that was opened, with the hardware address it had: a bond takes another one."""
+        try:
+            return socket.if_nametoindex(self._interface) == self._number and mac_of(self._interface) == mac_text(self.mac)
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close the socket."""

@@ -123,6 +123,24 @@ class TestOnASegment:
         assert {one.mac for one in seen.holders} == {MAC, RIVAL}
         assert judged(seen)["arp/duplicate"].message.id == "arp.claimed"
 
+    def test_interface_that_got_another_mac_asks_by_it(self, segment: Any) -> None:
+        ask(segment, GATEWAY)
+        segment.ip("agent", "link set edge address 02:00:00:00:00:77")
+        segment.ip("edge", "neigh flush dev agent")
+        assert ask(segment, GATEWAY).answering
+        assert "02:00:00:00:00:77" in segment.run("edge", "ip", "neigh", "show", US, "dev", "agent")
+
+    def test_interface_that_was_made_anew_under_its_old_name_hears_again(self, segment: Any) -> None:
+        try:
+            for _ in range(2):
+                segment.ip("agent", f"link add fresh type veth peer name fresh netns {segment._name}pop2")
+                segment.ip("agent", "addr add 10.9.0.1/24 dev fresh", "link set fresh up")
+                segment.ip("pop2", "addr add 10.9.0.2/24 dev fresh", "link set fresh up")
+                assert ask(segment, "10.9.0.2").answering
+                segment.ip("agent", "link del fresh")
+        finally:
+            segment.run("agent", "ip", "link", "del", "fresh", check=False)
+
     def test_nobody_is_critical_and_no_holder_is_made_up(self, segment: Any) -> None:
         seen = ask(segment, "10.0.0.99")
         assert seen.holders == ()
@@ -210,6 +228,14 @@ ANSWERS, CLAIMS = Holder(MAC, 3, 0.4, 0.1), Holder(RIVAL, 0, None, 30.0)
 def test_two_holders_are_told_from_one(seen: ArpSample, state: State, message: str) -> None:
     found = judged(seen)["arp/duplicate"]
     assert (found.state, found.message.id) == (state, message)
+
+
+def test_change_between_two_that_may_hold_it_is_told_and_no_warning() -> None:
+    holders = (Holder(RIVAL, 3, 0.2, 0.1),)
+    for expected, state in (((MAC, RIVAL), OK), ((RIVAL,), WARNING), ((), WARNING)):
+        seen = ArpSample(GATEWAY, "edge", 3, holders, expected=expected, changed_s=5.0, before=MAC)
+        found = judged(seen)["arp/change"]
+        assert (found.state, found.message.id, found.message.values["new"]) == (state, "arp.changed", RIVAL)
 
 
 @pytest.mark.parametrize(("age", "state"), [(None, OK), (0.0, WARNING), (900.0, WARNING), (900.1, OK)])
