@@ -45,6 +45,7 @@ FILES: Mapping[str, str] = {  # enterprise number, with a longer prefix where on
     "2011.6.164": "huawei_power",
     "2011.6.174": "huawei_ups",
     "2021": "linux",
+    "2254": "delta",
     "2272": "voss",
     "2281": "ceragon",
     "2544": "adva",
@@ -57,6 +58,7 @@ FILES: Mapping[str, str] = {  # enterprise number, with a longer prefix where on
     "4413": "fastpath",
     "4515": "packetlight",
     "4526": "netgear",
+    "4555": "socomec",
     "4881": "ruijie",
     "5003": "audiocodes",
     "5875": "fiberhome",
@@ -76,6 +78,7 @@ FILES: Mapping[str, str] = {  # enterprise number, with a longer prefix where on
     "11863": "tplink",
     "12148": "eltek",
     "12356": "fortinet",
+    "14823": "aruba_os",
     "14988": "mikrotik",
     "25461": "paloalto",
     "25506": "h3c",
@@ -85,6 +88,7 @@ FILES: Mapping[str, str] = {  # enterprise number, with a longer prefix where on
     "41112": "ubiquiti",
     "42229": "coriant",
     "42397": "grandstream",
+    "47196": "aruba_cx",
     "52642": "fs",
 }
 
