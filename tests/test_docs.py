@@ -1,6 +1,7 @@
 """README, handbook and the other pages are held to the code: what is there is written down, and what is written down is there."""
 
 import importlib.util
+import io
 import json
 import re
 import shlex
@@ -294,9 +295,11 @@ def parse(line: str) -> None:
 @pytest.mark.parametrize(("page", "line", "whole"), LINES, ids=[f"{page}: {line}" for page, line, _ in LINES])
 def test_command_line_of_the_pages_parses(page: str, line: str, whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for file in re.findall(r"\S+\.(?:json|toml|csv)\b", line):
+    for file in re.findall(r"\S+\.(?:json|toml|csv)\b|(?<=password-file )[^-\s]\S*|(?<=community-file )[^-\s]\S*", line):
         if "/" not in file:
-            Path(file).touch()
+            Path(file).write_text("a secret" if "-file" in line else "", encoding="utf-8")
+            Path(file).chmod(0o600)
+    monkeypatch.setattr("sys.stdin", io.StringIO("a secret\n"))
     allowed: tuple[type[Exception], ...] = (click.exceptions.Exit,) if line.endswith("--help") else ()
     if not whole:
         line = line.replace("PROBER TARGET", "icmp 192.0.2.1")
@@ -385,7 +388,10 @@ def test_toml_of_the_page_is_a_good_configuration(page: Path, tmp_path: Path) ->
     for number, (language, block) in enumerate(FENCE.findall(page.read_text(encoding="utf-8"))):
         if language == "toml":
             file = tmp_path / f"{number}.toml"
-            file.write_text(block, encoding="utf-8")
+            file.write_text(block.replace("/etc/firstline/", f"{tmp_path}/"), encoding="utf-8")
+            for secret in re.findall(r'file = "/etc/firstline/([^"]+)"', block):
+                (tmp_path / secret).write_text("a secret of more than 32 characters in all", encoding="utf-8")
+                (tmp_path / secret).chmod(0o600)
             assert read_settings(file)[1] == []
 
 

@@ -35,7 +35,7 @@ def run(*words: str, **environ: str | None) -> Result:
 def test_the_example_is_good() -> None:
     result = run("check", "--config", str(EXAMPLE))
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"{EXAMPLE} and 1 inventory files: good; 9 nodes, 3 links, 14 checks, 1 feeds\n"
+    assert result.stdout == f"{EXAMPLE} and 1 inventory files: good; 10 nodes, 3 links, 21 checks, 1 feeds\n"
 
 
 def test_without_a_file_check_says_so_and_is_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

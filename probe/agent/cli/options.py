@@ -1,5 +1,6 @@
 """Turns a prober's Options into command line options, so that the two can't differ."""
 
+import sys
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -87,6 +88,8 @@ def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ..
 def _revealed(context: click.Context, option: click.Parameter, file: str | None) -> str | None:
     if file is None:
         return None
+    if file == "-" and not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
     if file == "-":
         return str(click.prompt(str(option.name).capitalize(), hide_input=True, err=True))
     from probe.agent.settings.secret import Secret, SecretError  # what needs no password must start fast

@@ -9,7 +9,10 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 def read_duration(text: str) -> float | None:
     """Return the seconds of a number with its unit (ms, s, m, h, d); None when it is not that."""
     found = _FORM.fullmatch(text.strip())
-    return float(found[1]) * _SECONDS[found[2]] if found else None
+    if not found:
+        return None
+    number, unit = float(found[1]), found[2]
+    return number / 1000 if unit == "ms" else number * _SECONDS[unit]  # 10450 * 0.001 is not 10.45
 
 
 def show_duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from probe.agent.settings.secret import Secret
 from probe.agent.settings.settings import Settings
 from probe.agent.settings.toml_text import write_table
 from probe.job import Job
-from probe.probers.catalogue import SECRET_FIELDS
+from probe.probers.catalogue import SECRET_FIELDS, TYPED
 
 
 def show_settings(settings: Settings) -> str:
@@ -61,7 +61,8 @@ def _inventory(one: Any) -> dict[str, Any]:
 
 def _check(job: Job, limits: Any) -> dict[str, Any]:
     times = {"every": show_duration(job.every_s), "timeout": show_duration(job.timeout_s)}
-    return {"prober": job.prober, **_options(job.options), **times, "levels": _levels(limits)}
+    options = {name: value for name, value in _options(job.options).items() if name not in TYPED.get(job.prober, ())}
+    return {"prober": job.prober, **options, **times, "levels": _levels(limits)}
 
 
 def _options(options: Any) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def _options(options: Any) -> dict[str, Any]:
     return {
         (name.removesuffix("_file") if name in {"secret_file", "password_file"} else name): value
         for name, value in fields.items()
-        if not (name.endswith("_file") and value == "")
+        if not (value == "" and (name.endswith("_file") or name in SECRET_FIELDS))
     }
 
 
@@ -93,7 +94,7 @@ def _plain(struct: msgspec.Struct, *without: str) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
-    secret = isinstance(value, Secret) or (value is not None and (name in SECRET_FIELDS or name in {"secret_file", "password_file"}))
+    secret = isinstance(value, Secret) or (value not in (None, "") and (name in SECRET_FIELDS or name in {"secret_file", "password_file"}))
     if secret:
         return HIDDEN
     if isinstance(value, msgspec.Struct):
