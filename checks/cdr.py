@@ -24,7 +24,12 @@ ACD = Levels(20.0, None, "s", "our choice: who hears nothing hangs up within sec
 PDD = Levels(8.0, 11.0, "s", "ITU-T E.721: post-selection delay of an international call, mean 8 s, 95 % of calls 11 s")
 CALLS = Levels(None, None, "calls", "its own usual hour", low=True)
 CONCURRENT = Levels(0.80, 0.95, "ratio", "our choice, of the trunk's or licence's limit; at 1.0 the next call is refused")
-FRESH = Levels(1800.0, None, "s", "our choice: half an hour without a single call that ended is night, or records that are not written")
+FRESH = Levels(
+    43_200.0,
+    None,
+    "s",
+    "our choice: a night may pass without a call; that fewer end than at this hour is usual, cdr/calls says within its window",
+)
 REFUSED = Levels(0.01, 0.20, "ratio", "our choice: a line in a hundred that can't be read is another form of record, not chance")
 
 ENOUGH_CALLS = 30  # our choice: below it one call more or less is 3 %
@@ -99,10 +104,10 @@ def _lines(seen: Observation, sample: CdrSample, before: Observation | None, lev
         return
     share = refused / lines
     reason = max(sample.refused, key=lambda word: sample.refused[word])
-    values: dict[str, Value] = {"refused": refused, "lines": lines, "reason": reason}
+    values: dict[str, Value] = {"refused": refused, "lines": lines}
     few = lines < ENOUGH_LINES and refused < lines
     state = State.OK if few else levels.judge(share)
-    yield Finding("cdr/lines", seen, state, Message("cdr.refused", values), levels, value=share, gated=few)
+    yield Finding("cdr/lines", seen, state, Message(f"cdr.refused.{reason}", values), levels, value=share, gated=few)
 
 
 def _ratios(seen: Observation, group: CdrGroup, limits: Limits) -> Iterator[Finding]:

@@ -37,7 +37,23 @@ ASTERISK = Layout(
         "cause": "15",
     }
 )
-PRESETS = {"freeswitch": FREESWITCH, "asterisk": ASTERISK}
+# cdr_custom's Master.csv, as its sample configuration has it: clid, src, dst, dcontext, channel, dstchannel, lastapp, lastdata,
+# start, answer, end, duration, billsec, disposition, amaflags, accountcode, uniqueid, userfield, sequence
+ASTERISK_CUSTOM = Layout(
+    {
+        "caller": "2",
+        "callee": "3",
+        "trunk": "6",
+        "start": "9",
+        "answer": "10",
+        "end": "11",
+        "duration": "12",
+        "talk": "13",
+        "cause": "14",
+        "customer": "16",
+    }
+)
+PRESETS = {"freeswitch": FREESWITCH, "asterisk": ASTERISK, "asterisk-custom": ASTERISK_CUSTOM}
 
 
 def layout_of(preset: str, columns: Mapping[str, str], delimiter: str | None, header: bool | None, times: str | None) -> Layout:

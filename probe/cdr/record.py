@@ -49,9 +49,9 @@ def reader(places: dict[str, int], delimiter: str, times: str, zone: str) -> Rea
         row = line.split(delimiter) if '"' not in line else _quoted(line, delimiter)
         if len(row) <= last:
             raise RefusedError("columns")
-        start = moment(row[start_at]) if start_at >= 0 else None
-        answer = moment(row[answer_at]) if answer_at >= 0 else None
-        end = moment(row[end_at]) if end_at >= 0 else None
+        end = moment(row[end_at], now + AHEAD_S) if end_at >= 0 else None
+        start = moment(row[start_at], now + AHEAD_S if end is None else end) if start_at >= 0 else None
+        answer = moment(row[answer_at], now + AHEAD_S if end is None else end) if answer_at >= 0 else None
         duration = _seconds(row[duration_at]) if duration_at >= 0 else None
         talk = _seconds(row[talk_at]) if talk_at >= 0 else None
         if end is None and start is not None and duration is not None:
@@ -103,11 +103,14 @@ def _seconds(text: str) -> float | None:
     return value
 
 
-def _moment(times: str, zone: tzinfo) -> Callable[[str], float | None]:
-    """Return how a time is read, one without zone being of `zone`; None for an empty one: "0000-00-00 00:00:00" and 0 are that too."""
+def _moment(times: str, zone: tzinfo) -> Callable[[str, float], float | None]:
+    """Return how a time is read, one without zone being of `zone`; None for an empty one: "0000-00-00 00:00:00" and 0 are that too.
+
+    An hour that the clocks go through twice is the second one, unless that is later than can be: than now, for a call's end.
+    """
     unit = {"epoch": 1.0, "epoch-ms": 1000.0}.get(times)
 
-    def read(text: str) -> float | None:
+    def read(text: str, latest: float) -> float | None:
         text = text.strip()
         if not text or text in ("0", "0000-00-00 00:00:00"):
             return None
@@ -115,7 +118,10 @@ def _moment(times: str, zone: tzinfo) -> Callable[[str], float | None]:
             if unit is not None:
                 return _within(float(text) / unit)
             moment = datetime.fromisoformat(text) if times == "iso" else datetime.strptime(text, times)  # noqa: DTZ007  the zone follows
-            return _within((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp())
+            if moment.tzinfo is not None:
+                return _within(moment.timestamp())
+            first, second = (moment.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1))
+            return _within(second if first < second <= latest else first)
         except (ValueError, OverflowError):
             raise RefusedError("time") from None
 

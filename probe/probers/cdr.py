@@ -34,8 +34,10 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     cdr_file: Annotated[str, Meta(description="file of call records that the switch writes", min_length=1)]
     layout: Annotated[
-        Literal["freeswitch", "asterisk", "own"],
-        Meta(description="form of the file: mod_cdr_csv's, Asterisk's Master.csv, or described by columns"),
+        Literal["freeswitch", "asterisk", "asterisk-custom", "own"],
+        Meta(
+            description="form of the file: mod_cdr_csv's, cdr-csv/Master.csv or cdr-custom/Master.csv of Asterisk, or described by columns"
+        ),
     ] = "own"
     columns: Annotated[
         dict[str, str],

@@ -67,6 +67,30 @@ def test_asterisk_s_own_file_names_the_trunk_without_the_channel_s_number() -> N
     assert effective(call.cause)
 
 
+def test_asterisk_s_other_file_of_the_same_name() -> None:
+    text = '"""Ann"" <1001>","1001","8613800138000","default","PJSIP/a-00000001","PJSIP/carrier-0000002a","Dial","PJSIP/x,30",'
+    text += '"2026-11-21 11:58:00","2026-11-21 11:58:10","2026-11-21 11:58:30","30","20","ANSWERED","DOCUMENTATION","acme","1.2","",7'
+    call = read(text, "asterisk-custom")
+    assert (call.answered, call.talk_s, call.trunk, call.cause, call.customer) == (True, 20.0, "PJSIP/carrier", "ANSWERED", "acme")
+
+
+@pytest.mark.parametrize(
+    ("now", "times", "ended", "lasted"),
+    [  # the clocks go back at 06:00 UTC
+        ("05:31", ("01:29:50", "01:29:55", "01:30:10"), 50, 20),
+        ("06:31", ("01:29:50", "01:29:55", "01:30:10"), 50, 20),
+        ("06:01", ("01:59:50", "01:59:55", "01:00:10"), 50, 20),
+        ("07:01", ("01:59:50", "", "02:00:10"), 50, 20),
+    ],
+)
+def test_the_hour_that_comes_twice_in_autumn_is_the_one_that_can_be(now: str, times: tuple[str, ...], ended: float, lasted: float) -> None:
+    form = layout_of("", {"start": "1", "answer": "2", "end": "3"}, None, None, None)
+    moment = datetime.fromisoformat(f"2026-11-01T{now}:00+00:00").timestamp()
+    text = ",".join(at and f"2026-11-01 {at}" for at in times)
+    call = reader(places(form, None), ",", "iso", "America/New_York")(text, moment)
+    assert (moment - call.end, call.start is not None and call.end - call.start) == (ended, lasted)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
