@@ -7,6 +7,8 @@ import msgspec
 from checks.finding import Finding, Message
 from probe.inventory import Carrier, Link, Node, Site
 from probe.observation.device import DeviceSample
+from probe.observation.failure import Failure
+from probe.observation.interfaces import InterfacesSample
 from probe.observation.observation import Observation
 from reports.case import Case
 
@@ -33,15 +35,20 @@ class End(msgspec.Struct, frozen=True):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the readings say of this end of the line: of a device only what concerns this port, its neighbour, or no part of it."""
+        """What the readings say of this end of the line: of a device only what concerns this port, its neighbour, or no part of it.
+
+        Without a port nothing of any port is told: the other lines of a device are no business of this one's carrier.
+        """
         return tuple(found for one in self.readings for found in one.findings if self._concerns(found, one.seen))
 
     def _concerns(self, found: Finding, seen: Observation) -> bool:
         sample = seen.outcome
-        if not isinstance(sample, DeviceSample) or not found.item or not self.port:
+        if not isinstance(sample, DeviceSample | InterfacesSample) or not found.item:
             return True
-        mine = {self.port, *(part.name for part in sample.sensors if part.port == self.port)}
-        mine |= {part.name for part in sample.states if part.port == self.port}
+        mine = {self.port} if self.port else set()
+        if isinstance(sample, DeviceSample) and self.port:
+            mine |= {part.name for part in sample.sensors if part.port == self.port}
+            mine |= {part.name for part in sample.states if part.port == self.port}
         return found.item.partition(" #")[0] in mine or (bool(self.neighbour) and self.neighbour in found.item.split())
 
 
@@ -57,6 +64,14 @@ class Handoff(msgspec.Struct, frozen=True):
     path: Reading | None
     cases: tuple[Case, ...] = ()
     not_measured: tuple[Message, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that belongs on the sheet was seen; if not, nothing wrong is no proof that nothing is."""
+        if self.path is None or self.not_measured or any(end.not_measured or not end.findings for end in self.ends):
+            return False
+        readings = (self.path, *(one for end in self.ends for one in end.readings))
+        return not any(isinstance(one.seen.outcome, Failure) for one in readings)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

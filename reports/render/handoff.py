@@ -37,10 +37,11 @@ def handoff_parts(sheet: Handoff, texts: Texts, zone: tzinfo | None = None) -> l
     parts += [_end(end, letter, texts) for letter, end in zip("AB", sheet.ends, strict=True)]
     if sheet.path is not None and isinstance(sheet.path.seen.outcome, PathSample):
         parts.append(_path(sheet.far, sheet.path.seen.outcome, texts))
-    good = [found for found in sheet.findings if found.state is State.OK]
+    faulty = {(found.seen.node, found.item) for found in sheet.findings if found.state in _BAD and found.item}
+    good = [found for found in sheet.findings if found.state is State.OK and (found.seen.node, found.item) not in faulty]
     parts.append(Part(texts.text("handoff.ruled-out"), tuple(_judged(good, texts))))
     left = [*sheet.not_measured, *(one for end in sheet.ends for one in end.not_measured)]
-    unseen = [Row(("–", texts.say(message))) for message in left]
+    unseen = [Row(("–", said)) for said in dict.fromkeys(texts.say(message) for message in left)]
     unseen += [Row((_name(found), texts.say(found.message))) for found in sheet.findings if found.state is State.UNKNOWN]
     parts.append(Part(texts.text("handoff.not-seen"), tuple(unseen)))
     return [part for part in parts if part.rows]
@@ -96,7 +97,7 @@ def _wrong(sheet: Handoff, texts: Texts, zone: tzinfo | None) -> Part:
     bad = [found for state in _BAD for found in sheet.findings if found.state is state]
     title = texts.text("handoff.wrong")
     if not bad:
-        return Part(title, (Row(("", texts.text("handoff.nothing-wrong"))),))
+        return Part(title, (Row(("", texts.text("handoff.nothing-wrong" if sheet.whole else "handoff.nothing-seen"))),))
     rows = []
     for found in bad:
         limit = f" ({limit_text(found.levels, texts)}; {found.levels.source})" if found.levels is not None else ""
@@ -112,6 +113,7 @@ def _end(end: End, letter: str, texts: Texts) -> Part:
     owner = texts.word("side", end.node.owner.value)
     rows = list(_judged(end.findings, texts))
     rows += [Row(("–", "", texts.say(message))) for message in end.not_measured]
+    rows = rows or [Row(("–", "", texts.text("handoff.nothing-told")))]
     return Part(texts.text("handoff.end", letter=letter, node=f"{end.node.name}{port}{place}", owner=owner), tuple(rows))
 
 

@@ -99,11 +99,47 @@ def test_what_is_wrong_comes_with_since_when_and_nothing_of_other_ports_is_there
 
 
 def test_a_sound_line_says_so_and_rules_out_both_ends() -> None:
-    parts = {part.title: part for part in handoff_parts(sheet(cut=False), texts("en"), UTC)}
+    seen_whole = sheet(cut=False)
+    ends = (seen_whole.ends[0], msgspec.structs.replace(seen_whole.ends[1], not_measured=()))
+    parts = {part.title: part for part in handoff_parts(msgspec.structs.replace(seen_whole, ends=ends), texts("en"), UTC)}
     assert parts["What is wrong"].rows[0].cells[1].startswith("nothing at this moment")
     ruled_out = " ".join(cell for row in parts["Ruled out: measured and good"].rows for cell in row.cells)
     assert "snmp/rx-power" in ruled_out
     assert "path/reach" in ruled_out
+
+
+def test_what_could_not_be_seen_is_never_as_it_should_be() -> None:
+    sound = sheet(cut=False)
+    blind = msgspec.structs.replace(sound.ends[1], readings=(), not_measured=(not_measured("address", "pop"),))
+    for found in (
+        msgspec.structs.replace(sound, ends=(sound.ends[0], blind)),
+        msgspec.structs.replace(sound, ends=(msgspec.structs.replace(blind, not_measured=()),) * 2, path=None),
+        msgspec.structs.replace(sound, path=reading(seen("pop", "path", Failure(Kind.DENIED, "no right")))),
+    ):
+        wrong = next(part for part in handoff_parts(found, texts("en"), UTC) if part.title == "What is wrong")
+        assert wrong.rows[0].cells[1].startswith("nothing wrong was seen, but not everything")
+
+
+def test_nothing_of_a_port_that_is_down_is_ruled_out() -> None:
+    ruled_out = next(part for part in handoff_parts(sheet(), texts("en"), UTC) if part.title.startswith("Ruled out"))
+    names = [row.cells[1] for row in ruled_out.rows]
+    assert not [name for name in names if name.endswith("ge-0/0/3")]
+    assert "edge snmp/tx-power ge-0/0/3 Tx Power" in names
+
+
+def test_an_end_of_which_nothing_is_known_stands_there_all_the_same() -> None:
+    found = sheet(cut=False)
+    empty = msgspec.structs.replace(found.ends[0], readings=(), not_measured=())
+    text = handoff_text(msgspec.structs.replace(found, ends=(empty, empty)), texts("en"), zone=UTC)
+    assert text.count("nothing is measured of this end of the line") == 2
+
+
+def test_a_line_without_ports_tells_nothing_of_other_lines() -> None:
+    found = sheet()
+    bare = msgspec.structs.replace(found, ends=(msgspec.structs.replace(found.ends[0], port=""), found.ends[1]))
+    text = handoff_text(bare, texts("en"), columns=400, zone=UTC)
+    assert "ge-0/0/" not in text.partition("What is wrong")[2]
+    assert "snmp/bgp 10.255.0.2" in text
 
 
 def test_what_was_not_looked_at_is_named() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from checks.device.ports import Ports
 from checks.finding import Message
 from probe.agent.actions.check import CheckProblem, by_service, check, known_job
@@ -34,11 +36,13 @@ async def handoff(settings: Settings, name: str, to: str | None, cases: list[Cas
     end_a, end_b, path = await asyncio.gather(
         _end(settings, a, ports[0], b, now), _end(settings, b, ports[1], a, now), _measured(settings, far, "path", {}, now)
     )
-    concerned = tuple(one for one in cases if one.cleared_at is None and {key[1] for key in one.keys} & {a.name, b.name, far.name})
     carrier = settings.inventory.carriers.get(link.carrier) if link.carrier is not None else None
     left = (path,) if isinstance(path, Message) else ()
     trace = path if isinstance(path, Reading) else None
-    return Handoff(settings.agent.name, at, link, carrier, (end_a, end_b), far.name, trace, concerned, left)
+    sheet = Handoff(settings.agent.name, at, link, carrier, (end_a, end_b), far.name, trace, (), left)
+    told = {found.key for found in sheet.findings}
+    ours = tuple(one for one in cases if one.cleared_at is None and told & set(one.keys))  # not those of other lines of the same devices
+    return msgspec.structs.replace(sheet, cases=ours)
 
 
 def _link(settings: Settings, name: str) -> Link:
@@ -57,6 +61,8 @@ def _far(settings: Settings, to: str | None, a: Node, b: Node) -> Node:
         if to not in settings.inventory.nodes:
             raise HandoffProblem(f"no node named {to} in the inventory")
         return settings.inventory.nodes[to]
+    if settings.inventory.here in (a.name, b.name):
+        return b if a.name == settings.inventory.here else a
     return a if b.owner is Owner.COMPANY and a.owner is not Owner.COMPANY else b
 
 
@@ -70,6 +76,8 @@ async def _end(settings: Settings, node: Node, port: str, other: Node, now: Call
         left.append(not_measured("credential", node.name))
     if node.name == settings.inventory.here:
         wanted = [("interfaces", {})]
+    if not port and any(prober != "icmp" for prober, _ in wanted):
+        left.append(not_measured("port", node.name))
     found = await asyncio.gather(*(_measured(settings, node, prober, given, now) for prober, given in wanted))
     readings = tuple(one for one in found if isinstance(one, Reading))
     left += [one for one in found if isinstance(one, Message)]
