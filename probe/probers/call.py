@@ -133,7 +133,7 @@ class CallProber:
         permits.limit(options.daily_cap)
         wait_s = permits.take()
         if wait_s:
-            text = f"{options.daily_cap} calls a day are allowed: the next in {wait_s:.0f} s"
+            text = f"{options.daily_cap} calls a day are allowed: the next in {wait_s:.0f} s (--at-once calls now, by hand)"
             return Failure(Kind.DENIED, text)
         return None
 

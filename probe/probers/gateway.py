@@ -26,7 +26,7 @@ from probe.target import is_host, read_address_and_port
 
 PATIENCE_S = 4.0  # each way waits for itself: one that is silent must not hide what the other says
 _Seen = TypeVar("_Seen")
-NOT_AGREED = 'the customer has not agreed: write who did and when, agreed = "…"'
+NOT_AGREED = 'the customer has not agreed: write who did and when: --agreed "…", in a configuration agreed = "…"'
 
 
 class Options(SipOptions, frozen=True, kw_only=True):
