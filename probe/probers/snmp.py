@@ -117,7 +117,7 @@ class SnmpProber:
     def __init__(self) -> None:
         self._sessions, self._doubts = Sessions(), Doubts()
         self._explainer = Explainer(self._doubts)
-        self._looks: OrderedDict[tuple[str, str], tuple[float, Look]] = OrderedDict()
+        self._looks: OrderedDict[tuple[str, str, str], tuple[float, Look]] = OrderedDict()
 
     async def ask(self, node: Node, options: Options) -> Outcome:
         """Return what the device shows, or why it does not."""
@@ -130,13 +130,13 @@ class SnmpProber:
         try:
             return await self._look(session, node, options)
         except asyncio.CancelledError:
-            session.hang_up()  # the deadline: whatever comes late belongs to nobody
+            session.let_go()  # the deadline: whatever comes late belongs to nobody
             raise
         finally:
             session.in_use -= 1
 
     async def _look(self, session: Session, node: Node, options: Options) -> Outcome:
-        start, key = monotonic(), (node.name, options.item)
+        start, key = monotonic(), (node.name, address_of(node), options.item)  # by a name that moved on, another device is reached
         may_take_s = left(LONGEST_S)
         until = start + may_take_s - min(TO_EXPLAIN_S, may_take_s * EXPLAIN_SHARE)
         at, before = self._looks.get(key, (None, None))

@@ -32,7 +32,7 @@ class Explainer:
             return await self._explain_user(session, await self._doubts.alive(session), why)
         if not isinstance(why, Silent):
             return why.failure
-        session.hang_up()  # perhaps our address or route has changed, which a connected socket never sees
+        session.let_go()  # perhaps our address or route has changed, which a connected socket never sees
         asked = self._doubts.alive(session)
         echo = await self._ping(session, node)
         reply = await asked

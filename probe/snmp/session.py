@@ -212,6 +212,11 @@ class Session:
             self.line.close()
             self.line = None
 
+    def let_go(self) -> None:
+        """Give up the socket, unless a question is under way: then it is another poll's of the same device."""
+        if not self._lock.locked():
+            self.hang_up()
+
 
 class Sessions:
     """The sessions of all devices; the longest unused are closed first."""
