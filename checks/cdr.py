@@ -116,10 +116,11 @@ def _ratios(seen: Observation, group: CdrGroup, limits: Limits) -> Iterator[Find
         text = Message("cdr.calls", {"attempts": group.attempts, "answered": group.answered})
         yield Finding("cdr/calls", seen, State.OK, text, CALLS, item, group.attempts, seasonal=True)
     asr, ner, acd = group.asr_ratio, group.ner_ratio, group.acd_s
-    if group.attempts >= ENOUGH_CALLS and asr is not None and ner is not None:
+    if group.attempts >= ENOUGH_CALLS and asr is not None:
         values: dict[str, Value] = {"ratio": asr, "answered": group.answered, "attempts": group.attempts}
         yield Finding("cdr/asr", seen, limits.asr.judge(asr), Message("cdr.asr", values), limits.asr, item, asr, seasonal=True)
-        yield Finding("cdr/ner", seen, limits.ner.judge(ner), _ner(group, ner), limits.ner, item, ner, seasonal=True)
+        if ner is not None:
+            yield Finding("cdr/ner", seen, limits.ner.judge(ner), _ner(group, ner), limits.ner, item, ner, seasonal=True)
     elif group.kind == "all":
         few = Message("cdr.few", {"attempts": group.attempts, "least": ENOUGH_CALLS})
         yield Finding("cdr/asr", seen, State.UNKNOWN, few, limits.asr, item)

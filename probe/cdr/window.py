@@ -51,8 +51,11 @@ class Tally:
 class Window:
     """The calls that ended in the last `window_s`, and how many were up at once in the last hour."""
 
-    def __init__(self, window_s: float, prefixes: Iterable[str], digits: int, limits: Mapping[str, int], licence: int | None) -> None:
+    def __init__(
+        self, window_s: float, prefixes: Iterable[str], digits: int, limits: Mapping[str, int], licence: int | None, causes: bool = True
+    ) -> None:
         self._window_s = window_s
+        self._causes = causes  # whether the records tell release causes at all
         self._prefixes = frozenset(prefixes)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
         self._digits = digits
@@ -158,7 +161,7 @@ class Window:
             name,
             sum(tally.attempts for tally in tallies),
             sum(tally.answered for tally in tallies),
-            sum(tally.effective for tally in tallies),
+            sum(tally.effective for tally in tallies) if self._causes else None,
             sum(tally.talk_s for tally in tallies),
             sum(tally.pdd_s for tally in tallies) / delayed if delayed else None,
             dict(causes.most_common(MOST_CAUSES)),

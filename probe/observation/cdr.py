@@ -7,9 +7,9 @@ class CdrGroup(msgspec.Struct, frozen=True, gc=False):
     """Calls of one trunk, destination or customer that ended within the window; `kind` "all" is every call.
 
     attempts: records (seizures). answered: those with an answer. effective: answered, or not because of a person or the terminal: busy, no
-    answer, given up (ITU-T E.425). talk_s: the answered ones' conversation in all. pdd_s: their mean post-selection delay, None where
-    the records do not tell it. causes: release cause as written → calls, the ten most frequent; faults: the same of calls that were not
-    effective, the five most frequent.
+    answer, given up (ITU-T E.425); None where records tell no cause. talk_s: the answered ones' conversation in all. pdd_s: their mean
+    post-selection delay, None where the records do not tell it. causes: release cause as written → calls, the ten most frequent; faults:
+    the same of calls that were not effective, the five most frequent.
     peak: most calls at once in the last hour as far as records tell: those that still go on are in none. limit: what was agreed.
     """
 
@@ -17,7 +17,7 @@ class CdrGroup(msgspec.Struct, frozen=True, gc=False):
     name: str
     attempts: int
     answered: int
-    effective: int
+    effective: int | None
     talk_s: float
     pdd_s: float | None = None
     causes: dict[str, int] = {}
@@ -32,8 +32,8 @@ class CdrGroup(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def ner_ratio(self) -> float | None:
-        """Network effectiveness ratio (ITU-T E.425); None without calls."""
-        return self.effective / self.attempts if self.attempts else None
+        """Network effectiveness ratio (ITU-T E.425); None without calls or causes."""
+        return self.effective / self.attempts if self.attempts and self.effective is not None else None
 
     @property
     def acd_s(self) -> float | None:

@@ -121,7 +121,9 @@ class Follower:
 
     def _new_window(self) -> Window:
         options = self.options
-        return Window(options.minutes * 60.0, options.prefixes, options.digits, options.limits, options.licence)
+        return Window(
+            options.minutes * 60.0, options.prefixes, options.digits, options.limits, options.licence, "cause" in self._layout.columns
+        )
 
     def look(self, now: float) -> Outcome:
         """Read what came since the look before, and count; blocks as long as the file system does."""

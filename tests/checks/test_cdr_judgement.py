@@ -53,6 +53,11 @@ def test_network_effectiveness_ratio(effective: int, state: State) -> None:
     assert of("ner", effective=effective) == [(state, "cdr.ner")]
 
 
+def test_records_that_tell_no_cause_give_no_effectiveness() -> None:
+    assert of("ner", effective=None) == []
+    assert of("asr", effective=None) == [(OK, "cdr.asr")]
+
+
 def test_what_did_not_get_through_is_named_by_its_most_frequent_cause() -> None:
     (one,) = [one for one in found(sample(groups=(msgspec.structs.replace(ALL, faults={"503": 20, "34": 30}),))) if one.check == "cdr/ner"]
     assert (one.message.id, one.message.values["cause"], one.message.values["count"]) == ("cdr.ner-cause", "34", 30)

@@ -294,6 +294,14 @@ def test_a_file_that_was_there_is_begun_an_hour_back_not_at_its_start(file: Path
     assert seen.lines < 20_000
 
 
+def test_a_file_without_causes_tells_of_no_effectiveness(file: Path) -> None:
+    write(file, line())
+    for columns, reached in ((OWN, 1), ({field: place for field, place in OWN.items() if field != "cause"}, None)):
+        seen = Follower(Options(cdr_file=str(file), columns=columns)).look(NOW)
+        assert isinstance(seen, CdrSample)
+        assert [group.effective for group in seen.groups] == [reached] * 4
+
+
 def test_a_header_names_the_columns_and_is_no_record(file: Path) -> None:
     write(file, "\ufeffstop;talk;carrier", "1795262390;60;t1")
     columns = {"end": "stop", "talk": "talk", "trunk": "carrier"}
