@@ -11,6 +11,7 @@ from reports.render.columns import clip, join, pad, paint, width, wrap
 
 _BEATS = (State.CRITICAL, State.WARNING, State.UNKNOWN)
 _ALIKE = 4  # items of which the same is said take one row: fewer are read as fast one by one
+_OWN = {"the module's own limits": "limit.of-module", "the device's own limits": "limit.of-device"}
 _MORE = 10  # cells that the number of the others takes
 
 
@@ -77,6 +78,12 @@ def limit_text(levels: Levels, texts: Texts) -> str:
     return texts.text("limit.at", limit=warning or critical) if warning or critical else ""
 
 
+def source_text(levels: Levels, texts: Texts) -> str:
+    """Return who says so of a limit; a standard, and our own reasons, stand as they are written."""
+    known = _OWN.get(levels.source)
+    return texts.text(known) if known else levels.source
+
+
 def _rows(findings: Sequence[Finding], texts: Texts, colour: bool, columns: int) -> list[str]:
     order = [f for state in _BEATS for f in findings if f.state is state]
     rows = [(_name(f), f.state, _said(f, texts)) for f in order] + _good_rows([f for f in findings if f.state is State.OK], texts)
@@ -106,7 +113,7 @@ def _name(finding: Finding) -> str:
 def _said(finding: Finding, texts: Texts) -> list[str]:
     said = [texts.say(finding.message)]
     if finding.levels and finding.state in (State.WARNING, State.CRITICAL):
-        said += [limit_text(finding.levels, texts), texts.text("limit.source", source=finding.levels.source)]
+        said += [limit_text(finding.levels, texts), texts.text("limit.source", source=source_text(finding.levels, texts))]
     return said
 
 

@@ -11,7 +11,7 @@ from reports.handoff import End, Handoff
 from reports.locale.figures import number, span
 from reports.locale.text import Texts, printable
 from reports.render.columns import paint, table, width, wrap
-from reports.render.findings import limit_text
+from reports.render.findings import limit_text, source_text
 
 _BAD = (State.CRITICAL, State.WARNING)
 
@@ -100,7 +100,7 @@ def _wrong(sheet: Handoff, texts: Texts, zone: tzinfo | None) -> Part:
         return Part(title, (Row(("", texts.text("handoff.nothing-wrong" if sheet.whole else "handoff.nothing-seen"))),))
     rows = []
     for found in bad:
-        limit = f" ({limit_text(found.levels, texts)}; {found.levels.source})" if found.levels is not None else ""
+        limit = f" ({limit_text(found.levels, texts)}; {source_text(found.levels, texts)})" if found.levels is not None else ""
         since = next((case.since for case in sheet.cases if found.key in case.keys), None)
         when = f" · {texts.text('handoff.since', at=_time(since, zone))}" if since is not None else ""
         rows.append(Row((texts.word("state", found.state), _name(found), texts.say(found.message) + limit + when), found.state))

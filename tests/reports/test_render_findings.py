@@ -193,3 +193,10 @@ def test_a_text_that_another_of_its_row_begins_with_is_said_once():
         Finding("interfaces/flaps", SEEN, State.OK, say("ge1 is down; no change"), item="ge1"),
     ]
     assert "  is down; no change\n" in check_text("core", "snmp", SEEN, both, texts("en"), zone=UTC)
+
+
+def test_a_module_s_own_limits_are_named_in_the_reader_s_language():
+    levels = Levels(None, -24.0, "dBm", "the module's own limits", low=True)
+    finding = Finding("snmp/rx-power", SEEN, State.CRITICAL, say("-28 dBm"), levels, "ge1", -28.0)
+    assert "依据：模块自带门限" in check_text("core", "snmp", SEEN, [finding], texts("zh"), zone=UTC)
+    assert "source: the module's own limits" in check_text("core", "snmp", SEEN, [finding], texts("en"), zone=UTC)
