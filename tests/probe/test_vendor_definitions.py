@@ -39,6 +39,8 @@ def read(enterprise: str, values: Mapping[str, Value], ports: Mapping[str, str] 
         ("14823", ".14823.2.2.1.2.1.18.1.2.0", 2, "power_supply", "inactive", Condition.FAILED),
         ("2254", ".2254.2.4.5.1.0", 1, "power_supply", "battery", Condition.DEGRADED),
         ("4555", ".4555.1.1.1.1.4.1.0", 6, "power_supply", "onBypass", Condition.DEGRADED),
+        ("2620", ".2620.1.6.7.8.1.1.6.1.0", 1, "temperature", "true", Condition.FAILED),
+        ("2620", ".2620.1.6.7.7.2.1.9.1.0", 12, "module", "rebuild", Condition.DEGRADED),
         ("6527", ".6527.3.1.2.2.1.5.1.6.1.2", 4, "power_supply", "failed", Condition.FAILED),
     ],
 )
