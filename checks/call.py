@@ -75,6 +75,8 @@ def _answer(got: CallSample) -> tuple[State, Message]:
         if got.answer.blocked_by is not None:
             return meaning(got.answer)
         return State.CRITICAL, Message("call.no-answer", {"number": got.number, "seconds": got.ring_s})
+    if code in {401, 407} and not got.authenticated:  # our own configuration lacks something: no outage of theirs
+        return State.UNKNOWN, Message("call.no-password", {"answer": words(got.answer)})
     name = _BY_CAUSE.get(got.answer.q850 or 0) or _BY_CODE.get(code) or "call.failed"
     state = State.WARNING if name == "call.busy" else State.CRITICAL
     return state, Message(name, {"number": got.number, "answer": words(got.answer)})

@@ -252,7 +252,7 @@ class Service:
         except ValueError as why:
             log.error("%s; the old configuration stays in force", why)
             return [Problem(settings.file or "", 0, "feed", str(why))]
-        fixed = msgspec.structs.replace(settings, agent=_same_place(settings, self.settings))
+        fixed = _same_places(settings, self.settings)
         self.settings = fixed
         self.planned.settings = fixed
         self.watch.apply(fixed)
@@ -263,12 +263,15 @@ class Service:
         return []
 
 
-def _same_place(new: Settings, old: Settings) -> Any:
-    """Return the agent's settings with name and places as they are: these change only by a restart."""
+def _same_places(new: Settings, old: Settings) -> Settings:
+    """Return new settings with the agent's name and all places as they are: these change only by a restart."""
+    for name in ("traps", "stamp"):
+        if getattr(new, name) != getattr(old, name):
+            log.warning("[%s] changes only by a restart", name)
     kept = {name: getattr(old.agent, name) for name in ("name", "state_dir", "host", "port", "socket", "token")}
     if any(getattr(new.agent, name) != value for name, value in kept.items()):
         log.warning("[agent] name, state_dir, listen, socket and token change only by a restart")
-    return msgspec.structs.replace(new.agent, **kept)
+    return msgspec.structs.replace(new, agent=msgspec.structs.replace(new.agent, **kept), traps=old.traps, stamp=old.stamp)
 
 
 @contextmanager

@@ -124,6 +124,7 @@ class CallSample(msgspec.Struct, frozen=True, tag="call"):
 
     `pdd_ms` is the post-dial delay: INVITE to the first 180, 183 or final answer. `ended` says how it was brought to an end: "bye" (ours
     was confirmed), "peer" (the far end hung up first), "cancelled", "refused" (never up), "unconfirmed" (our BYE was not answered).
+    `authenticated`: a password was sent for a challenge.
     """
 
     number: str
@@ -137,3 +138,4 @@ class CallSample(msgspec.Struct, frozen=True, tag="call"):
     audio_wanted: bool
     talk_s: float
     ended: str
+    authenticated: bool = False

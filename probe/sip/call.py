@@ -335,6 +335,7 @@ class Call:
             self.wanted.audio,
             talk_s,
             str(ended),
+            reply is not None and reply.authenticated,
         )
 
 

@@ -1,12 +1,14 @@
 """SNMP notifications: real traps and informs of every version, storms, strangers, and what is no notification at all."""
 
 import asyncio
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -347,3 +349,11 @@ def test_names_are_few(oid: str, name: str) -> None:
 )
 def test_addresses_compare_in_one_form(text: str, same: str) -> None:
     assert plain(text) == same
+
+
+def test_a_reload_says_that_the_listener_changes_only_by_a_restart(service: Any, until: Any) -> None:
+    service.configure('[[node]]\nname = "here"\naddress = "127.0.0.1"\n[[node.check]]\nprober = "tcp"\nport = 9\n')
+    service.start()
+    service.config.write_text(service.config.read_text() + '\n[traps]\nlisten = "127.0.0.1:16162"\n')
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: "[traps] changes only by a restart" in service.journal, why="it is said")
