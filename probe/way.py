@@ -11,20 +11,23 @@ from probe.netlink import BUFFER, attribute, attributes, messages, number_of, ra
 
 _RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_VIA = 1, 4, 5, 7, 18
-_RTN_LOCAL = 2
+_RTN_LOCAL, _RTN_BROADCAST = 2, 3
 _SIOCGIFMTU, _SIOCGIFHWADDR = 0x8921, 0x8927
 _ROUTE = struct.Struct("=BBBBBBBBI")
 _ANSWERS = 4
 
 
 class Way(NamedTuple):
-    """How an address is reached: `direct` without a router in between, `local` when it is this host itself. `source` "" when not told."""
+    """How an address is reached: `direct` without a router in between, `local` when it is this host itself, `broadcast` when it is every
+    host of a segment. `source` "" when not told.
+    """
 
     interface: str
     number: int
     source: str
     direct: bool
     local: bool
+    broadcast: bool
 
 
 def way_to(address: str) -> Way:
@@ -50,7 +53,7 @@ def way_to(address: str) -> Way:
         index = struct.unpack("=i", found[_RTA_OIF][:4])[0]
         source = socket.inet_ntop(family, found[_RTA_PREFSRC]) if _RTA_PREFSRC in found else ""
         direct = _RTA_GATEWAY not in found and _RTA_VIA not in found
-        return Way(socket.if_indextoname(index), index, source, direct, kind == _RTN_LOCAL)
+        return Way(socket.if_indextoname(index), index, source, direct, kind == _RTN_LOCAL, kind == _RTN_BROADCAST)
     raise OSError(101, os.strerror(101))
 
 

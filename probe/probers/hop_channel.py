@@ -13,17 +13,23 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from probe.observation.failure import Failure
+from probe.dial import DialError, address_of, failure_of
+from probe.inventory import Node
+from probe.observation.failure import Failure, Kind
 from probe.observation.path import Said
 from probe.probers.icmp_batch import Oddity, Receiver
+from probe.probers.icmp_burst import is_for_many
 from probe.probers.icmp_socket import IcmpSocket, open_socket, queued_error
 from probe.probers.icmp_wire import ECHO_REPLY, TOKEN_BYTES, HopError, describe, echo_request, read_error4, read_error6
+from probe.resolve import Unresolved, resolve
+from probe.way import way_to
 
 MOST_UNANSWERED = 50_000  # of the 65,536 sequence numbers
 _CALLS_A_TURN = 8
 _TRIES = 4  # a datagram socket reports the error of an earlier echo on a later send
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PROBE = 10, 23, 3  # ip(7): set DF, and believe no path MTU that was learned
 _EXTENDED_ERROR = struct.Struct("=IBBBxI")  # struct sock_extended_err, as far as its ee_info
+_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2: the IPv4 host of such an address, which no IPv6 packet reaches
 _TOO_BIG = {socket.AF_INET: (3, 4), socket.AF_INET6: (2, 0)}
 _EXCEEDED = {socket.AF_INET: 11, socket.AF_INET6: 3}
 
@@ -37,10 +43,35 @@ class Aim(NamedTuple):
     packed: bytes
 
 
+async def aim_at(node: Node, family: int) -> Aim | Failure:
+    """Return where to send for a node (`family` 0: whichever its name has first), or why there is nothing to send to one host."""
+    try:
+        family, text = (await resolve(address_of(node), family))[0]
+    except (DialError, Unresolved) as why:
+        return why.failure
+    zone = text.partition("%")[2]
+    if text.startswith("fe80:") and not zone:  # RFC 4007 11.1: behind any interface there may be such a host
+        return Failure(Kind.DENIED, f"{text} is link-local; say on which interface, as {text}%eth0")
+    try:
+        to = aim(family, text)
+    except OSError:
+        return Failure(Kind.UPLINK, f"{text}: this host has no interface {zone}")
+    many = is_for_many(to.family, to.packed)
+    try:
+        if many is None and way_to(to.text).broadcast:
+            many = "the broadcast address of a segment"
+    except OSError as why:
+        return failure_of(why, at_once=True)
+    return to if many is None else Failure(Kind.DENIED, f"{to.text} is {many}; a path leads to one host")
+
+
 def aim(family: int, text: str) -> Aim:
     """Return where to send for an address as text; OSError (ENODEV) when its zone is no interface of this host."""
     bare, _, zone = text.partition("%")
     packed = socket.inet_pton(family, bare)
+    if packed.startswith(_MAPPED):
+        family, bare, packed = socket.AF_INET, socket.inet_ntoa(packed[len(_MAPPED) :]), packed[len(_MAPPED) :]
+        text = bare
     if family == socket.AF_INET:
         return Aim(family, text, (bare, 0), packed)
     return Aim(family, text, (bare, 0, 0, (int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)) if zone else 0), packed)

@@ -11,13 +11,12 @@ import msgspec
 from msgspec import Meta
 
 from probe import job
-from probe.dial import FAMILIES, DialError, address_of, failure_of
+from probe.dial import FAMILIES, failure_of
 from probe.inventory import Node
-from probe.observation.failure import Failure, Kind
+from probe.observation.failure import Failure
 from probe.observation.observation import Outcome
 from probe.observation.path import Mark, PathSample, Said
-from probe.probers.hop_channel import Aim, Channels, HopChannel, aim
-from probe.probers.icmp_burst import is_for_many
+from probe.probers.hop_channel import Aim, Channels, HopChannel, aim, aim_at
 from probe.probers.path_history import History, Places
 from probe.probers.path_pace import Pace
 from probe.probers.path_trace import Place, Plan, Trace, echoes, loop_in
@@ -63,16 +62,10 @@ class PathProber:
 
     async def ask(self, node: Node, options: Options) -> Outcome:
         """Return what one trace saw. A path that ends too early is a sample; a Failure means that nothing could be sent."""
-        try:
-            family, text = (await resolve(address_of(node), FAMILIES[options.family]))[0]
-            to = aim(family, text)
-        except (DialError, Unresolved) as why:
-            return why.failure
-        except OSError as why:
-            return Failure(Kind.UPLINK, f"{node.address}: {why.strerror}")
-        if many := is_for_many(family, to.packed):
-            return Failure(Kind.DENIED, f"{text} is {many}; a path leads to one host")
-        channel = self._channels.of(family)
+        to = await aim_at(node, FAMILIES[options.family])
+        if isinstance(to, Failure):
+            return to
+        channel = self._channels.of(to.family)
         if isinstance(channel, Failure):
             return channel
         try:
@@ -98,7 +91,7 @@ class PathProber:
             async with asyncio.TaskGroup() as group:
                 run = group.create_task(trace.run())
                 end = group.create_task(echoes(channel, to, options.count, interval_s, wait_s))
-                asked = [group.create_task(self._mark(place, name, to.family, options)) for place, name in marks]
+                asked = [group.create_task(self._mark(place, name, options)) for place, name in marks]
             run.result()
         except* OSError as several:
             raise _first(several) from None
@@ -107,14 +100,15 @@ class PathProber:
                 sender.close()
         return self._sample(trace, to, end.result(), tuple(task.result() for task in asked), options)
 
-    async def _mark(self, place: str, name: str, family: int, options: Options) -> Mark:
-        """Ask one mark by echoes; one that has no address of this family, or to which nothing can be sent, is told without counts."""
+    async def _mark(self, place: str, name: str, options: Options) -> Mark:
+        """Ask one mark by echoes; one that does not resolve, or to which nothing can be sent, is told without counts."""
         try:
-            found, text = (await resolve(name, 0))[0]
-            channel = self._channels.of(found)
-            if isinstance(channel, Failure) or (found != family and not channel):
+            family, text = (await resolve(name, 0))[0]
+            to = aim(family, text)
+            channel = self._channels.of(to.family)
+            if isinstance(channel, Failure):
                 return Mark(place, name, text)
-            seen = await echoes(channel, aim(found, text), options.count, options.interval_ms / 1e3, options.wait_ms / 1e3)
+            seen = await echoes(channel, to, options.count, options.interval_ms / 1e3, options.wait_ms / 1e3)
         except Unresolved:
             return Mark(place, name, None)
         except OSError:

@@ -13,15 +13,13 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from probe import job
-from probe.dial import FAMILIES, DialError, address_of, failure_of
+from probe.dial import FAMILIES, failure_of
 from probe.inventory import Node
-from probe.observation.failure import Failure, Kind
+from probe.observation.failure import Failure
 from probe.observation.observation import Outcome
 from probe.observation.path import Said
 from probe.observation.pmtu import PmtuSample, Told
-from probe.probers.hop_channel import Aim, Answer, Channels, HopChannel, aim
-from probe.probers.icmp_burst import is_for_many
-from probe.resolve import Unresolved, resolve
+from probe.probers.hop_channel import Aim, Answer, Channels, HopChannel, aim_at
 from probe.way import mtu_of, way_to
 
 HEADERS = {socket.AF_INET: 28, socket.AF_INET6: 48}  # IP and ICMP
@@ -56,20 +54,14 @@ class PmtuProber:
 
     async def ask(self, node: Node, options: Options) -> Outcome:
         """Return the largest packet that came through; a host that answers none at all is a sample without `path_mtu`."""
-        try:
-            family, text = (await resolve(address_of(node), FAMILIES[options.family]))[0]
-            to = aim(family, text)
-        except (DialError, Unresolved) as why:
-            return why.failure
-        except OSError as why:
-            return Failure(Kind.UPLINK, f"{node.address}: {why.strerror}")
-        if many := is_for_many(family, to.packed):
-            return Failure(Kind.DENIED, f"{text} is {many}; a path leads to one host")
-        channel = self._channels.of(family)
+        to = await aim_at(node, FAMILIES[options.family])
+        if isinstance(to, Failure):
+            return to
+        channel = self._channels.of(to.family)
         if isinstance(channel, Failure):
             return channel
         try:
-            local = mtu_of(way_to(text).interface)
+            local = mtu_of(way_to(to.text).interface)
             return await _Search(channel, to, options, local).run()
         except OSError as why:
             return failure_of(why, at_once=True)

@@ -24,8 +24,8 @@ from probe.inventory import Node
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
 from probe.observation.path import Hop, PathSample, Said
-from probe.probers import path
-from probe.probers.hop_channel import Answer, Channels, _Waiting, round_trip_ms
+from probe.probers import path, pmtu
+from probe.probers.hop_channel import Answer, Channels, _Waiting, aim, round_trip_ms
 from probe.probers.icmp_batch import Oddity
 from probe.probers.icmp_wire import checksum, echo_request
 from probe.probers.path_history import MOST_ROUTES, MOST_TARGETS, History, same
@@ -264,13 +264,31 @@ def test_our_own_loopback_is_reached_in_one_hop() -> None:
         assert (seen.reached, len(seen.hops)) == (True, 1)
 
 
-@pytest.mark.parametrize(("address", "kind"), [("224.0.0.1", Kind.DENIED), ("fe80::1%nowhere", Kind.UPLINK), (None, Kind.BROKEN)])
-def test_what_can_t_be_traced_is_said(address: str | None, kind: Kind) -> None:
+@pytest.mark.parametrize("prober", [path, pmtu])
+@pytest.mark.parametrize(
+    ("address", "kind", "words"),
+    [
+        ("224.0.0.1", Kind.DENIED, "a multicast address"),
+        ("0.0.0.0", Kind.DENIED, "the unspecified address"),
+        ("::", Kind.DENIED, "the unspecified address"),
+        ("255.255.255.255", Kind.DENIED, "the broadcast address"),
+        ("127.255.255.255", Kind.DENIED, "the broadcast address of a segment"),
+        ("fe80::1", Kind.DENIED, "say on which interface"),
+        ("fe80::1%nowhere", Kind.UPLINK, "no interface nowhere"),
+        (None, Kind.BROKEN, "no address"),
+    ],
+)
+def test_what_can_t_be_traced_is_said(prober: Any, address: str | None, kind: Kind, words: str) -> None:
     async def once() -> Any:
-        async with path.open() as prober:
-            return await prober.ask(Node("x", address), path.Options())
+        async with prober.open() as made:
+            return await made.ask(Node("x", address), prober.Options())
 
-    assert asyncio.run(once()).kind is kind
+    failure = asyncio.run(once())
+    assert (failure.kind, words in failure.detail) == (kind, True), failure
+
+
+def test_ipv4_host_of_a_mapped_address_is_reached_by_ipv4() -> None:
+    assert aim(socket.AF_INET6, "::ffff:192.0.2.1") == aim(socket.AF_INET, "192.0.2.1")
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.binary(min_size=8, max_size=8), st.integers(0, 60))
