@@ -169,10 +169,9 @@ class _Session:
             return  # not ours, or a copy; a reflector of RFC 8762 alone returns no session identifier
         sent_ns, mono_ns = sent
         whole_ms = round_trip_ms(sent_ns, mono_ns, at_ns)
-        stayed_ms = max(0.0, (seen.sent_ns - seen.received_ns) / 1e6)
-        self._came[seen.asked.seq] = Came(
-            seen.asked.seq, seen.seq, seen.received_ns - sent_ns, at_ns - seen.sent_ns, max(0.0, whole_ms - stayed_ms)
-        )
+        stayed_ms = (seen.sent_ns - seen.received_ns) / 1e6
+        rtt_ms = whole_ms - stayed_ms if 0.0 <= stayed_ms <= whole_ms else whole_ms  # else its clock was set in between
+        self._came[seen.asked.seq] = Came(seen.asked.seq, seen.seq, seen.received_ns - sent_ns, at_ns - seen.sent_ns, rtt_ms)
         self._their_error_s = seen.error.seconds if seen.error.synchronised else None
         if len(self._came) == self._options.count:
             self._done.set()
@@ -215,6 +214,8 @@ def losses(sent: Sequence[int], came: Sequence[Came]) -> Losses:
         return Losses(None, None, None, len(sent) - len(came))
     if all(one.counted == one.seq for one in behind):
         return Losses(False, None, None, len(sent) - len(came))
+    if len({one.counted for one in came}) < len(came):  # it began anew in between: what it counted before is gone
+        return Losses(None, None, None, len(sent) - len(came))
     first = min(came, key=lambda one: place[one.seq])
     before = max(0, first.counted - place[first.seq])  # packets of another session that the reflector counts to this one
     reached = min(last + 1, max(one.counted for one in came) + 1 - before)

@@ -22,9 +22,22 @@ from probe.inventory import Node
 from probe.observation.failure import Failure, Kind
 from probe.observation.stamp import StampSample
 from probe.probers import stamp as prober
-from probe.probers.stamp import SKIPPED, Came, Losses, Options, jitter_ms, losses, read_target
+from probe.probers.stamp import SKIPPED, Came, Losses, Options, _Session, jitter_ms, losses, read_target
 from probe.stamp_reflector import MOST_PER_SOURCE, MOST_SESSIONS, Bucket, reflecting
-from probe.stamp_wire import SIZE, Error, error_of, question, read_error, read_question, read_reflection, reflection, unix_ns
+from probe.stamp_wire import (
+    SIZE,
+    Error,
+    OwnClock,
+    Question,
+    Reflection,
+    error_of,
+    question,
+    read_error,
+    read_question,
+    read_reflection,
+    reflection,
+    unix_ns,
+)
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -156,6 +169,19 @@ def test_count_that_goes_on_from_an_earlier_session_is_taken_off() -> None:
     assert losses(sent, later) == Losses(True, 1, 1, 0)
 
 
+def test_reflector_that_restarted_lost_nothing() -> None:
+    sent, came = session("." * 20)
+    assert losses(sent, [one._replace(counted=one.counted % 12) for one in came]) == Losses(None, None, None, 0)
+    sent, came = session(".....>..<.....><.")
+    assert losses(sent, [one._replace(counted=one.counted % 9) for one in came]) == Losses(None, None, None, 4)
+
+
+def test_packets_that_overtake_each_other_on_the_way_are_no_restart() -> None:
+    sent, came = session("..........")
+    came[4], came[6] = came[4]._replace(counted=6), came[6]._replace(counted=4)
+    assert losses(sent, came) == Losses(True, 0, 0, 0)
+
+
 @given(st.text(alphabet="...><", min_size=1, max_size=60))
 def test_no_packet_is_counted_twice_or_forgotten(fate: str) -> None:
     sent, came = session(fate)
@@ -207,6 +233,22 @@ def test_another_implementation_s_sender_is_answered() -> None:
     assert [(row["seq"], row["seq_sender"], row["ssid"], row["length"]) for row in rows] == [(n, n, 77, SIZE) for n in range(3)]
     assert all(row["ttl_sender"] == 64 and not row["mbz1"] and not row["mbz2"] for row in rows)
     assert all(-0.01 < row["late_s"] < 1 and 0 <= row["stayed_s"] < 0.1 for row in rows)
+
+
+def test_reflector_s_own_time_that_can_t_be_is_not_taken_off() -> None:
+    """A reflector that says that it kept a packet for ten seconds, of a round trip of none: 0 ms would be made up."""
+
+    async def run() -> Came:
+        made = _Session(socket.AF_INET, "127.0.0.1", Options(port=9), OwnClock())
+        try:
+            made._sent[2] = (1_000_000_000, time.monotonic_ns())
+            said = Reflection(1, 11_000_000_000, 1_000_500_000, Error(False, False, 1.0), 0, Question(2, 0, 0, 0), 255)
+            made._take(said, 1_001_000_000)
+            return made._came[2]
+        finally:
+            made.close()
+
+    assert asyncio.run(run()).rtt_ms == pytest.approx(1.0)
 
 
 def test_closed_port_is_refused() -> None:
@@ -288,7 +330,7 @@ def test_two_reflectors_do_not_talk_to_each_other() -> None:
 
 def test_flood_is_answered_up_to_its_bound() -> None:
     async def work(reflector: Any, _: socket.socket) -> Any:
-        for _ in range(3000):
+        for _packet in range(3000):
             reflector._handle(ASKED, [], ("127.0.0.1", 9))
         return reflector.counts
 
