@@ -13,6 +13,9 @@ from probe.capture.rtp import Stream
 from probe.observation.capture import CallSample, CaptureSample, LadderLine, MediaSide, StreamSample
 
 MOST_STREAMS_TOLD = 1000
+ENOUGH_PACKETS = 50  # a second of voice
+LOSSY, SHAKEN_S = 0.01, 0.02  # from where on a call's voice puts it before good ones; the norm is the judgement's
+BY_PEOPLE = frozenset({404, 480, 484, 486, 487, 600, 603})  # busy, away, declined, misdialled: much of any traffic
 
 
 def sample(
@@ -30,7 +33,7 @@ def sample(
     ]
     calls = [_call(call, by_call.get(call.number, []), start, numbers) for call in chosen]
     if len(calls) > most:
-        kept = sorted(calls, key=_badness, reverse=True)[:most]
+        kept = sorted(calls, key=lambda call: _badness(call, by_call.get(call.number, [])), reverse=True)[:most]
         calls = sorted(kept, key=lambda call: call.number)
     told = {call.number for call in calls}
     streams = [stream for stream in sure if stream.call in told or (stream.call is None and not wanted)]
@@ -62,11 +65,20 @@ def _moment(base: int | None, first: float | None) -> datetime | None:
         return None
 
 
-def _badness(call: CallSample) -> tuple[int, int]:
-    """Return how much a call is worth showing: those without an answer, then those with media missing, then those repeated most."""
+def _badness(call: CallSample, streams: list[Stream]) -> tuple[int, float, int]:
+    """Return how much a call is worth showing.
+
+    First those that a network refused or whose voice went one way, then those with bad voice, then those that people refused; among equals
+    those with most loss, then most repetitions.
+    """
     sides = [side for side in (call.to_caller, call.to_callee) if side is not None and side.wanted]
     one_way = any(side.packets for side in sides) and not all(side.packets for side in sides)
-    return (2 * (call.outcome == "failed") + one_way, call.retransmissions)
+    voice = [stream for stream in streams if stream.packets >= ENOUGH_PACKETS]
+    loss = max((1 - (stream.packets - stream.duplicates) / stream.expected for stream in voice), default=0.0)
+    shaken = any(stream.jitters and stream.jitter_sum / stream.jitters >= SHAKEN_S for stream in voice)
+    failed = call.outcome == "failed"
+    rank = 3 if one_way or (failed and call.code not in BY_PEOPLE) else 2 if shaken or loss >= LOSSY else 1 if failed else 0
+    return (rank, loss, call.retransmissions)
 
 
 def _call(call: Call, streams: list[Stream], start: float, numbers: bool) -> CallSample:

@@ -78,4 +78,9 @@ def _voice(stream: StreamSample, texts: Texts) -> list[str]:
         said = texts.text("capture.voice-no-jitter", **values)
     else:
         said = texts.text("capture.voice", ms=stream.jitter_mean_ms, **values)
-    return _step(stream.start_ms, stream.source, stream.target, f"RTP {stream.codec} #{stream.number}", said, 0)
+    parts = [said]
+    if stream.reordered:
+        parts.append(texts.text("capture.reordered", count=stream.reordered))
+    if stream.duplicates:
+        parts.append(texts.text("capture.duplicates", count=stream.duplicates))
+    return _step(stream.start_ms, stream.source, stream.target, f"RTP {stream.codec} #{stream.number}", join(parts), 0)

@@ -3,6 +3,7 @@
 import io
 import struct
 from importlib.util import module_from_spec, spec_from_file_location
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,12 @@ INVITE = "INVITE sip:13800138000@10.0.0.2 SIP/2.0"
 FAX = "v=0\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=image 6000 udptl t38\r\n"
 
 
-def read(data: bytes) -> CaptureSample:
+def read(data: bytes, most: int = 100) -> CaptureSample:
     anomalies = Anomalies()
     reader = Reader(io.BytesIO(data), anomalies)
     found = Analysis(anomalies)
     found.read(reader.packets())
-    return sample("test.pcap", len(data), reader, found, anomalies, 100, False, "")
+    return sample("test.pcap", len(data), reader, found, anomalies, most, False, "")
 
 
 def of(packets: list) -> CaptureSample:
@@ -178,3 +179,20 @@ def test_a_clock_that_is_set_while_capturing_does_not_end_the_reading(form: str)
     told = {one.what: one.count for one in seen.anomalies}
     assert told == ({"time-jump": 1} if form == "pcap" else {"broken": 1, "time-jump": 1})
     assert (seen.streams[0].packets, seen.streams[0].jitter_max_ms) == (200 if form == "pcap" else 199, 0.0)
+
+
+def test_the_calls_told_of_are_the_worst_and_busy_ones_come_after_bad_voice() -> None:
+    """A third of any traffic is busy or not answered; it must not hide the few calls that were bad."""
+    busy, refused = (
+        [made.call(name, start)[0], message(start + 1, sip(f"SIP/2.0 {code}", "1 INVITE", "", name, "b"), B, A)]
+        for name, start, code in (("busy@lab", 0.0, "486 Busy Here"), ("refused@lab", 20.0, "503 Service Unavailable"))
+    )
+    packets = [*busy, *refused]
+    for number, (name, skip, back) in enumerate((("good@lab", (), True), ("lossy@lab", range(50, 60), True), ("oneway@lab", (), False)), 2):
+        ports = (6000 + 10 * number, 6100 + 10 * number)
+        packets += made.call(name, number * 20.0, 5.0, ports) + voice(200, number * 20.0 + 2, skip=skip, ports=ports, ssrc=number)
+        packets += voice(200, number * 20.0 + 2, back=True, ports=ports, ssrc=50 + number) if back else []
+    data = pcap(framed(sorted(packets, key=lambda packet: packet[0])))
+    order = [{call.call_id for call in read(data, most=most).calls} for most in range(1, 6)]
+    assert order[1] == {"refused@lab", "oneway@lab"}
+    assert [(more - fewer).pop() for fewer, more in pairwise(order[1:])] == ["lossy@lab", "busy@lab", "good@lab"]

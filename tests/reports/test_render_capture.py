@@ -50,3 +50,11 @@ def test_only_some_calls_are_shown_and_the_others_counted() -> None:
     text = shown(calls, seen=40)
     assert text.count("→  192.0.2.2:5060  INVITE") == 5
     assert "35 more calls" in text
+
+
+def test_packets_out_of_order_or_twice_are_told_where_there_were_some() -> None:
+    import msgspec
+
+    odd = msgspec.structs.replace(STREAM, reordered=4, duplicates=3)
+    assert "jitter 1.50 ms, 4 out of order, 3 twice" in shown((), (odd,), seen=0)
+    assert "twice" not in shown((), (STREAM,), seen=0)
