@@ -1,8 +1,14 @@
 """How a row of a device's tables is called, and to which interface it belongs."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import TypeVar
 
+import msgspec
+
+from probe.observation.device import PoolSample, ProcessorSample
+from probe.observation.sensor import SensorSample, StateSample
 from probe.snmp.columns import Columns, index_by
 from probe.snmp.forms import raw_number
 from probe.snmp.mibs.entity import DEEPEST, Entity, port_of, ports_below, read_entities, read_ports_of_entities
@@ -129,7 +135,8 @@ class Place:
             if word in ("port", "entity"):
                 return (port if word == "port" else "") or (self._entities.name(index) if self._entities else "") or index
             if word in labels:
-                return text(self._columns.value(labels[word], index))
+                told = text(self._columns.value(labels[word], index))
+                return told if any(map(str.isalnum, told)) else ""  # an unlabelled card is called "--------------"
             return index_by(index, word) or ""
 
         return " ".join(PLACEHOLDER.sub(filled, template).split()) or index
@@ -166,3 +173,31 @@ def counts(when: Sequence[When], columns: Columns, own: str, index: str) -> bool
         if condition.differs and number is not None and raw_number(columns.value(condition.differs, index)) == number:
             return False
     return True
+
+
+Named = TypeVar("Named", bound=SensorSample | StateSample | ProcessorSample | PoolSample)
+
+
+def by_name(sample: Named) -> object:
+    """Return what must be unique where nothing else is said."""
+    return sample.name
+
+
+def told_apart(samples: Iterable[Named], by: Callable[[Named], object] = by_name) -> tuple[Named, ...]:
+    """Return them, those that are one by `by` with what their OIDs do not share behind their name."""
+    every = list(samples)
+    alike: dict[object, list[str]] = {}
+    for sample in every:
+        alike.setdefault(by(sample), []).append(sample.oid)
+    ends = {key: _unshared(oids) for key, oids in alike.items() if len(oids) > 1}
+    return tuple(
+        msgspec.structs.replace(sample, name=f"{sample.name} [{end[sample.oid]}]") if (end := ends.get(by(sample))) else sample
+        for sample in every
+    )
+
+
+def _unshared(oids: Sequence[str]) -> dict[str, str]:
+    """Return each OID without what all of them begin with."""
+    parts = [oid.split(".") for oid in oids]
+    common = sum(1 for _ in takewhile(lambda numbers: len(set(numbers)) == 1, zip(*parts, strict=False)))
+    return {oid: ".".join(numbers[common:]) for oid, numbers in zip(oids, parts, strict=True)}

@@ -1,12 +1,8 @@
 """What can be used up, and the state of a UPS, by a vendor's rules."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import takewhile
-from typing import TypeVar
 
-import msgspec
-
-from probe.observation.device import PoolSample, ProcessorSample, UpsSample
+from probe.observation.device import PoolSample, UpsSample
 from probe.snmp.columns import Columns, instance
 from probe.snmp.forms import raw_number
 from probe.snmp.place import Place, counts
@@ -66,26 +62,6 @@ def read_pools(pools: Iterable[Pool], columns: Columns, place: Place) -> list[Po
             told.setdefault((sample.kind, sample.name), []).append(sample)
         found |= {key: samples for key, samples in told.items() if key not in found}
     return [sample for samples in found.values() for sample in samples]
-
-
-Named = TypeVar("Named", bound=ProcessorSample | PoolSample)
-
-
-def told_apart(samples: Iterable[Named]) -> tuple[Named, ...]:
-    """Return them, those that share a name with what their OIDs do not share behind it."""
-    every = list(samples)
-    alike: dict[str, list[str]] = {}
-    for sample in every:
-        alike.setdefault(sample.name, []).append(sample.oid)
-    made = []
-    for sample in every:
-        oids = alike[sample.name]
-        if len(oids) > 1:
-            common = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*(oid.split(".") for oid in oids), strict=False)))
-            rest = ".".join(sample.oid.split(".")[common:])
-            sample = msgspec.structs.replace(sample, name=f"{sample.name} [{rest}]")  # noqa: PLW2901
-        made.append(sample)
-    return tuple(made)
 
 
 def columns_of_ups(ups: Ups) -> Iterator[str]:

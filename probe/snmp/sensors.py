@@ -1,7 +1,6 @@
 """The sensors, states, processors, pools and UPS of a device: by ENTITY-SENSOR and by the tables its vendor file names."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
@@ -14,8 +13,8 @@ from probe.snmp.columns import Columns, index_by, instance
 from probe.snmp.forms import limit, raw_number, readings
 from probe.snmp.limits import sane
 from probe.snmp.mibs.entity_sensor import read_entity_sensors
-from probe.snmp.place import Entities, Place, Ports, counts
-from probe.snmp.pools import columns_of_pool, columns_of_ups, label_columns, read_pools, read_ups, told_apart
+from probe.snmp.place import Entities, Place, Ports, counts, told_apart
+from probe.snmp.pools import columns_of_pool, columns_of_ups, label_columns, read_pools, read_ups
 from probe.snmp.talk import Talk, Value
 from probe.snmp.values import number, text
 from probe.snmp.vendor import Processor, Row, Sensor, State, Words, file_of, read_file
@@ -128,18 +127,9 @@ Sample = TypeVar("Sample", bound=SensorSample | StateSample)
 
 
 def merged(first: Sequence[Sample], second: Sequence[Sample]) -> tuple[Sample, ...]:
-    """Return both, without what is read twice from the same OID, the names made unique within each kind by what follows the column."""
+    """Return both, without what is read twice from the same OID; names are made unique within each kind."""
     taken = {sample.oid for sample in first}
-    every: list[Sample] = [*first, *(sample for sample in second if sample.oid not in taken)]
-    shared = Counter((sample.kind, sample.name) for sample in every)
-    seen: set[tuple[str, str]] = set()
-    made: list[Sample] = []
-    for sample in every:
-        name = sample.name if shared[sample.kind, sample.name] == 1 else f"{sample.name} [{sample.oid.rpartition('.')[2]}]"
-        if (sample.kind, name) in seen:
-            name = f"{sample.name} [{sample.oid}]"
-        if (sample.kind, name) in seen:
-            continue  # the same value by two rules
-        seen.add((sample.kind, name))
-        made.append(sample if name == sample.name else msgspec.structs.replace(sample, name=name))
-    return tuple(made)
+    once: dict[tuple[str, str, str], Sample] = {}  # two rules may give the same value one name
+    for sample in (*first, *(sample for sample in second if sample.oid not in taken)):
+        once.setdefault((sample.kind, sample.name, sample.oid), sample)
+    return told_apart(once.values(), lambda sample: (sample.kind, sample.name))

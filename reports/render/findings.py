@@ -125,20 +125,26 @@ def _good_rows(findings: Sequence[Finding], texts: Texts) -> list[tuple[str, Sta
     shared: dict[tuple[str, str], list[Finding]] = {}
     for number, finding in enumerate(findings):
         shared.setdefault((finding.check.partition("/")[0], finding.item or str(number)), []).append(finding)
-    alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    rows: list[tuple[str, str, str, str]] = []  # place, item, text without the item's name, text
     for (room, item), group in shared.items():
         said = [texts.say(finding.message) for finding in group]
         bare = list(dict.fromkeys(_without(item, text) for text in said))
         whole = " · ".join(text for text in bare if not any(other != text and other.startswith(text) for other in bare))
-        place = room if len(group) > 1 else group[0].check
-        alike.setdefault((place, whole if group[0].item else said[0]), []).append((group[0].item, said[0] if len(group) == 1 else whole))
-    rows: list[tuple[str, State, list[str]]] = []
-    for (place, text), ones in alike.items():
-        if len(ones) < _ALIKE:
-            rows += [(printable(f"{place} {item}".strip()), State.OK, [said]) for item, said in ones]
+        named = group[0].item
+        rows.append((group[0].check, named, whole if named else said[0], said[0]) if len(group) == 1 else (room, named, whole, whole))
+    alike: dict[tuple[str, str], list[str]] = {}
+    for place, item, bare_text, _ in rows:
+        alike.setdefault((place, bare_text), []).append(item)
+    made: dict[tuple[str, str], tuple[str, State, list[str]]] = {}
+    for place, item, bare_text, text in rows:
+        items = alike[place, bare_text]
+        if len(items) < _ALIKE:
+            name = printable(f"{place} {item}".strip())
+            made[name, text] = (name, State.OK, [text])
         else:
-            rows.append((f"{place} ×{len(ones)}", State.OK, [text, join([printable(item) for item, _ in ones])]))
-    return rows
+            names = join([printable(one) for one in items])
+            made.setdefault((place, bare_text), (f"{place} ×{len(items)}", State.OK, [bare_text, names]))
+    return list(made.values())
 
 
 def _without(item: str, text: str) -> str:

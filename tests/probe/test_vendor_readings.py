@@ -12,6 +12,7 @@ from probe.observation.device import Identity, UpsSample
 from probe.observation.sensor import Condition, Gap, SensorSample
 from probe.snmp.forms import POSSIBLE, raw_number, readings
 from probe.snmp.limits import sane
+from probe.snmp.place import told_apart
 from probe.snmp.recognise import recognise
 from probe.snmp.sensors import VendorReadings, read_vendor
 from probe.snmp.talk import Value
@@ -248,6 +249,19 @@ def test_names_are_unique_within_the_kind() -> None:
     found = read("2011.2.123", boards, {"7": "GPON 0/1/0", "8": "GPON 0/1/0"}, "Huawei Integrated Access Software")
     names = [sample.name for sample in found.sensors]
     assert len(set(names)) == len(names) == 4
+
+
+def test_names_that_several_share_are_told_apart_by_the_part_of_the_index_that_differs() -> None:
+    apart = told_apart([SensorSample("temperature_c", "inlet", f"1.3.6.1.4.1.9.{end}", 40.0) for end in ("1.7.0", "1.8.0", "2.7.0")])
+    assert [sample.name for sample in apart] == ["inlet [1.7.0]", "inlet [1.8.0]", "inlet [2.7.0]"]
+    alone = told_apart([SensorSample("temperature_c", "inlet", "1.7"), SensorSample("temperature_c", "outlet", "1.8")])
+    assert [sample.name for sample in alone] == ["inlet", "outlet"]
+
+
+def test_a_card_without_a_label_is_called_by_its_place() -> None:
+    card = ".7483.2.2.3.1.2.1.2.1"
+    found = read("7483.1.8.2", {f"{card}.23.1.2": b"--------------", f"{card}.13.1.2": 31, f"{card}.38.1.2": 42})
+    assert {sample.name for sample in found.sensors} == {"shelf 1 slot 2"}
 
 
 def test_ups_by_rfc_1628_and_by_its_vendor() -> None:
