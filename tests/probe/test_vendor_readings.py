@@ -254,7 +254,7 @@ def test_names_are_unique_within_the_kind() -> None:
 def test_names_that_several_share_are_told_apart_by_the_part_of_the_index_that_differs() -> None:
     apart = told_apart([SensorSample("temperature_c", "inlet", f"1.3.6.1.4.1.9.{end}", 40.0) for end in ("1.7.0", "1.8.0", "2.7.0")])
     assert [sample.name for sample in apart] == ["inlet [1.7.0]", "inlet [1.8.0]", "inlet [2.7.0]"]
-    alone = told_apart([SensorSample("temperature_c", "inlet", "1.7"), SensorSample("temperature_c", "outlet", "1.8")])
+    alone = told_apart([SensorSample("temperature_c", "inlet", "1.7", 1.0), SensorSample("temperature_c", "outlet", "1.8", 1.0)])
     assert [sample.name for sample in alone] == ["inlet", "outlet"]
 
 
