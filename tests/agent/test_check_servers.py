@@ -177,7 +177,7 @@ def test_this_machine_for_programs(prober: str) -> None:
 def test_mistakes_are_usage_errors_with_their_cure(tmp_path: Path) -> None:
     for words, cure in (
         (("icpm", "127.0.0.1"), 'did you mean "icmp"?'),
-        (("carrier-pigeon", "127.0.0.1"), "there are: dns, host"),
+        (("carrier-pigeon", "127.0.0.1"), "there are: arp, call"),
         (("tcp",), "TARGET"),
         (("tcp", "127.0.0.1"), "port"),
         (("tcp", "127.0.0.1:99999"), "99999"),

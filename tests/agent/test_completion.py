@@ -43,7 +43,7 @@ def completed(folder: Path, *words: str) -> list[str]:
         (("firstline", "config", "s"), ["schema", "show"]),
         (("firstline", "case", ""), ["explain", "list", "show"]),
         (("firstline", "check", "i"), ["icmp", "interfaces"]),
-        (("firstline", "check", "p"), ["postgresql"]),
+        (("firstline", "check", "p"), ["path", "pmtu", "postgresql"]),
         (("firstline", "check", "icmp", "--co"), ["--config", "--count"]),
         (("firstline", "check", "http", "192.0.2.1", "--method", ""), ["GET", "HEAD"]),
         (("firstline", "check", "icmp", "192.0.2.1", "--format", "n"), ["nagios"]),
