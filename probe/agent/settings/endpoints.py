@@ -35,7 +35,7 @@ def read_traps(main: Document) -> Traps | None:
         return None
     if form.listen == SYSTEMD:
         return Traps("", 0)
-    endpoint = read_endpoint(form.listen)
+    endpoint = _endpoint(form.listen)
     if endpoint is None:
         main.refuse(("traps", "listen"), f'{show(form.listen)} is neither "systemd" nor address:port ("0.0.0.0:162", "[::]:162")')
         return None
@@ -47,7 +47,7 @@ def read_stamp(main: Document) -> Stamp | None:
     form = _form("stamp", StampForm, main)
     if form is None or form.listen is None:
         return None
-    endpoint = read_endpoint(form.listen)
+    endpoint = _endpoint(form.listen)
     if endpoint is None:
         main.refuse(("stamp", "listen"), f'{show(form.listen)} is not address:port ("192.0.2.7:862")')
     wrong = [index for index, text in enumerate(form.allow) if not _is_network(text)]
@@ -63,6 +63,12 @@ def show_endpoint(host: str, port: int) -> str:
     if not host and not port:
         return SYSTEMD
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _endpoint(text: str) -> tuple[str, int] | None:
+    """Return address and port; a port that the kernel would choose is known to no device."""
+    found = read_endpoint(text)
+    return found if found is not None and found[1] else None
 
 
 def _form(name: str, form: type[Any], main: Document) -> Any:
