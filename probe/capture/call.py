@@ -5,6 +5,7 @@ from probe.capture.sip import Media, Sip
 MOST_LADDER = 60
 MOST_SEEN = 100  # messages whose repetition would be noticed
 CHALLENGES = (401, 407)
+COPY_S = 0.05  # nobody repeats so soon (RFC 3261 17: 500 ms): the same packet came by on a second interface
 
 
 class Line:
@@ -44,14 +45,17 @@ class Call:
         self.media: dict[str, tuple[Media, str]] = {}  # by party: the audio it described at first, and from where it was signalled
         self._ways: dict[str, str] = {}  # by party: the direction of its audio as last described, "" for none (T.38)
         self._ways_before: dict[str, str] = {}  # an offer that was refused changed nothing (RFC 3261 14.1)
-        self._seen: dict[int, Line | None] = {}
+        self._seen: dict[int, tuple[float, Line | None]] = {}  # when last
 
     def take(self, message: Sip, at: float, source: tuple[str, int], target: tuple[str, int], digest: int, room: bool) -> str:
         """Count one message; return which party described media in it ("caller", "callee"), "" when none did, "again" for a repetition."""
         self.last = at
         if digest in self._seen:
+            before, line = self._seen[digest]
+            self._seen[digest] = at, line
+            if 0 <= at - before < COPY_S:
+                return "again"
             self.retransmissions += 1
-            line = self._seen[digest]
             if line is not None:
                 line.again += 1
             return "again"
@@ -62,7 +66,7 @@ class Call:
         else:
             self.left_out += 1
         if len(self._seen) < MOST_SEEN:
-            self._seen[digest] = line
+            self._seen[digest] = at, line
         self._follow(message, at)
         return self._describe(message, at, source[0])
 

@@ -35,7 +35,8 @@ class Media(msgspec.Struct, gc=False):
         """Return it for a ladder: "PCMA,PCMU 192.0.2.1:6000 sendonly"."""
         names = [self.codecs[pt][0] for pt in self.order if pt in self.codecs][:4]
         way = "" if self.direction == "sendrecv" else f" {self.direction}"
-        return f"{','.join(dict.fromkeys(names))} {self.address}:{self.port}{way}".strip()
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{','.join(dict.fromkeys(names))} {address}:{self.port}{way}".strip()
 
 
 class Sip(msgspec.Struct):

@@ -196,3 +196,15 @@ def test_the_calls_told_of_are_the_worst_and_busy_ones_come_after_bad_voice() ->
     order = [{call.call_id for call in read(data, most=most).calls} for most in range(1, 6)]
     assert order[1] == {"refused@lab", "oneway@lab"}
     assert [(more - fewer).pop() for fewer, more in pairwise(order[1:])] == ["lossy@lab", "busy@lab", "good@lab"]
+
+
+@pytest.mark.parametrize(("after", "again"), [(0.0, 0), (0.049, 0), (0.051, 1), (0.5, 1)])
+def test_a_packet_seen_on_two_interfaces_is_no_retransmission(after: float, again: int) -> None:
+    packets = made.call()
+    (call,) = of([*packets, *((at + after, data) for at, data in packets[:1])]).calls
+    assert (call.retransmissions, call.ladder[0].again) == (again, again)
+
+
+def test_the_media_s_ipv6_address_stands_in_brackets() -> None:
+    offer = sdp(6000).replace("IP4 10.0.0.1", "IP6 2001:db8::1")
+    assert of([message(0.0, sip(INVITE, "1 INVITE", offer))]).calls[0].ladder[0].media == "PCMA [2001:db8::1]:6000"
