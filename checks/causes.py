@@ -48,6 +48,8 @@ CAUSES = (
             "*:failure.unreachable",
             "path/reach:path.ends.target",
             "path/reach:path.unreachable.target",
+            "path/reach:path.neighbour.gone",
+            "path/reach:path.neighbour.silent",
             "arp/answer",
         ),
         whole=True,

@@ -96,7 +96,7 @@ def stage_of_break(path: PathSample) -> Stage:
 def last_answer(path: PathSample) -> str | None:
     """Return the farthest place that still answered: of the trace, else of the marks."""
     for hop in reversed(path.hops):
-        if hop.address is not None and not _is_own(hop):
+        if hop.address is not None and not hop.own:
             return hop.address
     return next((mark.address for mark in reversed(path.marks) if mark.answered), None)
 
@@ -107,14 +107,10 @@ def _marked(path: PathSample, place: str) -> tuple[str, ...]:
 
 def _answers(path: PathSample, place: str) -> bool:
     """Tell whether a mark of this place answers: of several (a second line) the one that the path led over before, where that is known."""
-    hops = {hop.address for hop in path.hops if hop.said is not Said.SILENT and not _is_own(hop)}
+    hops = {hop.address for hop in path.hops if hop.said is not Said.SILENT and not hop.own}
     marks = [mark for mark in path.marks if mark.place == place]
     used = [mark for mark in marks if path.routes and mark.address in path.routes[0].hops]
     return any(mark.answered or mark.address in hops for mark in used or marks)
-
-
-def _is_own(hop: Hop) -> bool:
-    return hop.said is Said.UNREACHABLE and "(this host" in hop.words
 
 
 def _only_the_last_is_missing(path: PathSample) -> bool:
@@ -138,10 +134,12 @@ def _reach(seen: Observation, path: PathSample) -> Finding:
         return found(State.CRITICAL, "path.loop", hops=", ".join(path.loop), ttl=_loop_begins(path))
     stage = stage_of_break(path)
     said = next((hop for hop in path.hops if hop.said is Said.UNREACHABLE), None)
-    if said is not None and _is_own(said):
-        return found(State.CRITICAL, "path.next-hop", error=said.words)
+    if said is not None and said.own:
+        return found(State.CRITICAL, "path.neighbour.gone" if path.neighbour else "path.next-hop", error=said.words)
     if said is not None:
         return Finding("path/reach", seen, State.CRITICAL, Message(f"path.unreachable.{stage}", {"error": said.words}))
+    if path.neighbour and not any(hop.address for hop in path.hops):
+        return found(State.CRITICAL, "path.neighbour.silent")
     last = last_answer(path)
     if last is None and any(hop.sent == 0 for hop in path.hops):
         return found(State.CRITICAL, "path.unasked")

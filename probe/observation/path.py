@@ -39,6 +39,11 @@ class Hop(msgspec.Struct, frozen=True, gc=False):
         """Probes without an answer per probe sent, 0 … 1; None when none was sent."""
         return (self.sent - self.answered) / self.sent if self.sent else None
 
+    @property
+    def own(self) -> bool:
+        """Tell whether it was our own kernel that answered, for it found no next hop: then no place on the path did."""
+        return self.said is Said.UNREACHABLE and "(this host" in self.words
+
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
     """A place of which the plan says what it is, asked by echoes of its own: `place` is "edge" (our port) or "pop" (the carrier's).
@@ -77,10 +82,11 @@ class Route(msgspec.Struct, frozen=True, gc=False):
 class PathSample(msgspec.Struct, frozen=True, tag="path"):
     """The path from `source` (our address, "" where it could not be told) to `address`.
 
-    reached: the target answered. `sent`, `answered` and the times are of the echoes to the target itself, with the usual time to live.
-    hops: what each time to live met, up to the target, or to the last that answered and up to 5 silent ones behind it. `loop` are the
-    addresses that go round. `marks`: see Mark. `routes` are the distinct paths that led to the target, the latest first (5 at most),
-    this one included when it did; `changes` how often the path changed within the last hour.
+    reached: the target answered. neighbour: it is on a local segment, no router in between. `sent`, `answered` and the times are of the
+    echoes to the target itself, with the usual time to live. hops: what each time to live met, up to the target, or to the last that
+    answered and up to 5 silent ones behind it. `loop` are the addresses that go round. `marks`: see Mark. `routes` are the distinct
+    paths that led to the target, the latest first (5 at most), this one included when it did; `changes` how often the path changed
+    within the last hour.
     """
 
     address: str
@@ -98,6 +104,7 @@ class PathSample(msgspec.Struct, frozen=True, tag="path"):
     routes: tuple[Route, ...] = ()
     changes: int = 0
     watched_s: float = 0.0
+    neighbour: bool = False
 
     @property
     def loss_ratio(self) -> float | None:

@@ -22,6 +22,7 @@ from probe.probers.path_pace import Pace
 from probe.probers.path_trace import Place, Plan, Trace, echoes, loop_in
 from probe.probers.path_udp import open_udp
 from probe.resolve import Unresolved, resolve
+from probe.way import mac_of, way_to
 
 MOST_MARKS = 8
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -141,6 +142,7 @@ class PathProber:
             routes=routes,
             changes=changes,
             watched_s=watched_s,
+            neighbour=_is_neighbour(to),
         )
 
 
@@ -160,6 +162,15 @@ def _source(to: Aim) -> str:
         except OSError:
             return ""
         return str(sock.getsockname()[0])
+
+
+def _is_neighbour(to: Aim) -> bool:
+    """Tell whether the kernel sends to it over Ethernet and without a router; behind a tunnel may lie more than one host."""
+    try:
+        way = way_to(to.text)
+        return way.direct and mac_of(way.interface) != ""
+    except OSError:
+        return False
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ def size(octets: float) -> str:
 
 def span(seconds: float) -> str:
     """Return a duration: 40 ms, 7 s, 21:40 min, 3:05 h, 4 d 3 h."""
-    if abs(seconds) < 1 and seconds:
+    if 0 < abs(seconds) < 0.9995:
         return f"{number(seconds * 1000)} ms"
     whole = round(abs(seconds))
     sign = "-" if seconds < 0 else ""

@@ -159,7 +159,7 @@ def _last_answer(path: PathSample) -> int | None:
     """Return the place after which nothing answers any more; None on a path that reaches its target."""
     if path.reached:
         return None
-    return max((hop.ttl for hop in path.hops if hop.address is not None), default=None)
+    return max((hop.ttl for hop in path.hops if hop.address is not None and not hop.own), default=None)
 
 
 def _fitting(lines: list[str], rows: int) -> list[str]:
@@ -178,6 +178,8 @@ def _since(seen: Observation, path: PathSample, readings: Readings, texts: Texts
     now = path.routes[0]
     arrived = path.reached and now.seen_s == 0
     age_s = now.since_s if arrived else now.seen_s
+    if arrived and len(path.routes) == 1:  # how it was before we looked nobody knows
+        return texts.text("path.since.longer", at=clock(seen.at - timedelta(seconds=age_s), seen.at, zone), age=span(age_s))
     said = [texts.text("path.since", at=clock(seen.at - timedelta(seconds=age_s), seen.at, zone), age=span(age_s))]
     before: Route | None = now if not arrived else path.routes[1] if len(path.routes) > 1 else None
     if before is not None and before.min_ms is not None:

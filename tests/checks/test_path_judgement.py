@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +53,13 @@ def refused(by: str, words: str = "host unreachable from x", **more) -> PathSamp
 
 BOTH = (mark("edge", EDGE), mark("pop", POP))
 POP_DEAD = (mark("edge", EDGE), mark("pop", POP, 0))
+
+
+def near(path: PathSample) -> PathSample:
+    """Return the same path to a target on our own segment."""
+    return msgspec.structs.replace(path, neighbour=True)
+
+
 ALL_DEAD = (mark("edge", EDGE, 0), mark("pop", POP, 0))
 WAS = Route(ROUTE, 900.0, 60.0, 5, 1.4)
 
@@ -79,6 +87,10 @@ WAS = Route(ROUTE, 900.0, 60.0, 5, 1.4)
         (refused(EDGE, marks=BOTH), "path.unreachable.line"),  # whatever answers by another way: our port itself has nowhere to send
         (refused("10.0.0.7"), "path.unreachable.anywhere"),
         (refused("10.0.0.2", "host unreachable from 10.0.0.2 (this host: no answer to ARP)"), "path.next-hop"),
+        (near(refused("10.0.0.2", "host unreachable from 10.0.0.2 (this host: no answer to ARP)")), "path.neighbour.gone"),
+        (near(broken(None, None)), "path.neighbour.silent"),
+        (near(broken(None, marks=BOTH)), "path.neighbour.silent"),
+        (near(refused("10.0.0.7")), "path.unreachable.anywhere"),
     ],
 )
 def test_end_of_a_path_is_told_with_its_stage(path, message) -> None:

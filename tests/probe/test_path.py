@@ -111,6 +111,15 @@ class TestOnAChain:
         assert seen.source == ("10.0.0.2" if target == FAR else "fd00::2")
         assert {finding.state for finding in judged(seen).values()} == {State.OK}
 
+    def test_host_of_our_own_segment_has_no_next_hop_to_blame(self, chain: Any) -> None:
+        gone, far = ask(chain, "10.0.0.99", wait_ms=4000), ask(chain, count=1)
+        assert judged(gone)["path/reach"].message.id == "path.neighbour.gone"
+        chain.nft("edge", "meta l4proto icmp drop", hook="input")
+        silent = ask(chain, "10.0.0.1", count=1)
+        chain.heal()
+        assert judged(silent)["path/reach"].message.id == "path.neighbour.silent"
+        assert (gone.neighbour, silent.neighbour, far.neighbour) == (True, True, False)
+
     def test_unprivileged_user_traces_too(self, chain: Any) -> None:
         chain.run("agent", "sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647")
         chain.forget()

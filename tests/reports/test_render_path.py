@@ -108,6 +108,20 @@ def test_first_line_is_the_answer_and_names_the_stage():
     assert "critical  the path ends behind the carrier's PoP; last answer 10.255.0.2" in shown.splitlines()[0]
 
 
+def test_our_own_kernel_s_word_is_no_hop_of_the_path():
+    words = "host unreachable from 10.0.0.2 (this host: no answer to ARP)"
+    own = Hop(1, "10.0.0.2", 3, 3, Said.UNREACHABLE, words, 2048.0, 2048.0, 2380.0, 3000.0)
+    lost = PathSample(FAR, "10.0.0.2", "icmp", False, 20, 0, (own,))
+    for shown in (path_text(FAR, *reading(lost), texts("en"), zone=UTC), path_watch(FAR, [reading(lost)], texts("en"), zone=UTC)):
+        rows = [line.split() for line in shown.splitlines()[2:]]
+        assert rows[0] == ["1", "–", "100", "%", "–", "–", "–", "–"]
+        assert rows[1][0] != "2"
+
+
+def test_since_of_the_only_path_that_was_ever_seen_is_no_change():
+    assert "(15:00 min ago) or longer" in path_watch(FAR, [reading(good(900.0), 900)], texts("en"), zone=UTC)
+
+
 def test_since_is_when_the_path_last_was_whole_and_says_what_it_was():
     shown = path_watch(FAR, [reading(broken(1300))], texts("en"), zone=UTC)
     assert "since 13:40:51 (21:40 min ago) · before that 3 hops, 1.40 ms" in shown

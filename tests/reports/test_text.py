@@ -85,6 +85,8 @@ def test_word_without_text_is_the_word():
         (size, 1.5 * 2**30, "1.5 GiB"),
         (span, 0, "0 s"),
         (span, 0.04, "40 ms"),
+        (span, 0.9994, "999 ms"),
+        (span, 0.9996, "1 s"),
         (span, 7, "7 s"),
         (span, 59.6, "1:00 min"),
         (span, 1300, "21:40 min"),
