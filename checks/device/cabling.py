@@ -93,10 +93,18 @@ def _named(port: str) -> bool:
 
 
 def judge_macs(seen: Observation, device: DeviceSample) -> Iterator[Finding]:
-    """Tell at which ports each MAC address is; the item is the address. Of more than MOST_MACS the first ones are told."""
+    """Tell at which ports each MAC address is; the item is the address. Of more than MOST_MACS the first ones are told.
+
+    One that is not learned may be silent, elsewhere, or in a table that this community or context does not show: that is unknown.
+    """
     places: dict[str, list[str]] = {}
     for one in device.macs or ():
-        places.setdefault(one.mac, []).append(one.port if one.vlan is None else f"{one.port} (VLAN {one.vlan})")
+        found = places.setdefault(one.mac, [])
+        if one.port:
+            found.append(one.port if one.vlan is None else f"{one.port} (VLAN {one.vlan})")
     for mac in sorted(places)[:MOST_MACS]:
+        if not places[mac]:
+            yield Finding("snmp/mac", seen, State.UNKNOWN, Message("snmp.mac-nowhere", {"mac": mac}), item=mac)
+            continue
         text = Message("snmp.mac", {"mac": mac, "ports": ", ".join(places[mac][:8])})
         yield Finding("snmp/mac", seen, State.OK, text, item=mac)

@@ -70,7 +70,7 @@ class UpsSample(msgspec.Struct, frozen=True):
 
 
 class MacPlace(msgspec.Struct, frozen=True, gc=False):
-    """Where a MAC address is: the port on which the bridge learned it (BRIDGE-MIB, Q-BRIDGE-MIB)."""
+    """Where a MAC address is: the port on which the bridge learned it (BRIDGE-MIB, Q-BRIDGE-MIB); "" of one that it has not learned."""
 
     mac: str
     port: str

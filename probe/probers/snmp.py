@@ -25,6 +25,7 @@ from probe.snmp.explain import Explainer
 from probe.snmp.failure import TalkError
 from probe.snmp.poll import Poll
 from probe.snmp.session import Session, Sessions
+from probe.snmp.values import read_mac
 from probe.target import read_address_and_port
 
 PORT = 161
@@ -75,8 +76,10 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
         for cable in self.cables:
             if not all(cable.partition("=")):
                 raise ValueError(f"cables: {cable!r} is not PORT=NEIGHBOUR or PORT=NEIGHBOUR:PORT")
-        if self.mac and len(bytes_of(self.mac)) != 6:
+        if self.mac and read_mac(self.mac) is None:
             raise ValueError(f"mac: {self.mac!r} is no MAC address; write it as 00:11:22:aa:bb:cc")
+        if self.mac and "neighbours" not in self.parts:
+            raise ValueError("mac: parts has to have neighbours, with which it is looked for")
 
     @property
     def credential(self) -> Credential:
@@ -101,14 +104,6 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
     def longest_s(self) -> float:
         """How long a poll may take: large tables of a slow device, and three attempts for each question."""
         return LONGEST_S
-
-
-def bytes_of(mac: str) -> bytes:
-    """Return the octets of a MAC address in any of the usual notations; empty for what is none."""
-    try:
-        return bytes.fromhex("".join(c for c in mac if c not in ":-. "))
-    except ValueError:
-        return b""
 
 
 class SnmpProber:

@@ -227,6 +227,8 @@ class Reading:
         found = await self._part("macs", find_mac(self.talk, wanted, names))
         if found is None:
             self.missing.setdefault("macs", "the device shows no table of learned addresses (BRIDGE-MIB, Q-BRIDGE-MIB)")
+        elif not found and "macs" not in self.missing:
+            found = (MacPlace(wanted, ""),)
         return found
 
     async def _table(self, part: str, reading: "Awaitable[tuple[T, ...]]", offered: bool) -> tuple[T, ...] | None:

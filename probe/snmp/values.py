@@ -99,9 +99,9 @@ def read_mac(words: str) -> str | None:
     for mark in (":", "-", ".", " "):
         if mark in words:
             parts = words.split(mark)
-            if len(parts) not in (2, 3, 6):
-                return None
-            words = "".join(part.zfill(12 // len(parts)) for part in parts)
+            if len(parts) not in (2, 3, 6) or (len(parts) < 6 and {len(part) for part in parts} != {12 // len(parts)}):
+                return None  # only octets go without leading noughts: 00:11:22 is cut off, and no address of three parts
+            words = "".join(part.zfill(2) for part in parts)
             break
     if len(words) != 12 or any(char not in "0123456789abcdef" for char in words) or not any(char != "0" for char in words):
         return None

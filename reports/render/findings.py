@@ -10,6 +10,7 @@ from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width, wrap
 
 _BEATS = (State.CRITICAL, State.WARNING, State.UNKNOWN)
+_ASKED = "/mac"  # of a check that answers a question of its own: where is it?
 _ALIKE = 4  # items of which the same is said take one row: fewer are read as fast one by one
 _OWN = {"the module's own limits": "limit.of-module", "the device's own limits": "limit.of-device"}
 _MORE = 10  # cells that the number of the others takes
@@ -56,8 +57,12 @@ def headline(findings: Sequence[Finding], texts: Texts, room: int = 100) -> str:
     said = [texts.say(finding.message) for finding in counting]
     if state is State.OK and len(counting) > 4:
         good = texts.text("check.good", n=len(counting))
-        named = join([said[0], good]) if counting[0].check.endswith("/answer") else good  # which device, or what it said, stands first
-        return named if width(named) <= room else good
+        asked = [texts.say(finding.message) for finding in counting if finding.check.endswith(_ASKED)]
+        if counting[0].check.endswith("/answer"):
+            asked.append(said[0])  # which device it is, or what it said
+        while asked and width(join([*asked, good])) > room:
+            asked.pop()
+        return join([*asked, good])
     shown = said[:1]
     for text in said[1:]:
         last = len(shown) + 1 == len(said)

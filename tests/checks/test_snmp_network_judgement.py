@@ -239,3 +239,10 @@ def test_both_ends_of_a_link_run_at_the_same(
 def test_what_a_port_ran_at_before_it_went_down_is_not_compared() -> None:
     far = Neighbour("lldp", "Te1/1", "edge", speed_bps=GIGABIT, duplex="half")
     assert ("snmp/link-mode", "Te1/1") not in judged(device([down()], neighbours=(far,)))
+
+
+def test_a_mac_that_no_port_has_learned_is_unknown_and_said_so() -> None:
+    found = judged(device(macs=(MacPlace("00:00:00:00:00:01", ""),)))["snmp/mac", "00:00:00:00:00:01"]
+    assert (found.state, found.message.id) == (UNKNOWN, "snmp.mac-nowhere")
+    moved = judged(device(macs=(MacPlace("00:00:00:00:00:01", ""), MacPlace("00:00:00:00:00:01", "ge-1"))))
+    assert moved["snmp/mac", "00:00:00:00:00:01"].message.values["ports"] == "ge-1"

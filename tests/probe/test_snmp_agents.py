@@ -347,6 +347,7 @@ def test_anomalies_of_the_conversation_are_in_the_sample(ask) -> None:
         ({"community": "c", "parts": ()}, "parts: at least one"),
         ({"community": "c", "cables": ("ge1",)}, "is not PORT=NEIGHBOUR"),
         ({"community": "c", "mac": "00:11:22"}, "is no MAC address"),
+        ({"community": "c", "mac": "00:11:22:33:44:55", "parts": ("routing",)}, "neighbours"),
     ],
 )
 def test_options_that_could_not_be_asked_are_refused(options, words) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.observation.device import Anomaly, DeviceSample, Restart
+from probe.observation.device import Anomaly, DeviceSample, MacPlace, Restart
 from probe.snmp.device import Look, read_device
 from probe.snmp.failure import Nonsense, Silent
 from probe.snmp.mibs import bgp, ospf
@@ -117,6 +117,14 @@ def test_what_fails_costs_its_own_part(column: str, part: str, raises: Exception
     if part != "interfaces":
         assert sample.interfaces is not None
         assert len(sample.interfaces.interfaces) == 2
+
+
+def test_mac_address_that_was_looked_for_and_is_not_there_is_answered() -> None:
+    bridge = device(86400, {"1.3.6.1.2.1.17.1.4.1.2.1": 1})
+    wanted = Wanted(mac="0000.5e00.5301")
+    assert look(bridge, wanted=wanted).sample.macs == (MacPlace("00:00:5e:00:53:01", ""),)
+    assert look(device(), wanted=wanted).sample.macs is None
+    assert look(bridge).sample.macs is None
 
 
 def test_port_behind_the_end_of_a_broken_table_is_not_gone() -> None:

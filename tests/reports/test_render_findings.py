@@ -158,6 +158,13 @@ def test_many_good_readings_begin_with_what_the_device_said():
     assert headline(good, texts("en"), room=20) == "5 readings good"
 
 
+def test_where_an_address_is_stands_first_when_it_was_asked_for():
+    place = Finding("snmp/mac", SEEN, State.OK, say("00:11 is at ge7"), item="00:11")
+    good = [Finding("snmp/answer", SEEN, State.OK, say("answers: box 1")), *OK, *PORT, place]
+    assert headline(good, texts("en")) == "00:11 is at ge7, answers: box 1, 6 readings good"
+    assert headline(good, texts("en"), room=34) == "00:11 is at ge7, 6 readings good"
+
+
 def test_enumeration_of_chinese_parts_has_the_comma_of_chinese():
     assert join(["应答 200 OK", "0.6 毫秒后应答"]) == "应答 200 OK，0.6 毫秒后应答"
     assert join(["answers 200 OK", "0.6 ms"]) == "answers 200 OK, 0.6 ms"
