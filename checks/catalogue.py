@@ -1,7 +1,8 @@
 """Which file judges which prober's observations; a module is imported when it is first used.
 
 A module here offers `Limits` (a Struct of Levels with defaults), `CHECKS` (its questions, for listings) and
-`judge(seen, before, limits) -> Iterable[Finding]`.
+`judge(seen, before, limits) -> Iterable[Finding]`. It may say `ALSO` (questions of other files that its findings answer, too) and
+`PARTS` (True: an observation with an item of its own has findings with items of theirs).
 """
 
 from importlib import import_module

@@ -59,6 +59,7 @@ CHECKS = (
     Check("cdr/pdd", PDD),
     Check("cdr/concurrent", CONCURRENT),
 )
+PARTS = True
 
 
 def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iterator[Finding]:

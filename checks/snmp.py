@@ -65,6 +65,9 @@ CHECKS = (
     Check("snmp/mac"),
 )
 
+ALSO = (*host.CHECKS, *interfaces.CHECKS)
+PARTS = True
+
 
 def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iterator[Finding]:
     """Judge one poll of a device; its interfaces and its host part as those of any machine (`interfaces/…`, `host/…`)."""

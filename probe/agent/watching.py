@@ -313,9 +313,17 @@ def _rules(job: Job, settings: Settings, eyes: Eyes) -> Rules:
 def owns(job: Job, key: Key) -> bool:
     """Tell whether a key's readings come from this job."""
     _, node, check, item = key
-    return node == job.node.name and base(check) in _names(job.prober) and job.options.item in ("", item)
+    if node != job.node.name or base(check) not in _names(job.prober):
+        return False
+    return job.options.item in ("", item) or _has_parts(job.prober)
 
 
 @cache
 def _names(prober: str) -> frozenset[str]:
-    return frozenset(one.name for one in judges.load(prober).CHECKS)
+    module = judges.load(prober)
+    return frozenset(one.name for one in (*module.CHECKS, *getattr(module, "ALSO", ())))
+
+
+@cache
+def _has_parts(prober: str) -> bool:
+    return getattr(judges.load(prober), "PARTS", False)

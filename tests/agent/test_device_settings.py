@@ -8,6 +8,10 @@ from probe.agent.actions.check import known_job
 from probe.agent.settings.load import read_settings
 from probe.agent.settings.settings import Settings
 from probe.agent.settings.show import show_settings
+from probe.agent.watching import owns
+from probe.inventory import Node
+from probe.job import Job
+from probe.probers import snmp
 
 FILE = """
 [[credential]]
@@ -69,6 +73,33 @@ def test_credential_ports_and_neighbours_come_from_the_inventory(tmp_path: Path)
     options = found.jobs[0].options
     assert (options.version, options.community) == ("v2c", SECRET)
     assert (options.ports, options.cables) == (("Gi1/0/1",), ("Gi1/0/1=edge:ge-0/0/3",))
+
+
+def test_a_carrier_s_end_is_watched_and_not_expected_to_say_who_it_is(tmp_path: Path) -> None:
+    far = '[[node]]\nname = "pop"\nowner = "carrier"\n[[link]]\nname = "fibre"\na = "core"\nb = "pop"\nports = ["Te1/1/1", "xe-0"]\n'
+    found, problems = read(tmp_path, CHECK + far)
+    assert problems == []
+    options = found.jobs[0].options
+    assert options.ports == ("Gi1/0/1", "Te1/1/1")
+    assert options.cables == ("Gi1/0/1=edge:ge-0/0/3",)
+
+
+@pytest.mark.parametrize(
+    ("check", "item", "options", "owned"),
+    [
+        ("snmp/rx-power", "ge-0/0/3 Rx", {}, True),
+        ("interfaces/oper", "ge-0/0/3", {}, True),
+        ("interfaces/oper", "ge-0/0/3", {"port": 1161}, True),
+        ("host/disk", "/", {}, True),
+        ("snmp/rx-power.usual", "ge-0/0/3 Rx", {}, True),
+        ("icmp/loss", "", {}, False),
+        ("tcp/port", "5060", {}, False),
+    ],
+)
+def test_all_that_a_poll_says_is_its_own_to_watch(check: str, item: str, options: dict[str, int], owned: bool) -> None:
+    job = Job("pop-a", Node("edge", "192.0.2.1"), "snmp", snmp.Options(community="x", **options))
+    assert owns(job, ("pop-a", "edge", check, item)) is owned
+    assert owns(job, ("pop-a", "other", check, item)) is False
 
 
 def test_the_check_s_own_table_stands_above_the_inventory(tmp_path: Path) -> None:

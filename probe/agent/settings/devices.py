@@ -6,7 +6,7 @@ from typing import Any
 
 from probe.agent.settings.forms import CredentialForm
 from probe.agent.settings.secret import Secret
-from probe.inventory import Inventory, Link, Node
+from probe.inventory import Inventory, Link, Node, Owner
 from probe.snmp.credential import Credential
 
 
@@ -24,8 +24,15 @@ def device_options(
     ends = list(_ends(node, inventory))
     if ends:
         options["ports"] = list(dict.fromkeys(port for port, _, _ in ends))
-        options["cables"] = [f"{port}={far}:{far_port}" if far_port else f"{port}={far}" for port, far, far_port in ends]
+    heard = [end for end in ends if not _is_carrier(inventory.nodes.get(end[1]))]
+    if heard:
+        options["cables"] = [f"{port}={far}:{far_port}" if far_port else f"{port}={far}" for port, far, far_port in heard]
     return options
+
+
+def _is_carrier(node: Node | None) -> bool:
+    """Tell whether a node is a carrier's: those do not say who they are (LLDP), and their silence is no fault."""
+    return node is not None and node.owner is Owner.CARRIER
 
 
 def reference(secret: Secret) -> dict[str, str]:
