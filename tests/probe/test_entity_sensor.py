@@ -57,6 +57,24 @@ def test_scale_precision_and_kind(type_: int, scale: int, precision: int, value:
 
 
 @pytest.mark.parametrize(
+    ("scale", "precision", "value"),
+    [
+        (UNITS, 9, 0.9),
+        (0, 9, 0.9),  # not set
+        (UNITS, 10, None),  # beyond EntitySensorPrecision: the point may be anywhere
+        (UNITS, 2**31 - 1, None),  # and this is no reading of 0 °C
+        (UNITS, -8, None),  # nine accurate digits before the point: 9·10⁸ °C can't be
+        (UNITS, -9, None),
+        (18, 9, None),  # no such EntitySensorDataScale
+        (-1, 9, None),
+    ],
+)
+def test_a_value_whose_point_nobody_knows_is_no_number(scale: int, precision: int, value: float | None) -> None:
+    found = only(row(STANDARD, 7, CELSIUS, scale, precision, 900_000_000, name="Inlet"))
+    assert (found.value, found.gap) == ((value, Gap.NONE) if value else (None, Gap.NONSENSE))
+
+
+@pytest.mark.parametrize(
     ("value", "status", "gap"),
     [
         (25, 1, Gap.NONE),

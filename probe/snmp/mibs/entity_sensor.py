@@ -21,6 +21,7 @@ ARISTA_LIMITS = "1.3.6.1.4.1.30065.3.12.1.1.1"  # aristaEntSensorThresholdLowWar
 
 Family = Literal["standard", "cisco", "arista", "none"]
 
+UNITS, MOST_PLACES = 9, 9  # EntitySensorDataScale units(9), the largest EntitySensorPrecision
 NO_MODULE = -32768  # what IOS XR tells of a module that measures nothing, whatever the unit
 TRUTH, OUT_OF_RANGE = 12, 1_000_000_000  # EntitySensorDataType truthvalue; RFC 3433: ±10⁹ stands for overflow and underflow
 UNIT = {
@@ -137,9 +138,13 @@ async def _rows(talk: Talk, table: str, units: bool) -> Mapping[str, Row]:
     }
 
 
-def factor(row: Row) -> float:
-    """Return what a value and its limits are multiplied by: 10^(scale − precision); a negative precision counts accurate digits only."""
-    return 10.0 ** (EXPONENT.get(row.scale or 9, 0) - max(row.precision or 0, 0))
+def factor(row: Row) -> float | None:
+    """Return what a value and its limits are multiplied by: 10^(scale − precision); a negative precision counts accurate digits only.
+
+    None for a scale that RFC 3433 does not have, or a precision beyond its −8 … 9: then nobody knows where the point is. 0 is no scale.
+    """
+    exponent, precision = EXPONENT.get(row.scale or UNITS), row.precision or 0
+    return 10.0 ** (exponent - max(precision, 0)) if exponent is not None and -8 <= precision <= MOST_PLACES else None
 
 
 def kind_of(row: Row, name: str) -> tuple[str, bool]:
@@ -156,7 +161,8 @@ def kind_of(row: Row, name: str) -> tuple[str, bool]:
 
 def _sensor(name: str, descr: str, oid: str, row: Row, port: str, limits: Sequence[float | None]) -> SensorSample:
     kind, watts = kind_of(row, f"{name} {descr}")
-    unit = factor(row) * {"bias_ma": 1000.0, "humidity_ratio": 0.01}.get(kind, 1.0)
+    scaled_by = factor(row)
+    unit = (scaled_by or 0.0) * {"bias_ma": 1000.0, "humidity_ratio": 0.01}.get(kind, 1.0)
     raw = raw_number(row.value)
     if row.status in (2, 3):
         value, gap = None, Gap.NO_READING  # unavailable, nonoperational
@@ -166,11 +172,13 @@ def _sensor(name: str, descr: str, oid: str, row: Row, port: str, limits: Sequen
         value, gap = None, Gap.NO_READING
     elif abs(raw) >= OUT_OF_RANGE:
         value, gap = None, Gap.NO_LIGHT if watts or (kind.endswith("dbm") and raw < 0) else Gap.NO_READING
+    elif scaled_by is None:
+        value, gap = None, Gap.NONSENSE
     elif watts:
         value, gap = possible(kind, decibels(raw * unit * 1000))
     else:
         value, gap = possible(kind, (round(raw * unit, 9), Gap.NONE))
-    own = [_limit(kind, watts, raw_limit, unit) for raw_limit in limits] if limits else [None] * 4
+    own = [_limit(kind, watts, raw_limit, unit) for raw_limit in limits] if limits and scaled_by is not None else [None] * 4
     lane = LANE.search(name)
     return SensorSample(kind, name, oid, value, gap, port, int(lane[1]) if lane else None, *sane(own))
 
