@@ -80,14 +80,16 @@ def _quality(
     if errors is not None:
         few = before is not None and _errors_since(port, before) < ENOUGH_ERRORS
         state = State.OK if few else limits.errors.judge(errors)
-        yield Finding("interfaces/errors", seen, state, _ratio("errors", name, errors), limits.errors, name, errors, gated=few)
+        text = _ratio("errors", name, errors, limits.errors, _errors_since(port, before) if few and before is not None else None)
+        yield Finding("interfaces/errors", seen, state, text, limits.errors, name, errors, gated=few)
     discards = _larger(port.in_discard_ratio, port.out_discard_ratio)
     if discards is not None:
         few = False
         if before is not None and over_s:
             few = _discards_since(port, before) < ENOUGH_DISCARDS_PER_S * over_s
         state = State.OK if few else limits.discards.judge(discards)
-        yield Finding("interfaces/discards", seen, state, _ratio("discards", name, discards), limits.discards, name, discards, gated=few)
+        text = _ratio("discards", name, discards, limits.discards, _discards_since(port, before) if few and before is not None else None)
+        yield Finding("interfaces/discards", seen, state, text, limits.discards, name, discards, gated=few)
     rate = _larger(port.in_bps, port.out_bps)
     if rate is not None and port.speed_bps:
         used = rate / port.speed_bps
@@ -105,7 +107,10 @@ def _quality(
         yield Finding("interfaces/flaps", seen, limits.flaps.judge(changes), text, limits.flaps, name, changes)
 
 
-def _ratio(kind: str, name: str, value: float) -> Message:
+def _ratio(kind: str, name: str, value: float, levels: Levels, few: int | None) -> Message:
+    """Return the share in words; where it would be a fault of more than these `few` frames, how few they were."""
+    if few is not None and levels.judge(value) is not State.OK:
+        return Message(f"interfaces.{kind}-few", {"name": name, "count": few})
     return Message(f"interfaces.{kind}", {"name": name, "ratio": value})
 
 
