@@ -141,7 +141,7 @@ class Call:
             reply = await self.to.ask("INVITE", self._headers(expires), body, self.secret)
             self.final_ms = (time.perf_counter() - self._start) * 1e3
             least = fields.seconds(reply.message.first("min-se"))
-            if reply.message.code != 422 or last or least is None or not SESSION_S <= least <= 7200:
+            if reply.message.code != 422 or last or self.to.cancelled or least is None or not SESSION_S <= least <= 7200:
                 return reply
             expires = least  # RFC 4028 6: too short for them
         raise AssertionError
@@ -158,13 +158,15 @@ class Call:
     async def _cancel(self, asking: "asyncio.Task[Reply]") -> Reply | None:
         """Cancel the INVITE (RFC 3261 9.1); what is answered nevertheless is returned. TimeoutError when nothing ever was."""
         start, told = time.perf_counter(), 0
+        self.to.cancelled = True
         while (left_s := start + (LATE_ANSWER_S if self.provisional else SILENT_S) - time.perf_counter()) > 0:
             if told < 4:
                 await self.to.wire.send(self._cancelling())
                 told += 1
             await asyncio.wait({asking}, timeout=min(0.5 * 2.0**told, left_s))
             if asking.done():
-                return asking.result()
+                reply = asking.result()
+                return None if reply.message.code in {401, 407, 422} else reply  # it only asks us to begin anew
         if not self.provisional:
             raise TimeoutError
         return None

@@ -55,6 +55,7 @@ class Conversation:
         self.cseq = 0
         self.branch = ""
         self.heard = heard
+        self.cancelled = False  # no INVITE is sent again from now on, whatever is asked of us
 
     @property
     def sent_by(self) -> str:
@@ -90,10 +91,11 @@ class Conversation:
         """Send a request and return its final answer; one challenge is answered by a secret. MalformedError, OSError, DialError."""
         reply = await self._once(method, more, body)
         found = challenge(reply.message) if reply.message.code in {401, 407} and secret and secret.user else None
-        if found is None or secret is None:
+        if found is None or secret is None or (self.cancelled and method == "INVITE"):
             return reply
         reply = await self._once(method, [*more, self._answered(found, secret, method, body)], body)
         again = challenge(reply.message) if reply.message.code in {401, 407} else None
+        again = None if self.cancelled and method == "INVITE" else again
         if again is not None and again.stale and again.nonce != found.nonce:  # RFC 7616 3.3: the password was right, the nonce old
             reply = await self._once(method, [*more, self._answered(again, secret, method, body)], body)
         return msgspec.structs.replace(reply, authenticated=True)

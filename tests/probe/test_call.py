@@ -251,6 +251,28 @@ def test_what_rings_too_long_is_cancelled(ask) -> None:
     assert device.requests[1].cseq == (device.requests[0].cseq[0], "CANCEL")
 
 
+@pytest.mark.parametrize(
+    "late", [("401 Unauthorized", 'WWW-Authenticate: Digest realm="r", nonce="n"'), ("422 Session Interval Too Small", "Min-SE: 120")]
+)
+def test_what_is_cancelled_is_not_begun_again(ask, late: tuple[str, str]) -> None:
+    class Slow(Phone):
+        def __call__(self, device: Device, request, source) -> None:
+            if request.method == "INVITE" and not self.timers:
+                device.say(answer(request, "100 Trying"), source)
+                self.later(1.2, lambda: device.say(answer(request, *late), source))
+            elif request.method == "CANCEL":
+                device.say(answer(request), source)
+
+    made = Slow()
+    try:
+        with Device(made) as device:
+            seen = ask("call", device.port, **{**NOW, "ring_s": 1}, user="u", password="secret")
+    finally:
+        made.close()
+    assert (seen.answer.code, seen.ended) == (None, "cancelled")
+    assert device.methods().count("INVITE") == 1
+
+
 def test_an_answer_that_crosses_the_cancel_is_hung_up(ask) -> None:
     class Late(Phone):
         def __call__(self, device: Device, request, source) -> None:
