@@ -78,14 +78,18 @@ def _sensor(seen: Observation, check: str, sensor: SensorSample, word: StateSamp
     item = f"{sensor.name} ({unit})" if check == "snmp/sensor" else sensor.name
     value = reading(sensor)
     if value is None:
-        odd = sensor.gap is Gap.NONSENSE or sensor.value is not None
-        text = Message("snmp.nonsense", {"name": sensor.name})
-        return Finding(check, seen, State.UNKNOWN, text, item=item) if odd else None
+        return silent(seen, check, item, sensor)
     if check == "snmp/fan":
         return _fan(seen, sensor, value, word, limits)
     if check == "snmp/temperature":
         return measured(seen, check, item, sensor, value, sides(sensor, high=limits.temperature), seasonal=not tells_high(sensor))
     return measured(seen, check, item, sensor, value, sides(sensor), low_first=check == "snmp/voltage")
+
+
+def silent(seen: Observation, check: str, item: str, sensor: SensorSample) -> Finding | None:
+    """Return what is said of a sensor without a value: unknown where what it told can't be, nothing where it told nothing."""
+    odd = sensor.gap is Gap.NONSENSE or sensor.value is not None
+    return Finding(check, seen, State.UNKNOWN, Message("snmp.nonsense", {"name": sensor.name}), item=item) if odd else None
 
 
 def _fan(seen: Observation, sensor: SensorSample, value: float, word: StateSample | None, limits: Limits) -> Finding:

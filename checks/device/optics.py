@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from checks.device.environment import measured
+from checks.device.environment import measured, silent
 from checks.device.limits import Limits
 from checks.device.ports import Port, Ports
 from checks.device.sides import Sides, reading, sides, tells_high
@@ -47,9 +47,7 @@ def _power(seen: Observation, check: str, sensor: SensorSample, ports: Ports, li
     if sensor.gap is Gap.NO_LIGHT or (value is not None and value <= DARK_DBM):
         return _dark(seen, check, sensor, port, both.low, lost)
     if value is None:
-        odd = sensor.gap is Gap.NONSENSE or sensor.value is not None
-        text = Message("snmp.nonsense", {"name": sensor.name})
-        return Finding(check, seen, State.UNKNOWN, text, item=sensor.name) if odd else None
+        return silent(seen, check, sensor.name, sensor)
     if port is Port.OFF:
         return _told(seen, check, sensor, value, both.low, "snmp.light-off")
     if port in (Port.DOWN, Port.FELL, Port.LEFT, Port.UNUSED):
@@ -111,9 +109,7 @@ def _module(seen: Observation, check: str, sensor: SensorSample, ports: Ports, l
     """Return what bias or temperature of a module say; a laser of a port that is not up may be off."""
     value = reading(sensor)
     if value is None:
-        odd = sensor.gap is Gap.NONSENSE or sensor.value is not None
-        text = Message("snmp.nonsense", {"name": sensor.name})
-        return Finding(check, seen, State.UNKNOWN, text, item=sensor.name) if odd else None
+        return silent(seen, check, sensor.name, sensor)
     if check == "snmp/module-temperature":
         both = sides(sensor, high=limits.module_temperature)
         return measured(seen, check, sensor.name, sensor, value, both, seasonal=not tells_high(sensor))
