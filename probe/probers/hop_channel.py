@@ -108,7 +108,7 @@ class HopChannel:
         self._receiver = Receiver(opened.sock.fileno(), opened.family, self._skip)
         self._token = os.urandom(TOKEN_BYTES)
         self._waiting: dict[int, _Waiting] = {}
-        self._seq = 0
+        self._seq = int.from_bytes(os.urandom(2), "big")  # as the identifier: whoever is not on the path has both to guess
         v4 = opened.family == socket.AF_INET
         self._hop_limit = (socket.IPPROTO_IP, socket.IP_TTL) if v4 else (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)
         if whole:

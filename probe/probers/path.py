@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Literal
@@ -17,10 +18,10 @@ from probe.observation.failure import Failure
 from probe.observation.observation import Outcome
 from probe.observation.path import Mark, PathSample, Said
 from probe.probers.hop_channel import Aim, Channels, HopChannel, aim, aim_at
-from probe.probers.path_history import History, Places
+from probe.probers.path_history import MOST_TARGETS, History, Places
 from probe.probers.path_pace import Pace
 from probe.probers.path_trace import Place, Plan, Trace, echoes, loop_in
-from probe.probers.path_udp import open_udp
+from probe.probers.path_udp import UdpSender, open_udp
 from probe.resolve import Unresolved, resolve
 from probe.way import mac_of, way_to
 
@@ -60,6 +61,7 @@ class PathProber:
         self._channels = Channels()
         self._pace = Pace()
         self._history = History()
+        self._own_ports: OrderedDict[str, int] = OrderedDict()  # of the last UDP trace of each flow: a new port may be led another way
 
     async def ask(self, node: Node, options: Options) -> Outcome:
         """Return what one trace saw. A path that ends too early is a sample; a Failure means that nothing could be sent."""
@@ -79,12 +81,12 @@ class PathProber:
         self._channels.close()
 
     async def _trace(self, channel: HopChannel, to: Aim, options: Options) -> Outcome:
-        sender = open_udp(to, options.port) if options.protocol == "udp" else channel
+        udp, flow = options.protocol == "udp", _flow(to, options)
+        sender = self._udp(to, options) if udp else channel
         if isinstance(sender, Failure):
             return sender
         interval_s, wait_s = options.interval_ms / 1e3, options.wait_ms / 1e3
-        udp, known = options.protocol == "udp", self._history.latest(to.text)
-        usual_ms = self._history.least_ms(to.text)
+        known, usual_ms = self._history.latest(flow), self._history.least_ms(flow)
         plan = Plan(options.most_hops, options.rounds, interval_s * 3, wait_s, known, usual_ms, udp)
         trace = Trace(sender, to, plan, self._pace)
         marks = [(place, name) for place, names in (("edge", options.edge), ("pop", options.pop)) for name in names]
@@ -100,6 +102,15 @@ class PathProber:
             if sender is not channel:
                 sender.close()
         return self._sample(trace, to, end.result(), tuple(task.result() for task in asked), options)
+
+    def _udp(self, to: Aim, options: Options) -> UdpSender | Failure:
+        flow = _flow(to, options)
+        sender = open_udp(to, options.port, self._own_ports.pop(flow, 0))
+        if isinstance(sender, UdpSender):
+            self._own_ports[flow] = sender.own_port
+            if len(self._own_ports) > MOST_TARGETS:
+                self._own_ports.popitem(last=False)
+        return sender
 
     async def _mark(self, place: str, name: str, options: Options) -> Mark:
         """Ask one mark by echoes; one that does not resolve, or to which nothing can be sent, is told without counts."""
@@ -125,7 +136,7 @@ class PathProber:
             hops = (*hops[:-1], msgspec.structs.replace(whole, address=last.address, others=last.others))
         times = [ms for _, _, ms in end.answers]
         places: Places | None = tuple(hop.address for hop in hops) if arrived else None
-        routes, changes, watched_s = self._history.note(to.text, time.monotonic(), places, min(times, default=None))
+        routes, changes, watched_s = self._history.note(_flow(to, options), time.monotonic(), places, min(times, default=None))
         return PathSample(
             address=to.text,
             source=_source(to),
@@ -144,6 +155,11 @@ class PathProber:
             watched_s=watched_s,
             neighbour=_is_neighbour(to),
         )
+
+
+def _flow(to: Aim, options: Options) -> str:
+    """Return what routers may share load by: another protocol to the same target may take another path, and has a history of its own."""
+    return to.text if options.protocol == "icmp" else f"{to.text} {options.port}"
 
 
 def _first(several: BaseExceptionGroup[OSError]) -> OSError:

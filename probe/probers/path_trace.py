@@ -117,7 +117,8 @@ class Trace:
         return tuple(place.hop(ttl) for ttl, place in sorted(self.places.items()) if ttl <= end)
 
     async def _discover(self) -> None:
-        top, size = 0, len(self._plan.known) + 1 if self._plan.known else WINDOW
+        limited = self._plan.spare_end and bool(self._plan.known)  # what goes past the known end spends the target's patience, too
+        top, size = 0, len(self._plan.known) + (not limited) if self._plan.known else WINDOW
         while top < self._plan.most_hops:
             fresh = list(range(top + 1, min(top + size, self._plan.most_hops) + 1))
             top, size = fresh[-1], WINDOW
@@ -129,6 +130,8 @@ class Trace:
                     break
                 self._ask(holes)
             await self._settle(self._all_answered)
+            if limited and not self.places[top].sent:
+                return  # it bears no question now, and would seem farther away by what it answers to the next ones
             silent = not any(self.places[ttl].answers for ttl in range(max(1, top - GAP + 1), top + 1))
             if silent or self.end is not None or loop_in(self.hops):
                 return

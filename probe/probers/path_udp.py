@@ -1,4 +1,4 @@
-"""Probes of a trace over UDP: one socket, so one pair of ports, for all of them; the answers are ICMP errors (RFC 792, RFC 4443).
+"""Probes of a trace over UDP: one pair of ports for all of them, and for the next trace; the answers are ICMP errors (RFC 792, RFC 4443).
 
 A probe is known by its length, the one field of those quoted in an error that neither shares load nor is rewritten on the way. A checksum
 would be: network drivers fill it in later than an error of our own side quotes it.
@@ -34,8 +34,10 @@ class _Waiting(NamedTuple):
 class UdpSender:
     """The probes of one trace, from one port to one port."""
 
-    def __init__(self, to: Aim, port: int) -> None:
-        """OSError: EPERM or EACCES without CAP_NET_RAW, by which alone the answers can be heard."""
+    def __init__(self, to: Aim, port: int, own_port: int = 0) -> None:
+        """`own_port`: the one of an earlier trace, kept if nobody has taken it. OSError: EPERM or EACCES without CAP_NET_RAW, by which
+        alone the answers can be heard.
+        """
         self._to, self._port, self._family = to, port, socket.AddressFamily(to.family)
         self._loop = asyncio.get_running_loop()
         v4 = self._family == socket.AF_INET
@@ -50,14 +52,14 @@ class UdpSender:
             self._ear.close()
             raise
         try:
-            self._prepare(v4)
+            self._prepare(v4, own_port)
         except OSError:
             self.close()
             raise
         self._receiver = Receiver(self._ear.fileno(), self._family, 20 if v4 else 0)
         self._loop.add_reader(self._ear, self._readable)
 
-    def _prepare(self, v4: bool) -> None:
+    def _prepare(self, v4: bool, own_port: int) -> None:
         wanted = _HEARD[self._family]
         if v4:
             self._ear.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", 0xFFFFFFFF & ~sum(1 << kind for kind in wanted)))
@@ -70,8 +72,12 @@ class UdpSender:
             self._ear.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW, 1)
         except OSError:
             pass  # a kernel before 5.1: our own clock is read when we wake up
-        self._mouth.bind(("0.0.0.0" if v4 else "::", 0))  # noqa: S104  the source port alone
-        self._own_port = self._mouth.getsockname()[1]
+        everywhere = "0.0.0.0" if v4 else "::"  # noqa: S104  the source port alone
+        try:
+            self._mouth.bind((everywhere, own_port))
+        except OSError:
+            self._mouth.bind((everywhere, 0))
+        self.own_port = int(self._mouth.getsockname()[1])
 
     def close(self) -> None:
         """Close both sockets; nobody is told any more."""
@@ -115,7 +121,7 @@ class UdpSender:
             return
         error, own, theirs, length = quoted
         sent = self._waiting.get(length)
-        if sent is None or (own, theirs, error.target) != (self._own_port, self._port, self._to.packed):
+        if sent is None or (own, theirs, error.target) != (self.own_port, self._port, self._to.packed):
             return
         del self._waiting[length]
         words, said = "", Said.EXCEEDED
@@ -151,9 +157,9 @@ def quoted_udp(family: int, packet: Oddity) -> tuple[HopError, int, int, int] | 
     return HopError(data[start], data[start + 1], hop, target, 0, hop == source), own, theirs, length - 8
 
 
-def open_udp(to: Aim, port: int) -> UdpSender | Failure:
+def open_udp(to: Aim, port: int, own_port: int = 0) -> UdpSender | Failure:
     """Return a sender for one trace; Failure(DENIED) with the cure where raw sockets are not allowed."""
     try:
-        return UdpSender(to, port)
+        return UdpSender(to, port, own_port)
     except PermissionError:
         return Failure(Kind.DENIED, CURE.partition(" or a group")[0])

@@ -250,6 +250,17 @@ class TestOnAChain:
         assert sum(sample.hops[0].sent for sample in seen) <= BURST + 3
         assert all(sample.reached for sample in seen)
 
+    def test_shared_load_is_no_change_of_the_path(self, chain: Any) -> None:
+        """Both PoPs are next hops at once, chosen by addresses and ports: each protocol goes one way, trace after trace."""
+        chain.run("edge", "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1")
+        chain.ip("edge", "route replace default nexthop via 10.255.0.2 nexthop via 10.255.1.2")
+        try:
+            seen = [ask(chain, protocol=protocol, count=1) for _ in range(8) for protocol in ("udp", "icmp")]
+        finally:
+            chain.over("pop")
+        assert [(sample.changes, len(sample.routes)) for sample in seen] == [(0, 1)] * 16
+        assert all(hop.others == () for sample in seen for hop in sample.hops)
+
     def test_all_probes_are_one_flow(self, chain: Any) -> None:
         """Routers share load by the first bytes of the transport header: type, code and checksum, or both ports."""
         ear = chain.popen("edge", sys.executable, "-c", LISTEN, FAR, "13")
