@@ -17,8 +17,9 @@ def is_host(text: str) -> bool:
 def read_address_and_port(text: str, default: int | None = None) -> tuple[str, int]:
     """Read `host:port`, `192.0.2.1:port`, `[2001:db8::1]:port`; without `default` the port must be there. ValueError: what, where, cure."""
     cure = "write host:port, 192.0.2.1:port or [2001:db8::1]:port"
-    if literal_family(text.strip("[]")) and (":" not in text or default is not None or text.endswith("]")):
-        host, port = text.strip("[]"), ""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if "]" not in bare and literal_family(bare) and (":" not in text or default is not None or text != bare):
+        host, port = bare, ""  # a zone may hold anything, and so the end of [fe80::1%eth0]:161 as well
     elif text.startswith("["):
         host, _, port = text[1:].partition("]:")
         if not literal_family(host):

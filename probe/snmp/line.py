@@ -5,6 +5,7 @@ gufo-snmp's own waiting registers the socket anew for each answer and begins its
 
 import asyncio
 import errno
+import ipaddress
 import os
 import re
 import socket
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from probe.dial import failure_of
+from probe.observation.failure import Kind
 from probe.snmp.credential import Credential, keys
 from probe.snmp.digest import is_genuine
 from probe.snmp.failure import Nonsense, Refused, Rejected, Unsent
@@ -182,6 +184,8 @@ def open_socket(family: int, address: str, port: int, credential: Credential) ->
 
     host, _, zone = address.partition("%")
     if family == socket.AF_INET6:
+        if not zone and ipaddress.ip_address(host).is_link_local:
+            raise Unsent(f"a link-local address needs the interface that leads to it: {host}%eth0", Kind.BROKEN)
         try:
             place = f"[{host}%{zone if zone.isdigit() else socket.if_nametoindex(zone)}]:{port}" if zone else f"[{host}]:{port}"
         except OSError:

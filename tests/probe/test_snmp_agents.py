@@ -380,3 +380,32 @@ def test_rates_need_the_look_before_of_the_same_device(make_snmpd) -> None:
         first, second = asyncio.run(look())
     assert first.over_s is None
     assert 0 < second.over_s < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("192.0.2.1", ("192.0.2.1", {})),
+        ("192.0.2.1:1161", ("192.0.2.1", {"port": 1161})),
+        ("core-1:161", ("core-1", {})),
+        ("2001:db8::1", ("2001:db8::1", {})),
+        ("[2001:db8::1]", ("2001:db8::1", {})),
+        ("[2001:db8::1]:1161", ("2001:db8::1", {"port": 1161})),
+        ("fe80::1%eth0", ("fe80::1%eth0", {})),
+        ("[fe80::1%eth0]", ("fe80::1%eth0", {})),
+        ("[fe80::1%eth0]:1161", ("fe80::1%eth0", {"port": 1161})),
+    ],
+)
+def test_targets(text, read) -> None:
+    assert snmp.read_target(text) == read
+
+
+def test_link_local_address_without_its_interface_is_our_own_mistake() -> None:
+    async def poll() -> object:
+        async with snmp.open() as prober:
+            return await prober.ask(Node("core", "fe80::1"), Options(community="public"))
+
+    failure = asyncio.run(poll())
+    assert isinstance(failure, Failure)
+    assert failure.ours
+    assert "fe80::1%eth0" in failure.detail
