@@ -4,13 +4,15 @@ from datetime import datetime
 
 import msgspec
 
-from checks.finding import Finding, Message
+from checks.finding import Finding, Message, State
 from probe.inventory import Carrier, Link, Node, Site
 from probe.observation.device import DeviceSample
 from probe.observation.failure import Failure
 from probe.observation.interfaces import InterfacesSample
 from probe.observation.observation import Observation
 from reports.case import Case
+
+_OF_THE_WHOLE = frozenset({"snmp/answer", "snmp/restart"})  # what says of a device, in one line, that it is there and was
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -43,8 +45,10 @@ class End(msgspec.Struct, frozen=True):
 
     def _concerns(self, found: Finding, seen: Observation) -> bool:
         sample = seen.outcome
-        if not isinstance(sample, DeviceSample | InterfacesSample) or not found.item:
+        if not isinstance(sample, DeviceSample | InterfacesSample):
             return True
+        if not found.item:  # its load or memory is told only where that may be why
+            return found.state is not State.OK or found.check in _OF_THE_WHOLE
         mine = {self.port} if self.port else set()
         if isinstance(sample, DeviceSample) and self.port:
             mine |= {part.name for part in sample.sensors if part.port == self.port}

@@ -39,7 +39,7 @@ def handoff_parts(sheet: Handoff, texts: Texts, zone: tzinfo | None = None) -> l
         parts.append(_path(sheet.far, sheet.path.seen.outcome, texts))
     faulty = {(found.seen.node, found.item) for found in sheet.findings if found.state in _BAD and found.item}
     good = [found for found in sheet.findings if found.state is State.OK and (found.seen.node, found.item) not in faulty]
-    parts.append(Part(texts.text("handoff.ruled-out"), tuple(_judged(good, texts))))
+    parts.append(Part(texts.text("handoff.ruled-out"), tuple(_ruled_out(good, texts))))
     left = [*sheet.not_measured, *(one for end in sheet.ends for one in end.not_measured)]
     unseen = [Row(("–", said)) for said in dict.fromkeys(texts.say(message) for message in left)]
     unseen += [Row((_name(found), texts.say(found.message))) for found in sheet.findings if found.state is State.UNKNOWN]
@@ -100,10 +100,9 @@ def _wrong(sheet: Handoff, texts: Texts, zone: tzinfo | None) -> Part:
         return Part(title, (Row(("", texts.text("handoff.nothing-wrong" if sheet.whole else "handoff.nothing-seen"))),))
     rows = []
     for found in bad:
-        limit = f" ({limit_text(found.levels, texts)}; {source_text(found.levels, texts)})" if found.levels is not None else ""
         since = next((case.since for case in sheet.cases if found.key in case.keys), None)
         when = f" · {texts.text('handoff.since', at=_time(since, zone))}" if since is not None else ""
-        rows.append(Row((texts.word("state", found.state), _name(found), texts.say(found.message) + limit + when), found.state))
+        rows.append(Row((texts.word("state", found.state), _name(found), _with_limit(found, texts, source=True) + when), found.state))
     return Part(title, tuple(rows))
 
 
@@ -119,8 +118,24 @@ def _end(end: End, letter: str, texts: Texts) -> Part:
 
 def _judged(findings: Sequence[Finding], texts: Texts) -> Iterator[Row]:
     for found in findings:
-        limit = f" ({limit_text(found.levels, texts)})" if found.levels is not None and limit_text(found.levels, texts) else ""
-        yield Row((texts.word("state", found.state), _name(found), texts.say(found.message) + limit), found.state)
+        yield Row((texts.word("state", found.state), _name(found), _with_limit(found, texts)), found.state)
+
+
+def _with_limit(found: Finding, texts: Texts, source: bool = False) -> str:
+    """Return what a finding says, and the limits it was held against where there are any."""
+    said = texts.say(found.message)
+    limit = limit_text(found.levels, texts) if found.levels is not None else ""
+    if not limit or found.levels is None:
+        return said
+    if source:
+        return texts.text("handoff.said-source", said=said, limit=limit, source=source_text(found.levels, texts))
+    return texts.text("handoff.said-limit", said=said, limit=limit)
+
+
+def _ruled_out(good: Sequence[Finding], texts: Texts) -> Iterator[Row]:
+    """Yield a row for each node: all that is good of it, in words; its readings with their limits stand above."""
+    for node in dict.fromkeys(found.seen.node for found in good):
+        yield Row((node, " · ".join(texts.say(found.message) for found in good if found.seen.node == node)), State.OK)
 
 
 def _name(found: Finding) -> str:
