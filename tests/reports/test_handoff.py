@@ -104,8 +104,8 @@ def test_a_sound_line_says_so_and_rules_out_both_ends() -> None:
     parts = {part.title: part for part in handoff_parts(msgspec.structs.replace(seen_whole, ends=ends), texts("en"), UTC)}
     assert parts["What is wrong"].rows[0].cells[1].startswith("nothing at this moment")
     ruled_out = {row.cells[0]: row.cells[1] for row in parts["Ruled out: measured and good"].rows}
-    assert "Rx Power: -7.10 dBm" in ruled_out["edge"]
-    assert "reached in" in ruled_out["pop"] or "hops" in ruled_out["pop"]
+    assert "Rx Power: -7.1 dBm" in ruled_out["edge"]
+    assert "20 echoes" in ruled_out["pop"] or "hop" in ruled_out["pop"]
 
 
 def test_what_could_not_be_seen_is_never_as_it_should_be() -> None:
