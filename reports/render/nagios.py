@@ -10,6 +10,7 @@ from reports.locale.text import Texts, printable
 from reports.render.findings import headline
 
 _CODES = {State.OK: 0, State.WARNING: 1, State.CRITICAL: 2, State.UNKNOWN: 3}
+MOST_OCTETS = 8192  # Nagios Core cuts a plugin's output there (MAX_PLUGIN_OUTPUT_LENGTH)
 _UNITS = {"ms": "ms", "s": "s", "us": "us", "%": "%", "bytes": "B", "B": "B"}
 
 
@@ -22,8 +23,20 @@ def check_nagios(prober: str, findings: Sequence[Finding], texts: Texts) -> str:
     """Return the plugin's line, ending in a newline. The state's word is always English: programs read it."""
     state = worst({finding.state for finding in findings})
     said = headline(findings, texts, 300).replace("|", "/")
-    data = " ".join(filter(None, (_performance(finding) for finding in findings)))
-    return f"{prober.upper()} {state.upper()} - {said}{f' | {data}' if data else ''}\n"
+    line = f"{prober.upper()} {state.upper()} - {said}"
+    data = _fitting(findings, MOST_OCTETS - len(line.encode()) - 4)
+    return f"{line}{f' | {data}' if data else ''}\n"
+
+
+def _fitting(findings: Sequence[Finding], room: int) -> str:
+    """Return as much performance data as fits, of a large device what is bad before what is good, in the order of the findings."""
+    told = {at: data for at, finding in enumerate(findings) if (data := _performance(finding))}
+    kept = []
+    for at in sorted(told, key=lambda at: (findings[at].state is State.OK, at)):
+        room -= len(told[at].encode()) + 1
+        if room >= 0:
+            kept.append(at)
+    return " ".join(told[at] for at in sorted(kept))
 
 
 def _performance(finding: Finding) -> str:

@@ -78,3 +78,16 @@ def test_it_is_one_line_with_an_english_state():
     line = check_nagios("icmp", [finding(State.CRITICAL, text="x\ny")], texts("zh"))
     assert line.startswith("ICMP CRITICAL - ")
     assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("ports", [10, 500])
+def test_a_large_device_fits_and_what_is_bad_is_never_left_out(ports):
+    found = [
+        finding(State.CRITICAL if number == ports - 1 else State.OK, 0.5, Levels(0.2, 0.4, "ratio", "x"), f"端口-{number}")
+        for number in range(ports)
+    ]
+    line = check_nagios("snmp", found, texts("zh"))
+    assert len(line.encode()) <= 8192
+    assert f"端口-{ports - 1}" in line.partition("|")[2]
+    assert line.count("=50%") == ports or ports == 500
+    assert line.endswith("\n")
