@@ -1,7 +1,8 @@
 """Shows a traced path: its hops as a table, once or redrawn in place, with since when it is so and what was before."""
 
 from collections.abc import Sequence
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
 
 import msgspec
 
@@ -178,6 +179,10 @@ def _since(seen: Observation, path: PathSample, readings: Readings, texts: Texts
     now = path.routes[0]
     arrived = path.reached and now.seen_s == 0
     age_s = now.since_s if arrived else now.seen_s
+    back = _came_back(readings) if arrived else None
+    if back is not None and (seen.at - back).total_seconds() < age_s:
+        age = span((seen.at - back).total_seconds())
+        return " · ".join([texts.text("path.since", at=clock(back, seen.at, zone), age=age), texts.text("path.was.broken")])
     if arrived and len(path.routes) == 1:  # how it was before we looked nobody knows
         return texts.text("path.since.longer", at=clock(seen.at - timedelta(seconds=age_s), seen.at, zone), age=span(age_s))
     said = [texts.text("path.since", at=clock(seen.at - timedelta(seconds=age_s), seen.at, zone), age=span(age_s))]
@@ -185,6 +190,15 @@ def _since(seen: Observation, path: PathSample, readings: Readings, texts: Texts
     if before is not None and before.min_ms is not None:
         said.append(texts.text("path.was", hops=len(before.hops), ms=_ms(before.min_ms)))
     return " · ".join(said)
+
+
+def _came_back(readings: Readings) -> datetime | None:
+    """Return when the target was reached again after the last reading in which it was not; None when it always was."""
+    back = None
+    for before, after in pairwise(one for one, _ in readings):
+        if isinstance(before.outcome, PathSample) and not before.outcome.reached:
+            back = after.at
+    return back
 
 
 def _not_seen(path: PathSample, texts: Texts, columns: int) -> list[str]:

@@ -122,6 +122,12 @@ def test_since_of_the_only_path_that_was_ever_seen_is_no_change():
     assert "(15:00 min ago) or longer" in path_watch(FAR, [reading(good(900.0), 900)], texts("en"), zone=UTC)
 
 
+def test_since_of_a_path_that_came_back_is_when_it_did():
+    kept = [reading(good(900.0)), reading(broken(1.0), 1), reading(broken(2.0), 2), reading(good(903.0), 3), reading(good(905.0), 5)]
+    assert "(2 s ago) · before that it was interrupted" in path_watch(FAR, kept, texts("en"), zone=UTC)
+    assert "(2 s ago) · before that 3 hops" in path_watch(FAR, kept[:3], texts("en"), zone=UTC)
+
+
 def test_since_is_when_the_path_last_was_whole_and_says_what_it_was():
     shown = path_watch(FAR, [reading(broken(1300))], texts("en"), zone=UTC)
     assert "since 13:40:51 (21:40 min ago) · before that 3 hops, 1.40 ms" in shown
