@@ -49,11 +49,12 @@ def judge(seen: Observation, before: Observation | None, limits: Limits) -> Iter
             for name in sample.gone:
                 yield Finding("interfaces/oper", seen, State.CRITICAL, Message("interfaces.gone", {"name": name}), item=name)
             earlier = _by_name(before)
+            modes = any(port.duplex for port in sample.interfaces)
             for port in sample.interfaces:
                 if port.expected:
                     yield _oper(seen, port)
                 if port.expected or (port.admin_up and port.kind in ("ethernet", "wireless")):
-                    yield from _quality(seen, port, earlier.get(port.name), sample.over_s, limits)
+                    yield from _quality(seen, port, earlier.get(port.name), sample.over_s, limits, modes)
 
 
 def _by_name(before: Observation | None) -> dict[str, InterfaceSample]:
@@ -73,15 +74,22 @@ def _oper(seen: Observation, port: InterfaceSample) -> Finding:
 
 
 def _quality(
-    seen: Observation, port: InterfaceSample, before: InterfaceSample | None, over_s: float | None, limits: Limits
+    seen: Observation, port: InterfaceSample, before: InterfaceSample | None, over_s: float | None, limits: Limits, modes: bool
 ) -> Iterator[Finding]:
+    """Judge one port. `modes`: this machine tells the duplex of ports that are up.
+
+    A port whose link is gone is judged by the same questions as before: what it does not tell any more is no reading that is missing.
+    """
     name, down = port.name, not port.oper_up and port.oper != "unknown"  # what it is set to says nothing then
+    still = Message("interfaces.lies-down" if down else "interfaces.no-frames", {"name": name})
     errors = _larger(port.in_error_ratio, port.out_error_ratio)
     if errors is not None:
         few = before is not None and _errors_since(port, before) < ENOUGH_ERRORS
         state = State.OK if few else limits.errors.judge(errors)
         text = _ratio("errors", name, errors, limits.errors, _errors_since(port, before) if few and before is not None else None)
         yield Finding("interfaces/errors", seen, state, text, limits.errors, name, errors, gated=few)
+    elif _stood_still(port, before, port.in_errors, port.out_errors):
+        yield Finding("interfaces/errors", seen, State.OK, still, limits.errors, name, gated=True)
     discards = _larger(port.in_discard_ratio, port.out_discard_ratio)
     if discards is not None:
         few = False
@@ -90,21 +98,37 @@ def _quality(
         state = State.OK if few else limits.discards.judge(discards)
         text = _ratio("discards", name, discards, limits.discards, _discards_since(port, before) if few and before is not None else None)
         yield Finding("interfaces/discards", seen, state, text, limits.discards, name, discards, gated=few)
+    elif _stood_still(port, before, port.in_discards, port.out_discards):
+        yield Finding("interfaces/discards", seen, State.OK, still, limits.discards, name, gated=True)
     rate = _larger(port.in_bps, port.out_bps)
     if rate is not None and port.speed_bps:
         used = rate / port.speed_bps
         values: dict[str, Value] = {"name": name, "ratio": used, "mbps": rate / 1e6, "speed_mbps": port.speed_bps / 1e6}
-        text = Message("interfaces.lies-down", {"name": name}) if down and not used else Message("interfaces.utilisation", values)
+        text = still if down and not used else Message("interfaces.utilisation", values)
         yield Finding("interfaces/utilisation", seen, limits.utilisation.judge(used), text, limits.utilisation, name, used, seasonal=True)
+    elif rate == 0 and down:  # a port that lost its speed with its link is no port that is told no longer
+        yield Finding("interfaces/utilisation", seen, State.OK, still, limits.utilisation, name, 0.0)
     if port.duplex is not None and port.speed_bps:
         state = limits.half_duplex.judge(port.speed_bps) if port.duplex == "half" else State.OK
         mode = Message(f"interfaces.duplex-{port.duplex}", {"name": name, "speed_mbps": port.speed_bps / 1e6})
-        text = Message("interfaces.lies-down", {"name": name}) if down and state is State.OK else mode
-        yield Finding("interfaces/duplex", seen, state, text, item=name)
+        yield Finding("interfaces/duplex", seen, state, still if down and state is State.OK else mode, item=name)
+    elif down and modes:
+        yield Finding("interfaces/duplex", seen, State.OK, still, item=name)
     if port.carrier_changes_since is not None:
         changes = port.carrier_changes_since
         text = Message("interfaces.flaps-down" if down else "interfaces.flaps", {"name": name, "count": changes})
         yield Finding("interfaces/flaps", seen, limits.flaps.judge(changes), text, limits.flaps, name, changes)
+
+
+def _stood_still(now: InterfaceSample, before: InterfaceSample | None, *faults: int | None) -> bool:
+    """Tell whether the counters of packets and errors were read and none of them moved: no frame, so that there is no share of any."""
+    if before is None or _larger(now.in_bps, now.out_bps) is None or all(fault is None for fault in faults):
+        return False
+    return _frames(now)[:2] != (None, None) and _frames(now) == _frames(before)
+
+
+def _frames(port: InterfaceSample) -> tuple[int | None, ...]:
+    return (port.in_packets, port.out_packets, port.in_errors, port.out_errors, port.in_discards, port.out_discards)
 
 
 def _ratio(kind: str, name: str, value: float, levels: Levels, few: int | None) -> Message:

@@ -173,3 +173,34 @@ def test_a_port_that_is_down_is_not_said_to_run(changes: dict[str, object], text
     asked = ("interfaces/utilisation", "interfaces/duplex", "interfaces/flaps")
     assert {found[check, "eth0"].message.id for check in asked} == texts
     assert {found[check, "eth0"].state for check in asked} == {OK}
+
+
+def test_a_port_that_goes_down_is_asked_the_same_and_a_sound_one_stays_good() -> None:
+    up = msgspec.structs.replace(PORT, expected=False)
+    gone: dict[str, object] = {f"{way}_{kind}_ratio": None for way in ("in", "out") for kind in ("error", "discard")}
+    off = msgspec.structs.replace(up, oper_up=False, oper="down", speed_bps=None, duplex=None, in_bps=0.0, out_bps=0.0, **gone)
+    other = msgspec.structs.replace(up, name="eth1")
+    before, after = judged(up, other), judged(off, other, before=up)
+    assert before.keys() == after.keys()
+    assert {found.state for found in after.values()} == {OK}
+    assert {after[check, "eth0"].message.id for check in ("interfaces/errors", "interfaces/utilisation", "interfaces/duplex")} == {
+        "interfaces.lies-down"
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, True),
+        ({"in_packets": None, "out_packets": None}, False),  # no packets are counted: of what would it be a share?
+        ({"in_errors": None, "out_errors": None}, False),
+        ({"in_bps": None, "out_bps": None}, False),  # the first look, or a reset
+        ({"in_packets": 7}, False),
+    ],
+)
+def test_no_frame_at_all_is_no_missing_share(changes: dict[str, object], told: bool) -> None:
+    idle = msgspec.structs.replace(PORT, in_error_ratio=None, out_error_ratio=None, in_packets=5, out_packets=5, in_bps=0.0)
+    now = msgspec.structs.replace(idle, **changes)
+    before = idle if "in_packets" in changes and changes["in_packets"] == 7 else now
+    found = judged(now, before=before).get(("interfaces/errors", "eth0"))
+    assert (found.message.id if found else None) == ("interfaces.no-frames" if told else None)
