@@ -125,7 +125,7 @@ async def converse(
 def failure_of_stream(why: OSError) -> Failure:
     """Return the Failure of a connection that was up."""
     if isinstance(why, TimeoutError):
-        return Failure(Kind.TIMEOUT, "no answer")
+        return Failure(Kind.TIMEOUT)
     if isinstance(why, ssl.SSLError):
         return Failure(Kind.REJECTED, f"TLS: {(why.reason or 'the handshake failed').replace('_', ' ').lower()}")
     if why.errno == errno.ECONNRESET or isinstance(why, ConnectionError):
