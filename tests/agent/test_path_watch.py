@@ -77,7 +77,8 @@ def watch(chain: Any, columns: int, language: str) -> tuple[int, int]:
         marks = ["--edge", "10.0.0.1", "--pop", "10.255.0.2", "--language", language]
         program = ["ip", "netns", "exec", chain._name + "agent", FIRSTLINE, *words, *marks]
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's job in the background has it ignored
-        os.execvpe("ip", program, os.environ | {"TERM": "xterm", "TZ": "UTC"})
+        surroundings = {name: value for name, value in os.environ.items() if name != "COLUMNS"}  # it would stand above the terminal
+        os.execvpe("ip", program, surroundings | {"TERM": "xterm", "TZ": "UTC"})
     return pid, terminal
 
 
@@ -138,7 +139,9 @@ def test_block_is_redrawn_in_place_while_the_path_breaks_and_comes_back(chain: A
         assert sum("10.255.0.2" in line for line in block[1:]) == 1  # one block, and nothing of the one before it
         assert sum(line.strip().startswith("1  ") for line in block) == 1
     assert sum(path_chain.FAR in line for line in steady) == 2
-    assert len(after) == len(steady)
+    assert after[-1] == steady[-1]
+    assert len(after) - len(steady) in {0, 1}  # a narrow one takes a line more for what was before
+    assert {"en": "itwasinterrupted", "zh": "此前曾中断"}[language] in "".join(after).replace(" ", "")
     if columns >= 80:
         assert any({"en": "← last answer", "zh": "← 最后应答"}[language] in line for line in broken)
     shown = "".join(broken).replace(" ", "")
