@@ -58,7 +58,8 @@ class Explainer:
             return Failure(Kind.REJECTED, f"the agent does not let user {user} ask at the level {level}")
         if isinstance(why, Rejected):
             if session.credential.auth != "none":
-                return Failure(Kind.REJECTED, f"the agent knows user {user}, and not this authentication password or protocol")
+                level_too = "" if session.credential.privacy != "none" else ", or demands privacy of it, too"  # gufo-snmp tells both alike
+                return Failure(Kind.REJECTED, f"the agent knows user {user}, and not this authentication password or protocol{level_too}")
             return Failure(Kind.REJECTED, f"the agent demands authentication of user {user}")
         if session.credential.privacy != "none":
             words = "a wrong privacy password or protocol is met with silence like this"

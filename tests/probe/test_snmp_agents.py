@@ -147,6 +147,7 @@ def test_user_below_the_level_that_is_demanded_sees_nothing_and_is_told(snmpd, a
     seen = ask("snmp", snmpd.port, **v3(user), **FEW)
     assert isinstance(seen, Failure), seen
     assert seen.kind is Kind.REJECTED
+    assert "narrow" in seen.detail or "demands" in seen.detail
 
 
 def test_narrow_view_is_a_rejection_and_no_empty_device(snmpd, ask) -> None:
