@@ -67,12 +67,18 @@ def _flaps(seen: Observation, peer: BgpPeer, device: DeviceSample, levels: Level
     first = peer.transitions is not None and peer.transitions <= 1
     started = up is not None and up < since + levels_s(levels)
     if first or started:
-        text = Message("snmp.bgp-up", {"peer": peer.peer, "minutes": since / 60})
-        yield Finding("snmp/bgp-flaps", seen, State.OK, text, levels, peer.peer, since, gated=True)
+        yield Finding("snmp/bgp-flaps", seen, State.OK, _up(peer.peer, since), levels, peer.peer, since, gated=True)
         return
     state = levels.judge(since)
-    id = "snmp.bgp-up" if state is State.OK else "snmp.bgp-back"
-    yield Finding("snmp/bgp-flaps", seen, state, Message(id, {"peer": peer.peer, "minutes": since / 60}), levels, peer.peer, since)
+    back = Message("snmp.bgp-back", {"peer": peer.peer, "minutes": since / 60})
+    yield Finding("snmp/bgp-flaps", seen, state, _up(peer.peer, since) if state is State.OK else back, levels, peer.peer, since)
+
+
+def _up(peer: str, since_s: float) -> Message:
+    """Return how long a session has been up, in the unit that a person would say it in."""
+    if since_s >= 2 * 86400:
+        return Message("snmp.bgp-up-days", {"peer": peer, "days": since_s / 86400})
+    return Message("snmp.bgp-up", {"peer": peer, "minutes": since_s / 60})
 
 
 def levels_s(levels: Levels) -> float:

@@ -246,3 +246,9 @@ def test_a_mac_that_no_port_has_learned_is_unknown_and_said_so() -> None:
     assert (found.state, found.message.id) == (UNKNOWN, "snmp.mac-nowhere")
     moved = judged(device(macs=(MacPlace("00:00:00:00:00:01", ""), MacPlace("00:00:00:00:00:01", "ge-1"))))
     assert moved["snmp/mac", "00:00:00:00:00:01"].message.values["ports"] == "ge-1"
+
+
+@pytest.mark.parametrize(("since_s", "text"), [(2 * DAY - 60, "snmp.bgp-up"), (2 * DAY, "snmp.bgp-up-days")])
+def test_long_session_is_told_in_days(since_s: float, text: str) -> None:
+    peer = BgpPeer("192.0.2.1", 65001, "established", True, 3, 0, since_s)
+    assert judged(device(bgp_peers=(peer,), host_uptime_s=100 * DAY))["snmp/bgp-flaps", "192.0.2.1"].message.id == text
