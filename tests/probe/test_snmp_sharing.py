@@ -126,3 +126,17 @@ def test_numbers_of_ports_that_change_at_a_reboot_lead_to_no_rate_of_another_por
     assert {(port.name, port.index): port.in_bps for port in rebooted.interfaces.interfaces} == dict.fromkeys(
         (("b", 1), ("a", 2), ("c", 3))
     )
+
+
+def test_a_wrap_after_497_days_reaches_the_judge_as_a_long_uptime() -> None:
+    async def looks() -> list[object]:
+        async with snmp.open() as prober:
+            first = await prober.ask(Node("core", "127.0.0.1"), options(running.port))
+            running.mib = type(running.mib)({**SYSTEM, UPTIME: ticks(20)})
+            return [first, await prober.ask(Node("core", "127.0.0.1"), options(running.port))]
+
+    with agent({**SYSTEM, UPTIME: ticks(2**32 - 5)}) as running:
+        first, wrapped = asyncio.run(looks())
+    assert isinstance(first, DeviceSample)
+    assert isinstance(wrapped, DeviceSample)
+    assert (wrapped.restart, wrapped.uptime_s) == (Restart.NONE, (2**32 + 20) / 100)
