@@ -10,7 +10,7 @@ from checks.finding import Check, Finding, Levels, Message, State, Value
 from checks.voice import QUALITY, Voice, judge_voice
 from probe.observation.failure import Failure
 from probe.observation.observation import Observation
-from probe.observation.path import Hop, PathSample, Route, Said
+from probe.observation.path import Hop, Mark, PathSample, Route, Said
 
 LOSS = Levels(
     0.1,
@@ -102,13 +102,18 @@ def last_answer(path: PathSample) -> str | None:
 
 
 def _marked(path: PathSample, place: str) -> tuple[str, ...]:
-    return tuple(mark.address for mark in path.marks if mark.place == place and mark.address)
+    return tuple(mark.address for mark in _telling(path, place) if mark.address)
+
+
+def _telling(path: PathSample, place: str) -> list[Mark]:
+    """Return the marks of a place but those whose silence is usual."""
+    return [mark for mark in path.marks if mark.place == place and (mark.answered or not mark.quiet)]
 
 
 def _answers(path: PathSample, place: str) -> bool:
     """Tell whether a mark of this place answers: of several (a second line) the one that the path led over before, where that is known."""
     hops = {hop.address for hop in path.hops if hop.said is not Said.SILENT and not hop.own}
-    marks = [mark for mark in path.marks if mark.place == place]
+    marks = _telling(path, place)
     used = [mark for mark in marks if path.routes and mark.address in path.routes[0].hops]
     return any(mark.answered or mark.address in hops for mark in used or marks)
 

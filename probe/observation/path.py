@@ -48,7 +48,8 @@ class Hop(msgspec.Struct, frozen=True, gc=False):
 class Mark(msgspec.Struct, frozen=True, gc=False):
     """A place of which the plan says what it is, asked by echoes of its own: `place` is "edge" (our port) or "pop" (the carrier's).
 
-    `name` is as configured; `address` None where it did not resolve (then nothing was sent).
+    `name` is as configured; `address` None where it did not resolve (then nothing was sent). quiet: it answered nothing either when the
+    target was last reached, so its silence tells nothing.
     """
 
     place: str
@@ -58,6 +59,7 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     answered: int = 0
     min_ms: float | None = None
     mean_ms: float | None = None
+    quiet: bool = False
 
     @property
     def loss_ratio(self) -> float | None:

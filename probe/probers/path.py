@@ -16,7 +16,7 @@ from probe.dial import FAMILIES, failure_of
 from probe.inventory import Node
 from probe.observation.failure import Failure
 from probe.observation.observation import Outcome
-from probe.observation.path import Mark, PathSample, Said
+from probe.observation.path import Hop, Mark, PathSample, Said
 from probe.probers.hop_channel import Aim, Channels, HopChannel, aim, aim_at
 from probe.probers.path_history import MOST_TARGETS, History, Places
 from probe.probers.path_pace import Pace
@@ -61,6 +61,7 @@ class PathProber:
         self._channels = Channels()
         self._pace = Pace()
         self._history = History()
+        self._quiet: OrderedDict[tuple[str, str, str], bool] = OrderedDict()  # marks that did not answer while the target did
         self._own_ports: OrderedDict[str, int] = OrderedDict()  # of the last UDP trace of each flow: a new port may be led another way
 
     async def ask(self, node: Node, options: Options) -> Outcome:
@@ -103,6 +104,16 @@ class PathProber:
                 sender.close()
         return self._sample(trace, to, end.result(), tuple(task.result() for task in asked), options)
 
+    def _known(self, flow: str, mark: Mark, hops: tuple[Hop, ...], reached: bool) -> Mark:
+        """Return a mark with whether its silence is usual; what is usual is learned while the target is reached."""
+        key = (flow, mark.place, mark.name)
+        if reached and mark.sent:
+            self._quiet[key] = not mark.answered and all(mark.address not in (hop.address, *hop.others) for hop in hops)
+            self._quiet.move_to_end(key)
+            if len(self._quiet) > MOST_TARGETS:
+                self._quiet.popitem(last=False)
+        return msgspec.structs.replace(mark, quiet=True) if self._quiet.get(key) else mark
+
     def _udp(self, to: Aim, options: Options) -> UdpSender | Failure:
         flow = _flow(to, options)
         sender = open_udp(to, options.port, self._own_ports.pop(flow, 0))
@@ -136,12 +147,14 @@ class PathProber:
             hops = (*hops[:-1], msgspec.structs.replace(whole, address=last.address, others=last.others))
         times = [ms for _, _, ms in end.answers]
         places: Places | None = tuple(hop.address for hop in hops) if arrived else None
+        reached = arrived or bool(times)
+        marks = tuple(self._known(_flow(to, options), mark, hops, reached) for mark in marks)
         routes, changes, watched_s = self._history.note(_flow(to, options), time.monotonic(), places, min(times, default=None))
         return PathSample(
             address=to.text,
             source=_source(to),
             protocol=options.protocol,
-            reached=arrived or bool(times),
+            reached=reached,
             sent=end.sent,
             answered=len(times),
             hops=hops,

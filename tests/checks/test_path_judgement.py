@@ -53,6 +53,7 @@ def refused(by: str, words: str = "host unreachable from x", **more) -> PathSamp
 
 BOTH = (mark("edge", EDGE), mark("pop", POP))
 POP_DEAD = (mark("edge", EDGE), mark("pop", POP, 0))
+POP_QUIET = (mark("edge", EDGE), msgspec.structs.replace(mark("pop", POP, 0), quiet=True))
 
 
 def near(path: PathSample) -> PathSample:
@@ -72,6 +73,12 @@ WAS = Route(ROUTE, 900.0, 60.0, 5, 1.4)
         (broken(EDGE, POP, "198.51.100.1", None, marks=BOTH, routes=[WAS]), "path.ends.target"),
         (broken(EDGE, None, None, marks=BOTH), "path.ends.beyond"),  # the PoP answers echoes, if not probes that end there
         (broken(EDGE, None, marks=POP_DEAD), "path.ends.line"),
+        (
+            broken(EDGE, None, marks=POP_QUIET),
+            "path.ends.outside",
+        ),  # it never answers: whether the line or what lies behind it, nobody knows
+        (broken(EDGE, None, marks=(*POP_QUIET, mark("pop", POP2))), "path.ends.beyond"),
+        (broken(EDGE, None, marks=(mark("edge", EDGE), msgspec.structs.replace(mark("pop", POP), quiet=True))), "path.ends.beyond"),
         (broken(EDGE, None, marks=(*POP_DEAD, mark("pop", POP2))), "path.ends.beyond"),
         (broken(EDGE, None, marks=(*POP_DEAD, mark("pop", POP2)), routes=[WAS]), "path.ends.line"),  # the second line carried nothing
         (broken("10.0.0.9", None, marks=ALL_DEAD), "path.ends.our-side"),

@@ -153,6 +153,17 @@ class TestOnAChain:
         found = judged(ask(chain))
         assert (found["path/reach"].message.id, found["path/reach"].message.values) == ("path.ends.line", {"hop": "10.0.0.1"})
 
+    def test_pop_that_never_answers_says_nothing_by_its_silence(self, chain: Any) -> None:
+        answered_after_burst(chain)
+        chain.nft("pop", "meta l4proto icmp drop", hook="input")
+        chain.nft("pop", "icmp type time-exceeded drop", hook="output")
+        good = ask(chain, edge=["10.0.0.1"], pop=["10.255.0.2"])
+        assert (good.reached, [mark.quiet for mark in good.marks]) == (True, [False, True])
+        chain.nft("pop", f"ip daddr {FAR} drop")
+        seen = ask(chain, edge=["10.0.0.1"], pop=["10.255.0.2"])
+        assert (seen.reached, [mark.quiet for mark in seen.marks]) == (False, [False, True])
+        assert judged(seen)["path/reach"].message.id == "path.ends.outside"
+
     def test_our_own_side_is_told_from_the_line(self, chain: Any) -> None:
         chain.nft("edge", 'iifname "agent" meta l4proto icmp drop', hook="prerouting")
         found = judged(ask(chain))
