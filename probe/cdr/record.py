@@ -3,9 +3,10 @@
 import csv
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo
 
 import msgspec
+
+from probe.cdr.zone import zone_of
 
 LONGEST_LINE = 8192
 LONGEST_NAME = 64
@@ -36,7 +37,7 @@ Read = Callable[[str, float], Record]
 
 def reader(places: dict[str, int], delimiter: str, times: str, zone: str) -> Read:
     """Return what reads a line at a time; it raises RefusedError: long, quotes, columns, time, future, order, duration."""
-    moment = _moment(times, ZoneInfo(zone))
+    moment = _moment(times, zone_of(zone))
     last = max(places.values())
     where = [
         places.get(field, -1) for field in ("start", "answer", "end", "duration", "talk", "pdd", "callee", "trunk", "customer", "cause")

@@ -15,6 +15,7 @@ from probe.cdr.layout import Layout, layout_of, places
 from probe.cdr.record import Read, RefusedError, reader
 from probe.cdr.tail import Tail
 from probe.cdr.window import PEAK_S, Window
+from probe.cdr.zone import zone_of
 from probe.inventory import Node
 from probe.observation.cdr import CdrSample
 from probe.observation.failure import Failure, Kind
@@ -52,7 +53,7 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
         str | None,
         Meta(description="how times are written: iso, epoch, epoch-ms, or a form as of strptime; iso unless the layout has another"),
     ] = None
-    zone: Annotated[str, Meta(description="time zone of times that name none (IANA)")] = "UTC"
+    zone: Annotated[str, Meta(description="time zone of times that name none (IANA); this machine's own when left out")] = ""
     minutes: Annotated[int, Meta(description="length of the window, to a minute", ge=1, le=240)] = 15
     prefixes: Annotated[
         tuple[_Prefix, ...],
@@ -67,10 +68,8 @@ class Options(job.Options, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def __post_init__(self) -> None:
         layout_of(self.layout, self.columns, self.delimiter, self.header, self.times)
-        from zoneinfo import ZoneInfo
-
         try:
-            ZoneInfo(self.zone)
+            zone_of(self.zone)
         except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
             raise ValueError(f"zone: {self.zone!r} is no time zone of this machine") from None
 
