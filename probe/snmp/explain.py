@@ -9,7 +9,7 @@ from probe.snmp.doubt import Doubts, Reply
 from probe.snmp.failure import Rejected, Silent, TalkError
 from probe.snmp.session import Session
 
-UNTOLD = "no answer: a dead device, a wrong community or a filter look the same; icmp tells the first"
+UNTOLD = "a dead device, a wrong community or a filter look the same; icmp tells the first"
 
 
 class Explainer:
@@ -47,7 +47,7 @@ class Explainer:
             return await self._explain_user(session, reply, why)
         if reply.status == "authorizationError":
             return Failure(Kind.REJECTED, "the agent refuses this community (authorizationError)")
-        return Failure(Kind.TIMEOUT, "no answer in time, though a lone question is answered: the device is slow, or datagrams are lost")
+        return Failure(Kind.TIMEOUT, "though a lone question is answered: the device is slow, or datagrams are lost")
 
     async def _explain_user(self, session: Session, reply: Reply | None, why: TalkError) -> Failure:
         user, level = session.credential.user, session.credential.level
@@ -82,9 +82,9 @@ def _silence(session: Session, echo: Any) -> Failure:
     doubtful = "its SNMP agent is stopped" + ("" if session.credential.version == "v3" else ", the community is wrong")
     match echo:
         case EchoSample(received=received) if received:
-            return Failure(Kind.TIMEOUT, f"no answer, and the device answers ping: {doubtful}, or a filter drops SNMP")
+            return Failure(Kind.TIMEOUT, f"the device answers ping: {doubtful}, or a filter drops SNMP")
         case EchoSample(error=str() as error):
-            return Failure(Kind.UNREACHABLE, f"no answer to SNMP nor to ping: {error}")
+            return Failure(Kind.UNREACHABLE, f"to ping, too: {error}")
         case EchoSample():
-            return Failure(Kind.TIMEOUT, "no answer to SNMP nor to ping: the device or the way to it is down, or filters drop both")
+            return Failure(Kind.TIMEOUT, "none to ping either: the device or the way to it is down, or filters drop both")
     return Failure(Kind.TIMEOUT, UNTOLD)
