@@ -23,6 +23,7 @@ from probe.resolve import literal_family
 from probe.starttls import NoTlsError, ask_for_tls
 from probe.target import is_host, read_address_and_port
 
+HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # which of them is raised depends on the version of Python
 NO_TRUST = "this host trusts no CA (Debian: ca-certificates)"
 
 
@@ -160,7 +161,7 @@ def refusal(why: ssl.SSLError, shown: Shown) -> str:
     """Return why a usual client refuses what was `shown` to one that accepts anything; raises `why` when that does not follow."""
     if isinstance(why, ssl.SSLCertVerificationError):
         return why.verify_message
-    if isinstance(why, ssl.SSLEOFError) and shown.protocol in {"TLSv1.2", "TLSv1.3"}:
+    if isinstance(why, HUNG_UP) and shown.protocol in {"TLSv1.2", "TLSv1.3"}:
         raise why  # it hung up once and not the next time: that says nothing of its chain
     return f"{words(why)}; only {shown.protocol} with {shown.cipher} is agreed to"
 
@@ -235,7 +236,7 @@ def words(why: OSError) -> str:
     """Return the verifier's or OpenSSL's own words, without its function names."""
     if isinstance(why, ssl.SSLCertVerificationError):
         return why.verify_message
-    if isinstance(why, ssl.SSLEOFError):
+    if isinstance(why, HUNG_UP):
         return "the peer hung up during the handshake"
     reason = getattr(why, "reason", None)
     return reason.replace("_", " ").lower() if isinstance(reason, str) and reason else why.strerror or str(why)

@@ -17,10 +17,11 @@ _SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _BLANKS = re.compile(r"[ \t]*")
 _TO_LINE_END = re.compile(r"[^\n]*")
 _SCALAR = re.compile(r"[^,\]}\n#]*")
+# Inside the groups possessive, so that nothing is tried twice; the groups are not: Python before 3.11.5 matches those wrongly (gh-106052).
 _STRING = re.compile(
-    r'"{3}(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}'
-    r"|'{3}(?:[^']++|'{1,2}(?!'))*+'{3,5}"
-    r'|"(?:[^"\\\n]++|\\[^\n])*+"'
+    r'"{3}(?:[^"\\]++|\\.|"{1,2}(?!"))*"{3,5}'
+    r"|'{3}(?:[^']++|'{1,2}(?!'))*'{3,5}"
+    r'|"(?:[^"\\\n]++|\\[^\n])*"'
     r"|'[^'\n]*'",
     re.DOTALL,
 )
