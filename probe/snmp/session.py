@@ -30,8 +30,8 @@ MOST_SESSIONS = 4096
 MOST_LINES = max(64, min(2048, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
 
 FIRST_REPETITIONS, MOST_REPETITIONS = 25, 50  # rows of one GETBULK: 50 counters are about one Ethernet frame
-MOST_OIDS = 40  # in one GET: what an old agent takes, and its answer fits a frame
-FEW_ROWS = 24  # a table of so few rows, known from before, is read by GET of its objects: 40 of any columns at once, not a column at a time
+MOST_OIDS = 56  # in one GET: so many counters and their names fit an Ethernet frame; an agent that takes fewer is asked for fewer
+FEW_ROWS = 24  # a table of so few rows, known from before, is read by GET of its objects: 56 of any columns at once, not a column at a time
 MOST_COLUMNS = 2000  # of one device, whose rows are remembered
 YOUNG_S = 120.0  # sub-agents come back some ten seconds after the agent; what is empty till then may not be so for long
 
