@@ -73,7 +73,7 @@ def watch(chain: Any, columns: int, language: str) -> tuple[int, int]:
     pid, terminal = pty.fork()
     if pid == 0:
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        words = ["check", "path", path_chain.FAR, "--watch", "--every", "0.4", "--count", "3", "--interval-ms", "10", "--wait-ms", "100"]
+        words = ["check", "path", path_chain.FAR, "--watch", "--every", "0.4", "--count", "3", "--interval-ms", "10", "--wait-ms", "400"]
         marks = ["--edge", "10.0.0.1", "--pop", "10.255.0.2", "--language", language]
         program = ["ip", "netns", "exec", chain._name + "agent", FIRSTLINE, *words, *marks]
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's job in the background has it ignored
