@@ -8,18 +8,12 @@ from checks.emodel import BY_NAME, G711_PLC, burst_ratio, rating, terminal_delay
 from checks.failure import judge_failure
 from checks.finding import Check, Finding, Levels, Message, State
 from checks.sip import meaning, words
+from checks.voice import QUALITY
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
 from probe.observation.sip import AudioSample, CallSample
 
 PDD = Levels(5000.0, 8000.0, "ms", "ITU-T E.721, post-selection delay of a toll connection: mean 5 s, 95 % within 8 s")
-QUALITY = Levels(
-    3.6,
-    3.1,
-    "MOS",
-    "ITU-T G.109: below R 70 (MOS 3.6) many users are dissatisfied, below R 60 (3.1) nearly all",
-    low=True,
-)
 
 
 class Limits(msgspec.Struct, frozen=True):

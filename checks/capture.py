@@ -8,6 +8,7 @@ import msgspec
 from checks.emodel import BY_NAME, burst_ratio, rating, terminal_delay_ms
 from checks.failure import judge_failure
 from checks.finding import Check, Finding, Levels, Message, State, Value, worst
+from checks.voice import QUALITY
 from probe.observation.capture import CallSample, CaptureSample, MediaSide, StreamSample
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
@@ -17,7 +18,6 @@ LOSS = Levels(0.01, 0.03, "ratio", "ITU-T G.1010: conversational voice bears les
 JITTER = Levels(
     20.0, 50.0, "ms", "our choice: one voice packet of 20 ms is late without a jitter buffer, then 2.5; ITU-T Y.1541 class 0: 50 ms"
 )
-MOS = Levels(3.60, 3.10, "MOS", "ITU-T G.107 Annex B: below 3.60 many users are dissatisfied, below 3.10 nearly all", low=True)
 SILENCE = Levels(10.0, 60.0, "s", "our choice: people say goodbye and hang up; what is longer is a BYE that did not come")
 
 ENOUGH_PACKETS = 50  # our choice: a second of voice; fewer say nothing about quality
@@ -39,7 +39,7 @@ class Limits(msgspec.Struct, frozen=True):
     setup: Levels = SETUP
     loss: Levels = LOSS
     jitter: Levels = JITTER
-    mos: Levels = MOS
+    mos: Levels = QUALITY
     silence: Levels = SILENCE
 
 
@@ -51,7 +51,7 @@ CHECKS = (
     Check("capture/one-way"),
     Check("capture/loss", LOSS),
     Check("capture/jitter", JITTER),
-    Check("capture/mos", MOS),
+    Check("capture/mos", QUALITY),
 )
 
 
