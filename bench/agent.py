@@ -1,9 +1,11 @@
 """The service as it is started, with 50 checks every 6 s of loopback targets: its share of one core and its memory."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.measure import Row, cpu_s, free_port, listens, ready, rss_mb
@@ -29,30 +31,43 @@ def configuration(folder: Path, port: int, web: int, names: int) -> str:
     return "\n\n".join(lines) + "\n"
 
 
+@contextlib.contextmanager
+def started(folder: Path, port: int, text: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the service by a configuration within the block; RuntimeError when it ends by itself."""
+    (folder / "firstline.toml").write_text(text)
+    command = [str(Path(sys.executable).with_name("firstline")), "run", "--config", str(folder / "firstline.toml")]
+    with (folder / "journal").open("wb") as journal:
+        process = subprocess.Popen(command, stdout=journal, stderr=journal, stdin=subprocess.DEVNULL)
+    try:
+        ready(lambda: process.poll() is not None or listens(port), "the service")
+        alive(process, folder)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def alive(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Refuse a service that has ended: RuntimeError with its last words."""
+    if process.poll() is not None:
+        raise RuntimeError(f"the service ended: {(folder / 'journal').read_text()[-500:]}")
+
+
+async def share_of_a_core(process: subprocess.Popen[bytes], folder: Path, warm_up_s: float, measured_s: float) -> float:
+    """Return what the service uses, once it is warm."""
+    await asyncio.sleep(warm_up_s)
+    before, start = cpu_s(process.pid), time.monotonic()
+    await asyncio.sleep(measured_s)
+    alive(process, folder)
+    return (cpu_s(process.pid) - before) / (time.monotonic() - start)
+
+
 async def run(folder: Path) -> list[Row]:
     """Start the service, let it warm up, and measure."""
     port = free_port()
-    with serving() as (web, names):
-        (folder / "firstline.toml").write_text(configuration(folder, port, web, names))
-        command = [str(Path(sys.executable).with_name("firstline")), "run", "--config", str(folder / "firstline.toml")]
-        with (folder / "journal").open("wb") as journal:
-            process = subprocess.Popen(  # noqa: ASYNC220  it returns at once
-                command, stdout=journal, stderr=journal, stdin=subprocess.DEVNULL
-            )
-        try:
-            ready(lambda: process.poll() is not None or listens(port), "the service")
-            if process.poll() is not None:
-                raise RuntimeError(f"the service ended: {(folder / 'journal').read_text()[-500:]}")
-            await asyncio.sleep(WARM_UP_S)
-            before, start = cpu_s(process.pid), time.monotonic()
-            await asyncio.sleep(MEASURED_S)
-            if process.poll() is not None:
-                raise RuntimeError(f"the service ended: {(folder / 'journal').read_text()[-500:]}")
-            share = (cpu_s(process.pid) - before) / (time.monotonic() - start)
-            memory = rss_mb(process.pid)
-        finally:
-            process.terminate()
-            process.wait(20)
+    with serving() as (web, names), started(folder, port, configuration(folder, port, web, names)) as process:
+        share = await share_of_a_core(process, folder, WARM_UP_S, MEASURED_S)
+        memory = rss_mb(process.pid)
     return [
         Row("the agent, 50 checks every 6 s: share of one core", share * 100, "%", goal=1.0),
         Row("the same: resident memory", memory, "MB", goal=100.0),

@@ -6,11 +6,10 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from bench.agent import EVERY, configuration
-from bench.measure import Row, cpu_s, find, free_port, listens, ready, rss_mb, running
+from bench.agent import EVERY, configuration, share_of_a_core, started
+from bench.measure import Row, find, free_port, rss_mb, running
 from bench.servers import serving
 from probe.snmp import ber
 from probe.snmp.trap import TRAP_V2
@@ -96,29 +95,14 @@ async def run(folder: Path) -> list[Row]:
     )
     surroundings = ["-f", "-LE", "3", "-C", "-c", str(folder / "snmpd.conf"), "-p", str(folder / "snmpd.pid")]
     with serving() as (web, names), running("snmpd", *surroundings, folder=folder):
-        text = configuration(folder, port, web, names)
-        (folder / "firstline.toml").write_text(text + more(folder, {**ports, "web": web}))
-        command = [str(Path(sys.executable).with_name("firstline")), "run", "--config", str(folder / "firstline.toml")]
-        with (folder / "journal").open("wb") as journal:
-            process = subprocess.Popen(  # noqa: ASYNC220  it returns at once
-                command, stdout=journal, stderr=journal, stdin=subprocess.DEVNULL
-            )
-        try:
-            ready(lambda: process.poll() is not None or listens(port), "the service")
-            if process.poll() is not None:
-                raise RuntimeError(f"the service ended: {(folder / 'journal').read_text()[-500:]}")
-            await asyncio.sleep(WARM_UP_S)
-            before, start = cpu_s(process.pid), time.monotonic()
-            await asyncio.sleep(MEASURED_S)
-            share = (cpu_s(process.pid) - before) / (time.monotonic() - start)
+        text = configuration(folder, port, web, names) + more(folder, {**ports, "web": web})
+        with started(folder, port, text) as process:
+            share = await share_of_a_core(process, folder, WARM_UP_S, MEASURED_S)
             _all_measured(port)
             memory = rss_mb(process.pid)
             await asyncio.to_thread(storm, ports["traps"])
             accepted = await _settled(port)
             after = rss_mb(process.pid)
-        finally:
-            process.terminate()
-            process.wait(20)
     return [
         Row(f"everything on (50 checks, {DEVICES} devices, 20 of path and voice, traps of v3): share of one core", share * 100, "%"),
         Row("the same: resident memory", memory, "MB", goal=130.0),
