@@ -1,0 +1,1 @@
+"""The causes of a difference between two bills, one a file."""

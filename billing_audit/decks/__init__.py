@@ -1,0 +1,1 @@
+"""Reads rate decks: prefixes, prices and since when they hold."""

@@ -1,0 +1,1 @@
+"""Reads bills and call records: what a file is, and its rows as a ledger."""
