@@ -30,8 +30,6 @@ MASK_COUNT: Final = 10**8
 NOBODY: Final = frozenset(
     ("", "anonymous", "private", "unknown", "unavailable", "restricted", "withheld", "none", "null", "n/a", "-", "匿名", "未知")
 )
-    {"", "anonymous", "private", "unknown", "unavailable", "restricted", "withheld", "none", "null", "n/a", "-", "匿名", "未知"}
-)
 _SEPARATORS = re.compile(r"[\s().\-‐–/]+")
 _MASKED = re.compile(r"(\d{0,7})([*xX•]{2,99})(\d{0,6})")
 _TECH = re.compile(r"([\d*#]*[*#])(\d{1,14})")
