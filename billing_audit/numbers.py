@@ -76,8 +76,8 @@ def decode(code: int, names: Names) -> str:
 
 def is_masked(codes: Codes) -> npt.NDArray[np.bool_]:
     """Tell which callers can't be compared digit by digit: absent, masked, or no number at all."""
-    tag = codes // TAG
-    return (tag == 0) | (tag == 3) | (tag == 4)
+    masked: npt.NDArray[np.bool_] = np.isin(codes // TAG, (0, 3, 4))
+    return masked
 
 
 def digits(codes: Codes) -> Codes:
