@@ -6,10 +6,12 @@ milliseconds, money micro-units (10⁻⁶) of the audit's one currency, rates na
 """
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:  # the service and the reports know these values too, and must not pay for importing pandas
+    import pandas as pd
 
 MISSING = -(1 << 63)
 MICRO = 1_000_000
@@ -92,18 +94,21 @@ class SchemaError(Exception):
     """A frame lacks a column, has one too many, or one of another type: a fault of ours, not of a bill."""
 
 
-def hold(frame: pd.DataFrame, schema: dict[str, Column]) -> pd.DataFrame:
+def hold(frame: "pd.DataFrame", schema: dict[str, Column]) -> "pd.DataFrame":
     """Return the frame if it has exactly the columns of `schema`, in order, all int64; SchemaError otherwise."""
     if list(frame.columns) != list(schema):
         raise SchemaError(f"columns {list(frame.columns)} are not {list(schema)}")
-    wrong = [name for name, kind in frame.dtypes.items() if kind != np.int64]
+    wrong = [name for name, kind in frame.dtypes.items() if kind != "int64"]
     if wrong:
         raise SchemaError(f"not int64: {wrong}")
     return frame
 
 
-def empty(schema: dict[str, Column], rows: int = 0) -> pd.DataFrame:
+def empty(schema: dict[str, Column], rows: int = 0) -> "pd.DataFrame":
     """Return a frame of `rows` rows in which everything is MISSING."""
+    import numpy as np
+    import pandas as pd
+
     return pd.DataFrame({name: np.full(rows, MISSING, np.int64) for name in schema}, copy=False)
 
 
