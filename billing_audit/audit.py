@@ -3,7 +3,7 @@
 import msgspec
 
 from billing_audit.ledger import Bill, Note, Refused, Side, Value
-from billing_audit.terms import Terms
+from billing_audit.terms import Dispute, Period, Terms
 
 
 class FileRead(msgspec.Struct, frozen=True):
@@ -145,3 +145,6 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     offsets: Histogram
     scatter: tuple[tuple[int, int], ...]  # up to 2,000 (local, customer) durations in ms of pairs, for the plot
     notes: tuple[Note, ...] = ()
+    customer_name: str = ""  # the contract's; "" : none told
+    period: Period | None = None  # what the bills are for, as the contract says
+    dispute: Dispute = Dispute()  # the thresholds that hold: the contract's, else the trade's
