@@ -15,12 +15,13 @@ from probe.observation.observation import Observation
 
 
 class Side(StrEnum):
-    """Whose side a fault is on."""
+    """Whose side a fault is on; `none` is for audits alone: a rule difference, nobody's error."""
 
     COMPANY = "company"
     CARRIER = "carrier"
     CUSTOMER = "customer"
     UNDETERMINED = "undetermined"
+    NONE = "none"
 
 
 class Area(StrEnum):

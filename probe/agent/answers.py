@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar
 
+import msgspec
+
 from checks import catalogue as judges
 from probe.agent.actions.check import CheckProblem, known_job, measure, read_job
 from probe.agent.casework import Casework
@@ -14,6 +16,7 @@ from probe.agent.showing import Showing
 from probe.job import Job
 from probe.probers.catalogue import BY_HAND, HELD, PROBERS, TOLD
 from probe.run import Runner
+from reports.audit.opening import step
 from reports.case import Case, CaseEvent
 from reports.metrics import render
 from reports.render.status import Maintenance as Shown
@@ -21,7 +24,7 @@ from reports.render.status import Status
 from reports.store.errors import StoreError
 from reports.store.store import Store
 from reports.store.values import Maintenance
-from reports.web.actions import Checked, CheckRequest, MaintenanceRequest, Refused
+from reports.web.actions import AuditRequest, Checked, CheckRequest, MaintenanceRequest, Refused
 
 MOST_CASES = 10_000
 P = ParamSpec("P")
@@ -113,6 +116,19 @@ class Answers:
     async def cases(self, everything: bool) -> Sequence[Case]:
         """Return open cases, or all."""
         return await self._stored(self._store.cases, not everything, MOST_CASES)
+
+    async def open_audit(self, request: AuditRequest) -> Case | None:
+        """Open the case of an audit; the same one again when it is open already."""
+        try:
+            planned = step(bytes(request.audit), request.customer, self._showing.settings.agent.name, self.now())
+        except msgspec.DecodeError as why:
+            raise Refused(400, f"the audit does not fit: {why}") from why
+        if planned is None:
+            return None
+        await self._stored(self._store.accept, [planned], self.now())
+        await self._casework.load()
+        self._casework.tell()
+        return next((one for one in self._casework.open if one.identity == planned.case.identity), None)
 
     async def case(self, number: int) -> Case | None:
         """Return one case."""

@@ -48,6 +48,10 @@ class Casework:
         self.open = await asyncio.to_thread(self._store.cases, True)
         self.wake()
 
+    def tell(self) -> None:
+        """Say that the store has accepted something from elsewhere."""
+        self._on_events()
+
     async def run(self) -> None:
         """Keep the cases true until cancelled; a store that is away is tried again, nothing is forgotten meanwhile."""
         while True:

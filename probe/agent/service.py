@@ -16,6 +16,7 @@ from checks.finding import Message
 from probe.agent.answers import Answers
 from probe.agent.casework import Casework
 from probe.agent.discovery import discover, left_out
+from probe.agent.inbox import Inboxes
 from probe.agent.notify import held_socket, notify, watchdog_s
 from probe.agent.places import socket_path, store_address
 from probe.agent.planned import Planned
@@ -35,6 +36,7 @@ from reports.metrics import Lag
 from reports.store.errors import StoreError
 from reports.store.store import Store, open_store
 from reports.store.values import Hour
+from reports.web.actions import AuditRequest, Refused
 from reports.web.app import create_app
 from reports.web.guard import Guard, listener_guard
 from reports.web.serve import serving, tcp_socket, unix_socket
@@ -129,7 +131,15 @@ class Service:
         self.watch.apply(self.settings, await asyncio.to_thread(store.tracks, self.settings.agent.name))
         self.planned.announced = await asyncio.to_thread(store.maintenance, utc_now())
         await self.casework.load()
+        self.inboxes = Inboxes(self._open_audit)
+        self.inboxes.apply(self.settings.inboxes)
         self.answers = Answers(self.showing, self.casework, self.planned, store, runner, utc_now, self.trouble, self.reload)
+
+    async def _open_audit(self, customer: str, told: bytes) -> None:
+        try:
+            await self.answers.open_audit(AuditRequest(customer, msgspec.Raw(told)))
+        except Refused as why:  # the bills stay where they are, and it is tried again
+            raise OSError(str(why)) from why
 
     def _changed(self) -> None:
         self.casework.wake()
@@ -191,6 +201,7 @@ class Service:
             ("prune", partial(_prune, store)),
             ("discovery", partial(self._look_around_again, runner)),
             ("admission", self._admit),
+            ("inboxes", self.inboxes.run),
         ]
         tasks = [asyncio.create_task(_named(part()), name=name) for name, part in parts]
         stop = asyncio.create_task(self._stop.wait(), name="stop")
@@ -257,6 +268,7 @@ class Service:
         self.planned.settings = fixed
         self.watch.apply(fixed)
         self.telling.apply(fixed)
+        self.inboxes.apply(fixed.inboxes)
         self._admitted.set()
         self.casework.wake()
         log.info("a new configuration is in force: %d checks", len(fixed.jobs))

@@ -45,6 +45,13 @@ class MaintenanceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     who: str = ""
 
 
+class AuditRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/audits: whose bills they are, and the audit.json."""
+
+    customer: str
+    audit: msgspec.Raw
+
+
 class Actions(Protocol):
     """What the service can be asked. Each may raise Refused; what is slow is awaited, nothing blocks the loop."""
 
@@ -83,6 +90,10 @@ class Actions(Protocol):
 
     async def cases(self, everything: bool) -> Sequence[Case]:
         """Return the uncleared cases, or all that are kept."""
+        ...
+
+    async def open_audit(self, request: AuditRequest) -> Case | None:
+        """Open the case of an audit, once however often it is asked; None when the bills agree."""
         ...
 
     async def case(self, number: int) -> Case | None:

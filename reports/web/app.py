@@ -22,10 +22,11 @@ from probe.observation.failure import Failure
 from reports.locale.text import choose, texts
 from reports.metrics import render_probe
 from reports.render.status import status_text
-from reports.web.actions import Actions, CheckRequest, MaintenanceRequest, Refused
+from reports.web.actions import Actions, AuditRequest, CheckRequest, MaintenanceRequest, Refused
 from reports.web.guard import Guard, admit
 
 MOST_BODY = 65_536
+MOST_AUDIT = 8_000_000  # an audit.json with its tables
 BODY_S = 10.0
 MOST_PROBES = 32
 _PAGE_COLUMNS = 120
@@ -58,6 +59,7 @@ def create_app(actions: Actions, guard: Guard) -> Starlette:
         Route("/v1/cases/{number:int}/events", handlers.events, methods=["GET"]),
         Route("/v1/cases/{number:int}/evidence", handlers.evidence, methods=["GET"]),
         Route("/v1/check", handlers.check, methods=["POST"]),
+        Route("/v1/audits", handlers.open_audit, methods=["POST"]),
         Route("/v1/maintenance", handlers.maintenance, methods=["GET"]),
         Route("/v1/maintenance", handlers.begin_maintenance, methods=["POST"]),
         Route("/v1/maintenance", handlers.end_maintenance, methods=["DELETE"]),
@@ -133,6 +135,11 @@ class _Handlers:
         async with self._slot():
             return _json(await self._actions.check(wanted))
 
+    async def open_audit(self, request: Request) -> Response:
+        wanted = await _body(request, AuditRequest, MOST_AUDIT)
+        opened = await self._actions.open_audit(wanted)
+        return _json(opened, 200 if opened is None else 201)
+
     async def maintenance(self, request: Request) -> Response:
         return _json(list(await self._actions.maintenance()))
 
@@ -204,14 +211,14 @@ def _scrape_timeout(request: Request) -> float | None:
     return max(0.1, patience - 0.5) if 0 < patience < 3600 else None
 
 
-async def _body(request: Request, shape: type[T]) -> T:
+async def _body(request: Request, shape: type[T], most: int = MOST_BODY) -> T:
     read = bytearray()
     try:
         async with asyncio.timeout(BODY_S):
             async for chunk in request.stream():
                 read += chunk
-                if len(read) > MOST_BODY:
-                    raise Refused(413, f"the body is larger than {MOST_BODY} bytes")
+                if len(read) > most:
+                    raise Refused(413, f"the body is larger than {most} bytes")
     except TimeoutError:
         raise Refused(408, f"the body did not arrive within {BODY_S:.0f} s") from None
     try:

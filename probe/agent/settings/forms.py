@@ -25,6 +25,7 @@ def _duration(what: str, low_s: float, high_s: float, description: str) -> Meta:
 
 Period = Annotated[float, _duration("a period", 5.0, DAY_S, "a period with its unit: 30s, 5m, 1h, 1d")]
 Timeout = Annotated[float, _duration("a time-out", 0.05, 300.0, "a time with its unit: 500ms, 2s")]
+_STILL = _duration("a time", 1.0, DAY_S, "how long bills must not have changed before they are audited")
 RepairTime = Annotated[float, _duration("a repair time", 60.0, 90 * DAY_S, "the repair time that the contract promises: 4h")]
 
 SiteKind = Literal["datacentre", "pop", "carrier", "customer"]
@@ -68,6 +69,18 @@ class StampForm(Form, frozen=True, kw_only=True):
 
     listen: Annotated[str | None, Meta(description="address and port; none is answered when left out")] = None
     allow: Annotated[tuple[str, ...], Meta(description="networks whose packets are answered")] = ()
+
+
+class InboxForm(Form, frozen=True, kw_only=True):
+    """[[audit_inbox]]: a folder of one customer, in which pairs of bills are audited as they arrive."""
+
+    customer: Annotated[Name, Meta(description="name of a [[customer]]: whose bills these are")]
+    folder: Annotated[str, Meta(description="a folder; in it one folder a period with local.*, customer.* and then .done")]
+    contract: Annotated[str | None, Meta(description="contract file; that of the customer when left out")] = None
+    rates: Annotated[tuple[str, ...], Meta(description="rate decks of the contract")] = ()
+    still: Annotated[float, _STILL] = 60.0
+    open: Annotated[bool, Meta(description="whether a difference becomes a case")] = True
+    language: Annotated[Literal["en", "zh"] | None, Meta(description="of workbook, report and statement; the agent's when left out")] = None
 
 
 class CredentialForm(Form, frozen=True, kw_only=True):
@@ -211,4 +224,5 @@ class MainForm(InventoryForm, frozen=True, kw_only=True):
     inventory: Annotated[tuple[str, ...], Meta(description="files with more of the inventory, maintenance, silence")] = ()
     credential: tuple[CredentialForm, ...] = ()
     feed: tuple[dict[str, Any], ...] = ()
+    audit_inbox: tuple[InboxForm, ...] = ()
     rules: dict[str, Any] = {}

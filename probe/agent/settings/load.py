@@ -10,6 +10,7 @@ from probe.agent.settings.document import Document, read_document
 from probe.agent.settings.endpoints import read_stamp, read_traps
 from probe.agent.settings.feeds import read_feeds
 from probe.agent.settings.forms import AgentForm, InventoryForm, MainForm, StoreForm
+from probe.agent.settings.inboxes import read_inboxes
 from probe.agent.settings.inventory import read_inventory
 from probe.agent.settings.jobs import read_jobs
 from probe.agent.settings.listen import read_listen
@@ -111,6 +112,7 @@ def _settings(main: Document, documents: list[Document], look: Look | None) -> S
         read(Rule, main.data.get("rules", {}), main, ("rules",)) or RULE,
         read_traps(main),
         read_stamp(main),
+        read_inboxes(main, tables.inventory.customers),
         main.file,
         tuple(document.file for document in documents),
     )

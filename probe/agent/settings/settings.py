@@ -9,6 +9,7 @@ from checks.history import RULE, Rule
 from probe.agent.settings.endpoints import Stamp, Traps
 from probe.agent.settings.feeds import Feed
 from probe.agent.settings.forms import CredentialForm, StoreForm
+from probe.agent.settings.inboxes import Inbox
 from probe.agent.settings.jobs import JobKey
 from probe.agent.settings.secret import Secret
 from probe.inventory import Inventory
@@ -51,5 +52,6 @@ class Settings(msgspec.Struct, frozen=True):
     rules: Rule = RULE
     traps: Traps | None = None
     stamp: Stamp | None = None
+    inboxes: tuple[Inbox, ...] = ()
     file: str | None = None
     files: tuple[str, ...] = ()

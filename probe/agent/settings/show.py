@@ -38,6 +38,8 @@ def show_settings(settings: Settings) -> str:
         parts.append(write_table({**_plain(node), "check": checks or None}, "[[node]]"))
     parts += [write_table(_plain(one), "[[link]]") for one in inventory.links.values()]
     parts += [write_table({"name": feed.name, "kind": feed.kind, **_options(feed.options)}, "[[feed]]") for feed in settings.feeds]
+    for inbox in settings.inboxes:
+        parts.append(write_table({**_plain(inbox, "still_s", "accounts"), "still": show_duration(inbox.still_s)}, "[[audit_inbox]]"))
     for window in settings.maintenance:
         kind = "silence" if isinstance(window, Always) else "maintenance"
         parts.append(write_table({**_plain(window, "scope"), **_plain(window.scope)}, f"[[{kind}]]"))

@@ -1,0 +1,1 @@
+"""Shows an audit of two bills: on the screen, as JSON, workbook, page and statement."""
