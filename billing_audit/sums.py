@@ -17,7 +17,7 @@ UNEXPLAINED = "unexplained"
 class Shown(msgspec.Struct, frozen=True, order=True):
     """A sample and by what it is chosen: the largest amount first, then the earliest call, then its numbers, its source at last."""
 
-    rank: tuple[int, int, int, int, int]
+    rank: tuple[int, ...]
     sample: Sample
 
 
