@@ -18,11 +18,15 @@ class DurationRounding(msgspec.Struct, frozen=True):
 
 
 class CostRounding(msgspec.Struct, frozen=True):
-    """Decimal places, direction, and what is rounded: each call, each increment before they are added (CGRateS), or the bill."""
+    """Decimal places, direction, and what is rounded: each call, each increment before they are added, or the bill.
+
+    `increment_digits`: beside the call, each increment is rounded first, half up, to so many places (CGRateS rounds twice).
+    """
 
     digits: int = 6
     mode: Mode = "half_up"
     per: Literal["call", "increment", "bill"] = "call"
+    increment_digits: int | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -57,7 +61,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     increment_s: int | None = None
     anchor: Anchor | None = None
     connection_fee: Decimal | None = None
-    free_s: int | None = None  # subtracted from the talk time
+    free_s: int | None = None  # subtracted from the talk time; below zero: added to it (A2Billing)
     grace_s: int | None = None  # a call no longer than this is free, nothing is subtracted from others
     duration_rounding: DurationRounding | None = None
     cost_rounding: CostRounding | None = None
