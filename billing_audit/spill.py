@@ -18,6 +18,7 @@ import pandas as pd
 
 from billing_audit.ledger import LEDGER, MISSING, Bill, Names, Note
 from billing_audit.numbers import OTHER, TAG, TECH, TECH_UNIT
+from billing_audit.options import AuditError
 from billing_audit.packing import Form, Ints, Stored, pack, unpack
 
 SLOTS: Final = 10_000
@@ -25,14 +26,6 @@ RUN_ROWS: Final = 1 << 18  # of so many rows a run is made: few enough to be sor
 NUMBERS: Final = ("caller", "callee")
 NAMED: Final = ("gateway", "account")
 _TURN: Final = 6_367  # has no factor in common with SLOTS: neighbouring numbers fall apart
-
-
-class Full(Exception):
-    """The working folder has no room left; `note` says which and what to do."""
-
-    def __init__(self, note: Note) -> None:
-        super().__init__(note.id)
-        self.note = note
 
 
 def slots(callee: Ints) -> npt.NDArray[np.uint16]:
@@ -219,7 +212,9 @@ class Spill:
                         if why.errno not in (errno.ENOSPC, errno.EDQUOT):
                             raise
                         folder = str(self.folder or tempfile.gettempdir())
-                        raise Full(Note("audit.note.no-room", {"folder": folder, "mib": self.spilled >> 20})) from why
+                        raise AuditError(
+                            Note("audit.unreadable.no_room", {"folder": folder, "mib": self.spilled >> 20}), Note("audit.cure.no_room")
+                        ) from why
                     self.spilled += done
                     rest = rest[done:]
         return tuple(offsets)
