@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 
@@ -101,8 +102,9 @@ class Inboxes:
 
     async def _audit(self, inbox: Inbox, period: Path, found: Bills, result: Path) -> bool:
         """Audit; True when the result lies there. Bills that changed meanwhile are audited anew once they are still."""
-        part = period / f".{result.name}{pickup.PART}"
-        await asyncio.to_thread(shutil.rmtree, part, ignore_errors=True)
+        await asyncio.to_thread(_sweep, period)
+        # a name of its own each time: an audit that outlived a killed service must not write into this one's folder
+        part = period / f".{result.name}.{token_hex(4)}{pickup.PART}"
         log.info("auditing %s of %s", period.name, inbox.customer)
         code, words = await self._child(_arguments(inbox, period, found, part))
         same = await asyncio.to_thread(pickup.bills, period) == found
@@ -172,6 +174,12 @@ def _arguments(inbox: Inbox, period: Path, found: Bills, part: Path) -> list[str
     if inbox.language:
         words += ["--language", inbox.language]
     return words
+
+
+def _sweep(period: Path) -> None:
+    """Remove what audits that did not come to their end left behind."""
+    for left in period.glob(f".audit-*{pickup.PART}"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 async def _end(stream: asyncio.StreamReader | None) -> str:
