@@ -125,19 +125,21 @@ def make(seed: int, codes: Sequence[tuple[str, str]] | None = None, rows: int = 
     for code, side in sorted(codes, key=lambda c: (c[0] not in FIRST, CODES.index(c[0]))):
         scene.planted.append(PLANT[code](scene, side))
     listed = bool(unanswered and ("failed_call" not in sides or rng.random() < 0.6))
-    dispute = _bills(seed, scene, {side: _columns(rng, side, listed, sides) for side in SIDES})
+    # our own bill that counts from the INVITE and starts there has no answer time, so no set-up either
+    blind = any(p.code == "ring_time" and p.departs == "local" and p.start for p in scene.planted)
+    dispute = _bills(seed, scene, {side: _columns(rng, side, listed, sides, blind) for side in SIDES})
     if least:
         _enough(dispute)
     return dispute
 
 
-def _columns(rng: np.random.Generator, side: str, listed: bool, sides: dict[str, str]) -> Written:
+def _columns(rng: np.random.Generator, side: str, listed: bool, sides: dict[str, str], blind: bool) -> Written:
     ours = side == "local"
     return Written(
         billed=bool(rng.random() < 0.75),
         rate=bool(rng.random() < 0.6),
         gateway=ours or bool(rng.random() < 0.4),
-        ring=ours and ("ring_time" in sides or bool(rng.random() < 0.4)),
+        ring=ours and not blind and ("ring_time" in sides or bool(rng.random() < 0.4)),
         answered=listed or "failed_call" in sides or bool(rng.random() < 0.3),
         unanswered=listed,
     )
