@@ -140,7 +140,7 @@ def test_every_table_of_the_configuration_has_its_heading_and_keys() -> None:
         if isinstance(form, type) and issubclass(form, forms.Form) and name not in {"Form", "ScopeForm", "LimitForm", "InventoryForm"}
     }
     assert set(re.findall(r"<!-- table: keys:(\w+) -->", HANDBOOK)) == wanted | {"Rule"}
-    tables = set(re.findall(r"`([a-z]+)`", "\n".join(line for line in section("Top level").splitlines()[3:])))
+    tables = set(re.findall(r"`([a-z_]+)`", "\n".join(line for line in section("Top level").splitlines()[3:])))
     written = {title.strip("[]").partition(".")[0] for title in headings(section("Configuration"), 3) if title.startswith("[")}
     assert written <= tables | {"node"}
 

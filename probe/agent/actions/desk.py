@@ -9,6 +9,7 @@ import msgspec
 
 from checks.proof import Explanation, Proof, explain, read
 from probe.agent.client import NoService, ServiceProblem, ask, fetch, find_socket
+from reports.audit.opening import step
 from reports.case import Case, CaseEvent
 from reports.render.status import Status
 
@@ -58,6 +59,23 @@ class Desk:
             raise DeskProblem(f"case #{number} has no evidence")
         return bytes(stored)
 
+    def open_audit(self, customer: str, told: bytes) -> Case | None:
+        """Open the case of an audit.json, through the service that runs here, else in the store; None when the bills agree."""
+        if self._state_dir is None and find_socket(self._config) is not None:
+            try:
+                answer = fetch("POST", "/v1/audits", {"customer": customer, "audit": msgspec.json.decode(told)}, self._config)
+                return msgspec.json.decode(answer, type=Case | None)
+            except NoService:
+                pass
+            except ServiceProblem as why:
+                raise DeskProblem(str(why)) from why
+        with self._store() as store:
+            planned = step(told, customer, store.agent, now())
+            if planned is None:
+                return None
+            store.accept([planned], now())
+            return next((one for one in store.cases(open_only=True) if one.identity == planned.case.identity), None)
+
     def _live_answer(self, path: str) -> bytes | None:
         """Return what the service that runs here answers; None when none does, and then the store beside it is read."""
         if self._state_dir is not None or find_socket(self._config) is None:
@@ -85,7 +103,8 @@ class Desk:
 
         try:
             settings = load(self._config)
-            with open_store(store_address(settings, state_folder(settings, self._state_dir))) as store:
+            where = store_address(settings, state_folder(settings, self._state_dir))
+            with open_store(where, agent=settings.agent.name, feeds=[feed.name for feed in settings.feeds]) as store:
                 yield store
         except SettingsError as why:
             raise DeskProblem(f"the configuration has {len(why.problems)} problems; `firstline config check` names them") from why
