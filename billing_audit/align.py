@@ -1,0 +1,66 @@
+"""The customer's clock against ours: what must be taken off their times, and how closely the two then agree."""
+
+from typing import Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from billing_audit.ledger import MISSING
+
+Ints = npt.NDArray[np.int64]
+QUARTER_MS = 900_000  # zones differ by whole quarters of an hour; what is left is a clock's
+LEAST_CORE_MS, MOST_CORE_MS = 1_500, 60_000
+LEAST_REACH_MS, MOST_REACH_MS = 4_500, 120_000
+LEAST_ALIKE_MS, MOST_ALIKE_MS = 4_000, 60_000
+
+
+class Alignment(msgspec.Struct, frozen=True, kw_only=True):
+    """Customer's time − ours = shift + offset + drift·(time − origin) + Σ steps before, all on the customer's clock.
+
+    `core_ms` holds 19 of 20 of what remains, `spread_ms` practically all, `length_ms` 9 of 10 differences of durations. `zone` is the zone
+    in which the customer's times are right ("" unknown); `zone_cause`: `timezone`, a mapping; `dst`, a side leaves out the contract zone's
+    summer time or follows another zone's. `ring`: whose start is the answer while the other's is the INVITE. pairs 0: nothing was learned.
+    """
+
+    shift_ms: int = 0
+    offset_ms: int = 0
+    drift_ppb: int = 0
+    steps: tuple[tuple[int, int], ...] = ()
+    origin_ms: int = 0
+    zone: str = ""
+    zone_cause: Literal["", "timezone", "dst"] = ""
+    ring: Literal["", "local", "customer"] = ""
+    pairs: int = 0
+    spread_ms: int = 1_000
+    core_ms: int = 1_000
+    length_ms: int = 1_000
+
+    def correct(self, start_ms: Ints) -> Ints:
+        """Return the customer's times on our clock; MISSING stays."""
+        late = np.full(len(start_ms), self.shift_ms + self.offset_ms, np.int64)
+        if self.drift_ppb:
+            late += (start_ms - self.origin_ms) * self.drift_ppb // 1_000_000_000
+        if self.steps:
+            after = np.cumsum([0, *(delta for _, delta in self.steps)])
+            late += after[np.searchsorted([at for at, _ in self.steps], start_ms, side="right")]
+        return np.where(start_ms == MISSING, MISSING, start_ms - late)
+
+    @property
+    def core_tolerance_ms(self) -> int:
+        """How far apart two starts may lie when nothing else speaks for the pair: 1.5 to 60 s."""
+        return min(max(self.core_ms * 5 // 4 + 500, LEAST_CORE_MS), MOST_CORE_MS)
+
+    @property
+    def tolerance_ms(self) -> int:
+        """How far apart two starts may lie when durations or ends agree: 4.5 to 120 s, at least 3 s more than the core."""
+        wide = max(self.spread_ms * 5 // 4 + 1_000, self.core_tolerance_ms + 3_000)
+        return min(max(wide, LEAST_REACH_MS), MOST_REACH_MS)
+
+    @property
+    def alike_ms(self) -> int:
+        """From this difference on two durations say that the calls are not the same: 4 to 60 s."""
+        return min(max(2 * self.length_ms + 2_000, LEAST_ALIKE_MS), MOST_ALIKE_MS)
+
+
+IDENTITY = Alignment()

@@ -1,0 +1,286 @@
+"""Which record of the one bill is which of the other: one to one, the best on time and duration together, never forced."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from billing_audit.align import Alignment, Ints
+from billing_audit.assignment import choose
+from billing_audit.compatible import callers_agree, numbers_agree, visible
+from billing_audit.learn import Learned
+from billing_audit.ledger import MISSING, PAIRED, PAIRS
+from billing_audit.numbers import TAG, digits
+from billing_audit.partials import MIX_A, MIX_B, pair_key
+
+Mask = npt.NDArray[np.bool_]
+COARSE_BITS: Final = 8  # 256 ms: how closely the sort needs to tell times apart; what is near is compared exactly afterwards
+CONTENTS: Final = ("billed_ms", "charge_micro", "rate_nano", "ring_ms", "answered", "parts")
+
+
+@dataclass(frozen=True)
+class Calls:
+    """One bill's records as arrays: numbers with "+" and plain alike, start on our clock, talk, and the frame they come from."""
+
+    caller: Ints
+    callee: Ints
+    start: Ints
+    talk: Ints
+    frame: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rows of both bills that belong together."""
+
+    ours: Ints
+    theirs: Ints
+
+
+def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned) -> pd.DataFrame:
+    """Return PAIRS: matched pairs, then our records alone, then theirs; each record once.
+
+    A pair's starts lie within `alignment.tolerance_ms` when durations or ends agree, within `core_tolerance_ms` when they do not (a hung
+    call). First equal numbers, then a masked or absent caller on the callee alone, then numbers of which only the ends agree.
+    """
+    alignment = learned.alignment
+    ours = _calls(local, local["start_ms"].to_numpy(), _ring_of(local, alignment.ring == "local"))
+    theirs = _calls(customer, alignment.correct(customer["start_ms"].to_numpy()), _ring_of(customer, alignment.ring == "customer"))
+    partner = np.full(len(ours), -1, np.int64)
+    taken = np.zeros(len(theirs), np.bool_)
+    for step in (_same_numbers, _same_callee, _same_ends):
+        found = step(ours, theirs, np.flatnonzero(partner < 0), np.flatnonzero(~taken), alignment)
+        partner[found.ours] = found.theirs
+        taken[found.theirs] = True
+    return _pairs(ours, theirs, partner, taken)
+
+
+def _ring_of(frame: pd.DataFrame, taken_off: bool) -> Ints | None:
+    if not taken_off:
+        return None
+    ring = frame["ring_ms"].to_numpy()
+    return np.where(ring == MISSING, 0, ring)
+
+
+def _calls(frame: pd.DataFrame, start: Ints, ring: Ints | None) -> Calls:
+    return Calls(
+        caller=_plain(frame["caller"].to_numpy()),
+        callee=_plain(frame["callee"].to_numpy()),
+        start=start if ring is None else np.where(start == MISSING, start, start - ring),
+        talk=frame["duration_ms"].to_numpy(),
+        frame=frame,
+    )
+
+
+def _plain(codes: Ints) -> Ints:
+    plus = (codes >= 2 * TAG) & (codes < 3 * TAG)
+    return np.where(plus, codes - TAG, codes) if plus.any() else codes
+
+
+def _same_numbers(ours: Calls, theirs: Calls, mine: Ints, yours: Ints, alignment: Alignment) -> Found:
+    mine, yours = mine[visible(ours.caller[mine])], yours[visible(theirs.caller[yours])]
+    keys = pair_key(ours.caller[mine], ours.callee[mine]), pair_key(theirs.caller[yours], theirs.callee[yours])
+    return _within(ours, theirs, mine, yours, keys, alignment, "numbers")
+
+
+def _same_callee(ours: Calls, theirs: Calls, mine: Ints, yours: Ints, alignment: Alignment) -> Found:
+    if visible(ours.caller[mine]).all() and visible(theirs.caller[yours]).all():
+        return Found(mine[:0], yours[:0])
+    return _within(ours, theirs, mine, yours, (_mixed(ours.callee[mine]), _mixed(theirs.callee[yours])), alignment, "callee")
+
+
+def _same_ends(ours: Calls, theirs: Calls, mine: Ints, yours: Ints, alignment: Alignment) -> Found:
+    keys = _mixed(_last_four(ours.callee[mine])), _mixed(_last_four(theirs.callee[yours]))
+    return _within(ours, theirs, mine, yours, keys, alignment, "ends")
+
+
+def _mixed(codes: Ints) -> npt.NDArray[np.uint64]:
+    mixed = codes.view(np.uint64) * MIX_A
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= MIX_B
+    return mixed
+
+
+def _last_four(codes: Ints) -> Ints:
+    """Return the last four digits of numbers, of masked ones too where four are seen; what has fewer stays as it is, below zero."""
+    bare = digits(codes)
+    masked = codes // TAG == 3
+    if masked.any():
+        bare = np.where(masked, codes % 10**8, bare)
+    return np.where(bare >= 10_000, bare % 10_000, -codes)
+
+
+def _within(
+    ours: Calls,
+    theirs: Calls,
+    mine: Ints,
+    yours: Ints,
+    keys: tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]],
+    alignment: Alignment,
+    level: str,
+) -> Found:
+    """Return the pairs among rows with the same key and near times."""
+    known = ours.start[mine] != MISSING, theirs.start[yours] != MISSING
+    if not (known[0].all() and known[1].all()):
+        mine, yours, keys = mine[known[0]], yours[known[1]], (keys[0][known[0]], keys[1][known[1]])
+    if not (len(mine) and len(yours)):
+        return Found(mine[:0], yours[:0])
+    rows = np.concatenate([mine, yours])
+    times = np.concatenate([ours.start[mine], theirs.start[yours]])
+    order, group = _groups(np.concatenate(keys), times, alignment.tolerance_ms)
+    theirs_too = order >= len(mine)
+    begins = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
+    size = np.diff(np.append(begins, len(order)))
+    other = np.add.reduceat(theirs_too, begins, dtype=np.int64)
+    simple = np.flatnonzero((size == 2) & (other == 1))
+    first, second = order[begins[simple]], order[begins[simple] + 1]
+    left, right = rows[np.minimum(first, second)], rows[np.maximum(first, second)]
+    sure = _worth(ours, theirs, left, right, alignment, level) > 0
+    many = (other > 0) & (other < size) & (size > 2)
+    held = np.repeat(many, size)
+    solved = _solve(ours, theirs, rows, order[held], group[held], len(mine), alignment, level)
+    return Found(np.concatenate([left[sure], solved.ours]), np.concatenate([right[sure], solved.theirs]))
+
+
+def _groups(keys: npt.NDArray[np.uint64], times: Ints, reach_ms: int) -> tuple[Ints, Ints]:
+    """Return rows sorted by key and time, and their group: neighbours of one key that are no further apart than the tolerance.
+
+    Key, coarse time and row are packed into one 63-bit word each, which sorts six times as fast as an order of indices. Two keys may fall
+    together; then a group is larger than it need be and its pairs are told apart later.
+    """
+    count = len(keys)
+    row_bits = int(count).bit_length()
+    coarse = (times - times.min()) >> COARSE_BITS
+    time_bits = int(coarse.max()).bit_length()
+    key_bits = max(63 - row_bits - time_bits, 1)
+    packed = (keys >> np.uint64(64 - key_bits)).astype(np.int64)
+    packed <<= time_bits
+    packed |= coarse
+    packed <<= row_bits
+    packed |= np.arange(count)
+    packed.sort()
+    order = packed & ((1 << row_bits) - 1)
+    packed >>= row_bits
+    reach = (reach_ms >> COARSE_BITS) + 1
+    apart = np.diff(packed) > reach
+    near_edge = packed & ((1 << time_bits) - 1)
+    apart |= near_edge[1:] < near_edge[:-1]  # the next key begins
+    group = np.zeros(count, np.int64)
+    np.cumsum(apart, out=group[1:])
+    return order, group
+
+
+def _worth(ours: Calls, theirs: Calls, left: Ints, right: Ints, alignment: Alignment, level: str) -> Ints:
+    """Return what each possible pair is worth (0: not allowed): time and duration first, then what else agrees."""
+    late = theirs.start[right] - ours.start[left]
+    longer = theirs.talk[right] - ours.talk[left]
+    apart = np.abs(late)
+    unlike = np.minimum(np.abs(longer), np.abs(late + longer))
+    unlike[(theirs.talk[right] == MISSING) | (ours.talk[left] == MISSING)] = 0
+    reach, core = alignment.tolerance_ms, alignment.core_tolerance_ms
+    unlike = np.minimum(unlike, alignment.alike_ms)
+    cost = apart + unlike * (reach - core) // alignment.alike_ms
+    allowed = cost <= reach
+    if level == "numbers":
+        allowed &= (ours.callee[left] == theirs.callee[right]) & (ours.caller[left] == theirs.caller[right])
+    elif level == "callee":
+        allowed &= (ours.callee[left] == theirs.callee[right]) & callers_agree(ours.caller[left], theirs.caller[right])
+    else:
+        allowed &= unlike < alignment.alike_ms
+        near = np.flatnonzero(allowed)
+        allowed[near] = numbers_agree(ours.callee[left[near]], theirs.callee[right[near]])
+        allowed[near] &= numbers_agree(ours.caller[left[near]], theirs.caller[right[near]])
+    worth = (reach - cost + 1) * 8
+    for bit, name in ((4, "charge_micro"), (2, "billed_ms"), (1, "rate_nano")):
+        worth += bit * (ours.frame[name].to_numpy()[left] == theirs.frame[name].to_numpy()[right])
+    return np.where(allowed, worth, 0)
+
+
+def _solve(ours: Calls, theirs: Calls, rows: Ints, order: Ints, group: Ints, border: int, alignment: Alignment, level: str) -> Found:
+    """Return the pairs of groups in which more than two calls stand near one another."""
+    if not len(order):
+        return Found(rows[:0], rows[:0])
+    mine, yours = order < border, order >= border
+    left, left_group, left_mark = _ordered(ours, rows[order[mine]], group[mine])
+    right, right_group, right_mark = _ordered(theirs, rows[order[yours]], group[yours])
+    low, high = _band(ours.start[left], left_group, theirs.start[right], right_group, alignment.tolerance_ms)
+    chosen: list[Found] = []
+    wide = high - low
+    a = np.repeat(np.arange(len(left)), wide)
+    b = np.arange(len(a)) - np.repeat(np.cumsum(wide) - wide, wide) + np.repeat(low, wide)
+    worth = _worth(ours, theirs, left[a], right[b], alignment, level)
+    able = worth > 0
+    a, b, worth = a[able], b[able], worth[able]
+    pick = choose(a, b, worth, (left_mark, right_mark), (ours.start[left], theirs.start[right]))
+    chosen.append(Found(left[a[pick]], right[b[pick]]))
+    return chosen[0]
+
+
+def _ordered(calls: Calls, rows: Ints, group: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return rows, groups and a mark of the contents, sorted by group and contents; rows all alike by their place in the file."""
+    contents = [calls.frame[name].to_numpy()[rows] for name in CONTENTS]
+    tail = [calls.frame["source"].to_numpy()[rows], *reversed(contents), calls.caller[rows], calls.callee[rows], calls.talk[rows]]
+    order = np.lexsort((*tail, calls.start[rows], group))
+    mark = np.zeros(len(rows), np.uint64)
+    for values in (calls.start[rows], calls.talk[rows], calls.caller[rows], *contents):
+        mark = (mark ^ values.view(np.uint64)) * MIX_A
+        mark ^= mark >> np.uint64(31)
+    return rows[order], group[order], (mark >> np.uint64(33)).astype(np.int64)[order]
+
+
+def _band(times: Ints, group: Ints, others: Ints, other_group: Ints, reach: int) -> tuple[Ints, Ints]:
+    """Return for each row the range of the other bill's rows in its group whose times are within reach."""
+    least = min(int(times.min()), int(others.min())) - reach
+    span = max(int(times.max()), int(others.max())) - least + 2 * reach + 1
+    names, index = np.unique(np.concatenate([group, other_group]), return_inverse=True)
+    del names
+    mine = index[: len(group)] * span + (times - least)
+    yours = index[len(group) :] * span + (others - least)
+    return np.searchsorted(yours, mine - reach), np.searchsorted(yours, mine + reach, side="right")
+
+
+def _pairs(ours: Calls, theirs: Calls, partner: Ints, taken: Mask) -> pd.DataFrame:
+    matched = np.flatnonzero(partner >= 0)
+    left = np.concatenate([matched, np.flatnonzero(partner < 0)])
+    right = np.concatenate([partner[matched], np.flatnonzero(~taken)])
+    both, total = len(matched), len(left) + len(right) - len(matched)
+    columns: dict[str, Ints] = {
+        "l_source": _left(ours.frame, "source", left, total),
+        "c_source": _right(theirs.frame, "source", right, both, total),
+    }
+    for name in ("caller", "callee"):
+        told = _left(ours.frame, name, left, total)
+        told[len(left) :] = theirs.frame[name].to_numpy()[right[both:]]
+        columns[name] = told
+    hidden = np.flatnonzero(~visible(columns["caller"][:both]))
+    columns["caller"][hidden] = _better(columns["caller"][hidden], theirs.frame["caller"].to_numpy()[right[hidden]])
+    for name in PAIRED:
+        columns[f"l_{name}"] = _left(ours.frame, name, left, total)
+    for name in PAIRED:
+        columns[f"c_{name}"] = _right(theirs.frame, name, right, both, total)
+    return pd.DataFrame({name: columns[name] for name in PAIRS}, copy=False)
+
+
+def _better(ours: Ints, theirs: Ints) -> Ints:
+    return np.where(visible(theirs) | (ours == 0), theirs, ours)
+
+
+def _left(frame: pd.DataFrame, name: str, rows: Ints, total: int) -> Ints:
+    column = np.empty(total, np.int64)
+    column[: len(rows)] = frame[name].to_numpy()[rows]
+    column[len(rows) :] = MISSING
+    return column
+
+
+def _right(frame: pd.DataFrame, name: str, rows: Ints, both: int, total: int) -> Ints:
+    column = np.empty(total, np.int64)
+    values = frame[name].to_numpy()
+    column[:both] = values[rows[:both]]
+    column[both : total - len(rows) + both] = MISSING
+    column[total - len(rows) + both :] = values[rows[both:]]
+    return column

@@ -1,0 +1,118 @@
+"""Whether a bill cuts long calls into parts, how long they are and how close they follow: learned from a sample."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from billing_audit.align import Alignment, Ints
+from billing_audit.ledger import MISSING, Bill
+from billing_audit.partials import Chain, follow, pair_key
+from billing_audit.rewriting import Rule, Tech, apply
+
+SHORTEST_MS: Final = 30_000  # a part is no shorter
+CLOSE_MS: Final = 10_000  # a pause longer than this is a new call
+LEAST: Final = 4
+SHARE: Final = 0.5  # of the records that last a period, so many must be followed at once
+PROVED: Final = 0.8
+
+
+def learn_chains(
+    local: pd.DataFrame, customer: pd.DataFrame, alignment: Alignment, rules: tuple[Rule, ...], tech: Tech
+) -> dict[str, Chain]:
+    """Return, for each bill that cuts calls into parts, how."""
+    ours = _rewritten(local, Bill.LOCAL, rules, tech, local["start_ms"].to_numpy())
+    theirs = _rewritten(customer, Bill.CUSTOMER, rules, tech, alignment.correct(customer["start_ms"].to_numpy()))
+    made = {}
+    for bill, frame, other in ((Bill.LOCAL, ours, theirs), (Bill.CUSTOMER, theirs, ours)):
+        chain = _chain(frame, other, alignment)
+        if chain is not None:
+            made[str(bill)] = chain
+    return made
+
+
+def _rewritten(frame: pd.DataFrame, bill: Bill, rules: tuple[Rule, ...], tech: Tech, start: Ints) -> pd.DataFrame:
+    columns = {name: frame[name].to_numpy() for name in frame.columns}
+    columns["start_ms"] = start
+    for field in ("caller", "callee"):
+        columns[field], _ = apply(columns[field], rules, bill, field, tech)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _chain(frame: pd.DataFrame, other: pd.DataFrame, alignment: Alignment) -> Chain | None:
+    order, pause = follow(frame, np.arange(len(frame)))
+    if len(order) < 2:
+        return None
+    duration = frame["duration_ms"].to_numpy()[order]
+    close = np.flatnonzero((np.abs(pause[1:]) <= CLOSE_MS) & (duration[:-1] >= SHORTEST_MS)) + 1
+    if len(close) < LEAST:
+        return None
+    return _periodic(duration, pause, close) or _proved(frame, other, order, pause, close, alignment)
+
+
+def _periodic(duration: Ints, pause: Ints, close: Ints) -> Chain | None:
+    """Return the chain of parts of one length, where far more records of that length are followed at once than of others."""
+    before = duration[close - 1]
+    seconds, count = np.unique((before + 500) // 1000, return_counts=True)
+    best = int(seconds[count.argmax()]) * 1000
+    mine = close[np.abs(before - best) <= 1_500]
+    lasting = np.abs(duration - best) <= 1_500
+    others = (duration >= SHORTEST_MS) & ~lasting
+    followed = len(mine) / max(int(lasting.sum()), 1)
+    usual = (len(close) - len(mine)) / max(int(others.sum()), 1)
+    if len(mine) < LEAST or followed < SHARE or followed < 5 * usual:
+        return None
+    period = int(np.median(before[np.abs(before - best) <= 1_500]))
+    return Chain(period, _gap(pause[mine]), seen=len(mine))
+
+
+def _gap(pauses: Ints) -> int:
+    """Return the longest pause between parts: what holds 99 of 100, and a second."""
+    return min(int(np.quantile(pauses, 0.99, method="higher")) + 1_000, CLOSE_MS)
+
+
+def _proved(frame: pd.DataFrame, other: pd.DataFrame, order: Ints, pause: Ints, close: Ints, alignment: Alignment) -> Chain | None:
+    """Return the chain of parts of any length, where the other bill has one record as long as both together."""
+    start, duration = frame["start_ms"].to_numpy()[order], frame["duration_ms"].to_numpy()[order]
+    key = pair_key(frame["caller"].to_numpy()[order], frame["callee"].to_numpy()[order])
+    joined = np.zeros(len(order), np.bool_)
+    joined[close] = True
+    head = np.flatnonzero(~joined)
+    total = np.add.reduceat(np.where(duration == MISSING, 0, duration), head)
+    several = np.diff(np.append(head, len(order))) > 1
+    whole = _has(other, key[head[several]], start[head[several]], total[several], alignment)
+    number = np.cumsum(~joined) - 1
+    proved = np.zeros(len(head), np.bool_)
+    proved[np.flatnonzero(several)[whole]] = True
+    sure = close[proved[number[close]]]
+    if len(sure) < LEAST:
+        return None
+    gap = _gap(pause[sure])
+    within = close[pause[close] <= gap]
+    if proved[number[within]].mean() < PROVED:
+        return None
+    return Chain(0, gap, seen=len(sure))
+
+
+def _has(
+    other: pd.DataFrame, key: np.ndarray[tuple[int], np.dtype[np.uint64]], start: Ints, total: Ints, alignment: Alignment
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Tell which calls the other bill has as one record: same numbers, start and duration within tolerance."""
+    keys = pair_key(other["caller"].to_numpy(), other["callee"].to_numpy())
+    rank = np.unique(keys, return_inverse=True)
+    at = np.searchsorted(rank[0], key)
+    known = (at < len(rank[0])) & (rank[0][np.minimum(at, len(rank[0]) - 1)] == key) if len(rank[0]) else np.zeros(len(key), np.bool_)
+    found = np.zeros(len(key), np.bool_)
+    begins, lasts = other["start_ms"].to_numpy(), other["duration_ms"].to_numpy()
+    order = np.lexsort((begins, rank[1]))
+    first = np.searchsorted(rank[1][order], at)
+    reach, slack = alignment.tolerance_ms, 3_000
+    for look in range(8):  # records of the same numbers looked at: a bound, enough for a sample
+        row = first + look
+        ok = known & (row < len(order))
+        here = order[np.minimum(row, max(len(order) - 1, 0))] if len(order) else np.zeros(len(key), np.int64)
+        if not len(order):
+            break
+        ok &= rank[1][here] == at
+        found |= ok & (np.abs(begins[here] - start) <= reach) & (np.abs(lasts[here] - total) <= slack)
+    return found
