@@ -1,0 +1,64 @@
+"""What one FreeSWITCH call document, JSON or XML, says about its call: the same variables and caller profile in both."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from billing_audit.readers.formats import rows
+from billing_audit.readers.formats.legs import Legs
+from billing_audit.readers.layout import Item, Layout, Record
+
+WANTED: Final = frozenset(
+    (
+        "uuid", "direction", "originating_leg_uuid", "originator", "accountcode", "sip_gateway_name",
+        "caller_id_number", "destination_number", "sip_from_user", "sip_to_user",
+        "start_epoch", "start_uepoch", "answer_epoch", "answer_uepoch", "end_epoch", "end_uepoch",
+        "duration", "mduration", "uduration", "billsec", "billmsec", "billusec",
+    )
+)  # fmt: skip
+"""The variables that are read; epochs are UTC, the `u` ones microseconds."""
+
+
+def layout(name: str) -> Layout:
+    """Return the notation of the records made here: microseconds, since 1970 UTC."""
+    return Layout(format=name, times="epoch_us", durations="us", zone="UTC", absent={"answer": ("0",), "end": ("0",)})
+
+
+def call(line: int, raw: str, variables: Mapping[str, str], profile: Mapping[str, str], legs: Legs) -> Iterator[Item]:
+    """Yield what is settled by a document: `profile` is the latest caller profile of its call flow."""
+    times = {field: _micros(variables, f"{field}_uepoch", f"{field}_epoch") for field in ("start", "answer", "end")}
+    record = Record(
+        line=line,
+        raw=raw,
+        id=variables.get("uuid", ""),
+        caller=profile.get("caller_id_number") or variables.get("caller_id_number") or variables.get("sip_from_user", ""),
+        callee=profile.get("destination_number") or variables.get("destination_number") or variables.get("sip_to_user", ""),
+        start=times["start"],
+        answer=times["answer"],
+        end=times["end"],
+        # What FreeSWITCH bills by, billsec, is the difference of truncated seconds and can be one off: the finer figure where there is one.
+        duration=_seconds(variables, "billusec", "billmsec", "billsec"),
+        total=_seconds(variables, "uduration", "mduration", "duration"),
+        account=variables.get("accountcode", ""),
+        gateway=variables.get("sip_gateway_name", ""),
+    )
+    if not record.start and not record.answer:
+        yield rows.refused(line, raw, "no-call")
+        return
+    outbound = variables.get("direction", "outbound") == "outbound"
+    of = (variables.get("originating_leg_uuid") or variables.get("originator", "")) if outbound else ""
+    yield from legs.feed(record, of="" if of == record.id else of)
+
+
+def _micros(variables: Mapping[str, str], fine: str, coarse: str) -> str:
+    told = variables.get(fine, "")
+    if told and told != "0":
+        return told
+    seconds = variables.get(coarse, "")
+    return f"{seconds}000000" if seconds and seconds != "0" else ""
+
+
+def _seconds(variables: Mapping[str, str], micro: str, milli: str, whole: str) -> str:
+    for name, zeros in ((micro, ""), (milli, "000"), (whole, "000000")):
+        if told := variables.get(name, ""):
+            return "0" if told == "0" else told + zeros
+    return ""

@@ -1,0 +1,43 @@
+"""Formats that are told by the titles of their columns: which title stands for which field."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from billing_audit.readers.formats import shape
+from billing_audit.readers.layout import Field, Head
+
+DEEPEST: Final = 20  # lines of a letterhead above the titles
+DELIMITERS: Final = (",", ";", "\t", "|")
+
+
+class Titled:
+    """A line of titles that was found: its fields, all titles (lower case), the delimiter, and how many lines to skip."""
+
+    def __init__(self, columns: dict[Field, int], titles: list[str], delimiter: str, skip: int) -> None:
+        self.columns = columns
+        self.titles = titles
+        self.delimiter = delimiter
+        self.skip = skip
+
+
+def find(head: Head, needs: frozenset[str], fields: Mapping[Field, tuple[str, ...]]) -> Titled | None:
+    """Return the first line that has all titles of `needs`; `fields`: field → titles in order of preference. All are lower case."""
+    for number, line in enumerate(head.lines[:DEEPEST]):
+        for delimiter in DELIMITERS:
+            if delimiter not in line:
+                continue
+            told = [title.casefold() for title in split(line, delimiter)]
+            if needs <= set(told):
+                columns = {field: told.index(name) for field, names in fields.items() for name in [_first(told, names)] if name}
+                return Titled(columns, told, delimiter, number + 1)
+    return None
+
+
+def _first(told: list[str], names: tuple[str, ...]) -> str:
+    return next((name for name in names if name in told), "")
+
+
+def split(line: str, delimiter: str) -> list[str]:
+    """Return the titles of a line as they are written, without quotes and spaces around them."""
+    found = shape.rows(Head(name="", text=line, lines=(line,), encoding="", whole=True), delimiter)
+    return found[0] if found else []
