@@ -12,7 +12,8 @@ import pandas as pd
 from billing_audit.ledger import MISSING
 from billing_audit.numbers import TAG
 from tests.billing_audit.dispute import papers
-from tests.billing_audit.dispute.make import SIDES, Dispute
+from tests.billing_audit.dispute.bills import Dispute
+from tests.billing_audit.dispute.plant import SIDES
 from tests.billing_audit.dispute.world import Clock
 
 TITLES: Final = {

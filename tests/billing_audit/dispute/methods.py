@@ -99,8 +99,11 @@ def scale(scene: Scene, side: str) -> Planted:
         ("currency", (14, 92), 100),
     )
     kind, overs, under = kinds[scene.rng.choice(len(kinds), p=(0.4, 0.2, 0.15, 0.1, 0.05, 0.1))]
+    if scene.deal.tax:
+        kind, overs, under = "tax", (100, 113), 100 + scene.deal.tax
     ratio = Fraction(int(scene.rng.choice(overs)), under)
-    over, below = ratio.numerator, ratio.denominator
+    full = ratio * Fraction(100 + scene.deal.tax, 100)
+    over, below = full.numerator, full.denominator
     return Planted("scale", side, (VERDICT[side],), {"kind": kind, "ratio": str(ratio)}, method=lambda m: m.but(scale=(over, below)))
 
 

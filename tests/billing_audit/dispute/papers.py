@@ -5,7 +5,7 @@ import tomllib
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.billing_audit.dispute.make import Dispute
+from tests.billing_audit.dispute.bills import Dispute
 
 
 def money(micro: int) -> str:
@@ -31,6 +31,7 @@ def contract(dispute: Dispute) -> str:
         f"free_seconds = {deal.free_s}",
         f"grace_seconds = {deal.grace_s}",
         f'cost_rounding = {{ digits = {deal.digits}, mode = "{deal.mode}", per = "call" }}',
+        *([f'tax_ratio = "{deal.tax / 100}"'] if deal.tax else []),
         "[period]",
         f"start = {deal.start}",
         f"end = {deal.end}",
@@ -49,12 +50,14 @@ def contract_table(dispute: Dispute) -> dict[str, Any]:
 
 def deck(dispute: Dispute) -> str:
     """Return the rate deck as CSV: codes that got another price have two rows."""
-    lines = ["prefix,destination,rate,effective_from"]
+    own = dispute.deal.own
+    lines = ["prefix,destination,rate,effective_from" + (",increment" if own else "")]
     for index, code in enumerate(dispute.world.deck):
-        lines.append(f"{code.digits},{code.name},{rate(code.rate_nano)},2020-01-01")
+        tail = "" if not own else ",{}/{}".format(*own[index]) if index in own else ","
+        lines.append(f"{code.digits},{code.name},{rate(code.rate_nano)},2020-01-01{tail}")
         if index in dispute.deal.changes:
             when, new = dispute.deal.changes[index]
-            lines.append(f"{code.digits},{code.name},{rate(new)},{when}")
+            lines.append(f"{code.digits},{code.name},{rate(new)},{when}{tail}")
     return "\n".join(lines) + "\n"
 
 

@@ -95,6 +95,7 @@ class Scene:
     deal: Deal
     world: World
     rounding: str  # how both sides write whole seconds
+    jitter: float = 0.0  # share of the customer's starts that are a second off
     taken: set[int] = field(default_factory=set)  # codes of the deck in which something is planted
     gone: Bools = field(default_factory=lambda: np.zeros(0, bool))  # calls whose presence or length is planted
     planted: list[Planted] = field(default_factory=list)

@@ -98,7 +98,6 @@ class Prefix:
     name: str
     rate_nano: int
     parent: int  # index; -1 none
-    method: tuple[int, int] | None = None
 
 
 @dataclass
@@ -119,6 +118,8 @@ class Deal:
     mode: str
     bands: list[tuple[str, int, int, tuple[int, ...], int]] = field(default_factory=list)  # name, hours, weekdays, ratio in percent
     changes: dict[int, tuple[date, int]] = field(default_factory=dict)  # prefix index → (effective, new rate)
+    own: dict[int, tuple[int, int]] = field(default_factory=dict)  # prefix index → minimum and increment of its own
+    tax: int = 0  # percent, included in every charge
     by: str = "start"
     fixed: dict[str, str] = field(default_factory=dict)  # parameter → the cause that fixed it
     outages: list[tuple[int, int, str]] = field(default_factory=list)  # UTC ms, node
@@ -170,6 +171,7 @@ def draw_deal(rng: np.random.Generator) -> Deal:
         grace_s=0,
         digits=int(rng.choice((6, 6, 5, 4, 4, 3))),
         mode=str(rng.choice(("half_up", "half_up", "up", "down"))),
+        tax=int(rng.choice((0, 0, 0, 0, 6))),
     )
 
 
@@ -282,7 +284,7 @@ def kept(deal: Deal, world: World, rounding: str) -> Method:
     rate = np.array([p.rate_nano for p in world.deck], np.int64)[world.prefix]
     for index, (when, new) in deal.changes.items():
         rate[(world.prefix == index) & (world.start_ms >= world.clock.day(when))] = new
-    own = [p.method or (deal.minimum_s, deal.increment_s) for p in world.deck]
+    own = [deal.own.get(i, (deal.minimum_s, deal.increment_s)) for i in range(len(world.deck))]
     return Method(
         duration_ms=whole_seconds(world.talk_ms, rounding) * 1000,
         minimum_s=np.array([m for m, _ in own], np.int64)[world.prefix],
@@ -292,6 +294,7 @@ def kept(deal: Deal, world: World, rounding: str) -> Method:
         from_zero=deal.from_zero,
         free_s=deal.free_s,
         grace_s=deal.grace_s,
+        scale=(100 + deal.tax, 100),
         digits=deal.digits,
         mode=deal.mode,
     )
