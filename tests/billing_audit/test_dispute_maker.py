@@ -7,10 +7,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from billing_audit import rating
 from billing_audit.ledger import LEDGER, MISSING, PAIRS
-from tests.billing_audit.dispute.make import ONE_SIDED, SIDES, Dispute, conflict, draw_codes, make
+from tests.billing_audit.dispute.bills import Dispute
+from tests.billing_audit.dispute.make import ONE_SIDED, SIDES, conflict, draw_codes, make
 from tests.billing_audit.dispute.plant import CODES, MINIMUM, NO_MONEY, Rejected
 from tests.billing_audit.dispute.price import Method, billed_seconds, price, rounded
+from tests.billing_audit.dispute.terms import contract_of, deck_of
 from tests.billing_audit.dispute.world import Clock
 
 ALONE = [(code, side) for code in CODES for side in SIDES if ONE_SIDED.get(code, side) == side]
@@ -152,3 +155,23 @@ def test_wall_clock_reads_back_but_for_the_hour_that_comes_twice(zone, month):
     back = clock.utc(clock.wall(utc))
     assert (back != utc).sum() == (4 if clock.falls and utc[0] <= clock.change_ms <= utc[-1] else 0)
     assert set((utc - back)[back != utc].tolist()) <= {3_600_000}
+
+
+@pytest.mark.parametrize("seed", range(0, 400, 40))
+def test_oracle_agrees_with_the_rating_that_it_judges(seed):
+    dispute = first([(("time_band", "increment_anchor", "free_seconds", "scale", "rate_change")[seed // 40 % 5], "customer")], 3000, seed)
+    terms = contract_of(dispute).terms
+    frame = dispute.local
+    called = frame[frame["duration_ms"] > 0]
+    told = rating.rate(
+        called["callee"].to_numpy(),
+        called["start_ms"].to_numpy(),
+        called["duration_ms"].to_numpy(),
+        None,
+        deck_of(dispute),
+        terms,
+        dispute.deal.zone,
+    )
+    twice = dispute.world.clock.falls  # the hour that comes twice is read as its first, where a price by the clock may differ
+    assert (told.charge_micro != called["charge_micro"].to_numpy()).sum() <= (10 if twice else 0)
+    assert told.charge_micro.sum() > 0
