@@ -255,8 +255,15 @@ class Table:
 def kind(value: object) -> str:
     """Return what a TOML value is, as people call it."""
     names: dict[type, str] = {
-        **{bool: "true or false", str: "a text", int: "a number", Decimal: "a number", list: "a list", dict: "a table"},
-        **{datetime: "a date with time", moments.date: "a date", moments.time: "a time"},
+        bool: "true or false",
+        str: "a text",
+        int: "a number",
+        Decimal: "a number",
+        list: "a list",
+        dict: "a table",
+        datetime: "a date with time",
+        moments.date: "a date",
+        moments.time: "a time",
     }
     if isinstance(value, float):
         return "a binary float (TOML floats must be parsed as Decimal)"
