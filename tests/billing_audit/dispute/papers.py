@@ -53,6 +53,8 @@ def deck(dispute: Dispute) -> str:
     own = dispute.deal.own
     lines = ["prefix,destination,rate,effective_from" + (",increment" if own else "")]
     for index, code in enumerate(dispute.world.deck):
+        if index in dispute.deal.gaps:
+            continue
         tail = "" if not own else ",{}/{}".format(*own[index]) if index in own else ","
         lines.append(f"{code.digits},{code.name},{rate(code.rate_nano)},2020-01-01{tail}")
         if index in dispute.deal.changes:

@@ -54,6 +54,8 @@ def missing_import(scene: Scene, side: str) -> Planted:
         told = str(day)
     else:
         counts = np.bincount(world.gateway[world.answered & ~scene.gone], minlength=len(world.gateways))
+        if counts.max() < 20:
+            raise Rejected("no gateway with enough calls")
         route = int(rng.choice(np.flatnonzero(counts >= 20)))
         mask = world.gateway == route
         if kind != "gateway":

@@ -67,9 +67,11 @@ def judge(dispute: Dispute, said: Outcome, label: str, sides: bool = True, money
                 costly.append(f"{told(cause)}; said {amount / 1e6:.6f} ({amount / cause.amount_micro:.4f})")
     false = _false(dispute, said)
     exact = sum(f.amount_micro for f in said.found) + said.unexplained_micro == said.difference_micro == dispute.difference_micro
-    known = {p.code: p for p in dispute.planted}
+    known: dict[str, set[str]] = {}
+    for p in dispute.planted:
+        known.setdefault(p.code, set()).update(p.sides)
     confidence = tuple(
-        (f.confidence, f.cause in known and (f.side in known[f.cause].sides or f.side == "undetermined"))
+        (f.confidence, f.cause in known and (f.side in known[f.cause] or f.side == "undetermined"))
         for f in said.found
         if f.cause != "unexplained" and not (f.cause not in known and f not in false)
     )

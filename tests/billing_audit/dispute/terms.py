@@ -27,6 +27,8 @@ def deck_of(dispute: Dispute) -> Deck:
     since = dispute.world.clock.first_ms - 400 * 86_400_000
     rows = []
     for index, code in enumerate(dispute.world.deck):
+        if index in dispute.deal.gaps:
+            continue
         low, step = dispute.deal.own.get(index, (MISSING, MISSING))
         rows.append((int("1" + code.digits), code.rate_nano, since, low, step, index, len(rows) + 2))
         if index in dispute.deal.changes:

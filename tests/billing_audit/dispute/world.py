@@ -119,6 +119,7 @@ class Deal:
     bands: list[tuple[str, int, int, tuple[int, ...], int]] = field(default_factory=list)  # name, hours, weekdays, ratio in percent
     changes: dict[int, tuple[date, int]] = field(default_factory=dict)  # prefix index → (effective, new rate)
     own: dict[int, tuple[int, int]] = field(default_factory=dict)  # prefix index → minimum and increment of its own
+    gaps: set[int] = field(default_factory=set)  # codes that the written deck leaves out
     tax: int = 0  # percent, included in every charge
     by: str = "start"
     fixed: dict[str, str] = field(default_factory=dict)  # parameter → the cause that fixed it
