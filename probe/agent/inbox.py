@@ -30,7 +30,7 @@ Open = Callable[[str, bytes], Awaitable[None]]
 
 
 class Inboxes:
-    """The inboxes of the configuration in force (`apply`). `opened` gets the customer and the audit.json of each."""
+    """The inboxes of the configuration in force (`apply`). `opened` gets the customer and the evidence.json of each."""
 
     def __init__(self, opened: Open, command: tuple[str, ...] = COMMAND) -> None:
         self._opened, self._command = opened, command
@@ -85,7 +85,7 @@ class Inboxes:
         result = period / name
         if not result.exists() and not await self._audit(inbox, period, found, result):
             return
-        told = await asyncio.to_thread((result / "audit.json").read_bytes)
+        told = await asyncio.to_thread((result / "evidence.json").read_bytes)
         if inbox.open:
             await self._opened(inbox.customer, told)
         await self._away(period, found)

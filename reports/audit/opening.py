@@ -1,82 +1,74 @@
 """An audit as a case: one for each audit that found a difference, known by the digest of all that went into it."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from billing_audit.audit import Audit
+from billing_audit.ledger import MICRO
 from checks.finding import Message, State
 from checks.verdict import Area, CaseKind, Side, Urgency
 from reports.case import Case, EventKind, Step
 
 SHORT = 12  # digits of the digest in the case's element: enough to tell a customer's audits apart
-LARGEST = 4_000_000  # bytes of an audit.json that is kept as a case's evidence
-CUT = ("by_day", "by_prefix", "offsets", "scatter", "files")  # what a larger one goes without
+LARGEST = 2_000_000  # bytes of an audit that is kept whole as a case's evidence; a larger one goes without its tables
 
 
-class FoundCause(msgspec.Struct, frozen=True):
-    """One cause of an audit.json."""
-
-    cause: str
-    side: Side
-    records: int
-    amount: Decimal
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """The verdict of an audit.json."""
-
-    side: Side
-    confidence: float
-    technical: bool | None = None
+def evidence(audit: Audit) -> bytes:
+    """Return what is kept of an audit with its case: the value itself as JSON, in no language."""
+    told = msgspec.json.encode(audit)
+    if len(told) <= LARGEST:
+        return told
+    bills = {
+        name: msgspec.structs.replace(getattr(audit, name), refused_rows=getattr(audit, name).refused_rows[:100])
+        for name in ("local", "customer")
+    }
+    return msgspec.json.encode(msgspec.structs.replace(audit, **bills, by_prefix=(), scatter=()))
 
 
-class Facts(msgspec.Struct, frozen=True):
-    """What a case needs of an audit.json; `difference` is None when a bill has no charges."""
-
-    digest: str
-    currency: str
-    difference: Decimal | None
-    causes: tuple[FoundCause, ...]
-    verdict: Verdict
-    since: datetime | None = None
+def read(told: bytes) -> Audit:
+    """Return the audit of an evidence; msgspec.DecodeError when it is none."""
+    return msgspec.json.decode(told, type=Audit)
 
 
 def step(told: bytes, customer: str, agent: str, now: datetime) -> Step | None:
-    """Return the step that opens the case of an audit.json; None when the bills agree. msgspec.DecodeError when it is none.
+    """Return the step that opens the case of an audit's evidence; None when the bills agree. msgspec.DecodeError when it is none.
 
     The same audit has the same identity, so that opening it again changes nothing.
     """
-    facts = msgspec.json.decode(told, type=Facts)
-    if not facts.causes and not facts.difference:
+    audit = read(told)
+    if not audit.causes and not audit.difference_micro and not audit.unexplained_records:
         return None
-    largest = max(facts.causes, key=lambda one: (abs(one.amount), one.records, one.cause), default=None)
-    cause = largest.cause if largest is not None else "unexplained"
-    amount = "–" if facts.difference is None else f"{facts.difference:,.2f} {facts.currency}".rstrip()
+    largest = max(audit.causes, key=lambda one: (abs(one.amount_micro), one.records, one.cause), default=None)
+    difference = "–" if audit.difference_micro is None else f"{audit.difference_micro / MICRO:,.2f} {audit.currency}".rstrip()
+    side = Side(audit.verdict.side)
     case = Case(
         kind=CaseKind.BILLING,
-        cause=cause,
-        element=f"{customer} {facts.digest[:SHORT]}",
+        cause=largest.cause if largest is not None else "unexplained",
+        element=f"{customer} {audit.digest[:SHORT]}".strip(),
         severity=State.WARNING,
-        side=facts.verdict.side,
+        side=side,
         area=Area.BILLING,
         urgency=Urgency.NORMAL,
-        confidence=facts.verdict.confidence,
+        confidence=audit.verdict.confidence,
         opened_at=now,
-        since=facts.since.astimezone(UTC) if facts.since is not None else now,
+        since=_since(audit) or now,
         updated_at=now,
-        affected=(customer,),
-        summary=Message("audit.case.summary", {"customer": customer, "difference": amount, "n": len(facts.causes)}),
-        action=Message(f"audit.case.action.{facts.verdict.side}"),
+        affected=(customer,) if customer else (),
+        summary=Message("audit.case.summary", {"customer": customer or "–", "difference": difference, "n": len(audit.causes)}),
+        action=Message(f"audit.case.action.{side}"),
         agent=agent,
         keys=(),  # no measurement clears it: a person does, when the bills are settled
     )
-    return Step(EventKind.OPENED, case, evidence=_kept(told))
+    return Step(EventKind.OPENED, case, evidence=told)
 
 
-def _kept(told: bytes) -> bytes:
-    """Return the evidence: all of it, or without its tables where it is too large for the store."""
-    if len(told) <= LARGEST:
-        return told
-    whole = msgspec.json.decode(told)
-    return msgspec.json.encode({name: value for name, value in whole.items() if name not in CUT})
+def _since(audit: Audit) -> datetime | None:
+    """Return when the audited time begins: the contract's period, else the first day with a call."""
+    days = [one.key for one in audit.by_day if one.key]
+    first = audit.period.start.isoformat() if audit.period is not None else min(days, default="")
+    try:
+        return datetime.fromisoformat(first).replace(tzinfo=ZoneInfo(audit.timezone)).astimezone(UTC)
+    except (ValueError, OverflowError, LookupError, OSError):
+        return None

@@ -46,7 +46,7 @@ class MaintenanceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class AuditRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /v1/audits: whose bills they are, and the audit.json."""
+    """The body of POST /v1/audits: whose bills they are, and the audit's evidence.json."""
 
     customer: str
     audit: msgspec.Raw

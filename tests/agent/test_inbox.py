@@ -17,7 +17,7 @@ AUDITED = """
 import json, pathlib, sys
 out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
 out.mkdir()
-(out / "audit.json").write_text(json.dumps({"local": sys.argv[1], "words": sys.argv[1:]}))
+(out / "evidence.json").write_text(json.dumps({"local": sys.argv[1], "words": sys.argv[1:]}))
 with open(pathlib.Path(sys.argv[1]).parent.parent / "audits.log", "a") as log:
     log.write(sys.argv[1] + "\\n")
 sys.exit(1)
@@ -70,7 +70,7 @@ def test_a_pair_is_audited_and_laid_away_with_its_digest(tmp_path: Path) -> None
     folder = lay(tmp_path, local_csv="ours", customer_csv="theirs")
     look(one, program(tmp_path, AUDITED), opened=opened)
     result = next(folder.glob("audit-*"))
-    words = json.loads((result / "audit.json").read_text())["words"]
+    words = json.loads((result / "evidence.json").read_text())["words"]
     assert names(folder / "done") == [
         f"customer.{pickup.digest(folder / 'done' / names(folder / 'done')[0])[:12]}.csv",
         names(folder / "done")[1],

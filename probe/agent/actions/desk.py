@@ -7,8 +7,11 @@ from typing import Any
 
 import msgspec
 
+from billing_audit.audit import Audit
 from checks.proof import Explanation, Proof, explain, read
+from checks.verdict import CaseKind
 from probe.agent.client import NoService, ServiceProblem, ask, fetch, find_socket
+from reports.audit.opening import read as read_audit
 from reports.audit.opening import step
 from reports.case import Case, CaseEvent
 from reports.render.status import Status
@@ -60,7 +63,7 @@ class Desk:
         return bytes(stored)
 
     def open_audit(self, customer: str, told: bytes) -> Case | None:
-        """Open the case of an audit.json, through the service that runs here, else in the store; None when the bills agree."""
+        """Open the case of an audit's evidence, through the service that runs here, else in the store; None when the bills agree."""
         if self._state_dir is None and find_socket(self._config) is not None:
             try:
                 answer = fetch("POST", "/v1/audits", {"customer": customer, "audit": msgspec.json.decode(told)}, self._config)
@@ -75,6 +78,16 @@ class Desk:
                 return None
             store.accept([planned], now())
             return next((one for one in store.cases(open_only=True) if one.identity == planned.case.identity), None)
+
+    def last_audit(self, customer: str) -> Audit | None:
+        """Return this customer's last audit that became a case; None when there is none, or none that this version can read."""
+        billing = [one for one in self.cases(True) if one.kind is CaseKind.BILLING and customer in one.affected]
+        for case in sorted(billing, key=lambda one: one.id, reverse=True)[:1]:
+            try:
+                return read_audit(self.proof(case.id))
+            except (DeskProblem, msgspec.DecodeError):
+                return None
+        return None
 
     def _live_answer(self, path: str) -> bytes | None:
         """Return what the service that runs here answers; None when none does, and then the store beside it is read."""

@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {
+    "audit": "probe.agent.cli.audit:audit",
     "case": "probe.agent.cli.case:case",
     "check": "probe.agent.cli.check:check",
     "checks": "probe.agent.cli.checks:checks",
@@ -19,6 +20,7 @@ COMMANDS = {
     "status": "probe.agent.cli.status:status",
 }
 SHORT_HELP = {
+    "audit": "Lay two bills against each other: why they differ, whose it is, what it is worth.",
     "case": "What is or was wrong: list, show, explain.",
     "check": "Measure one thing now and judge it.",
     "checks": "List every check: what it asks, levels, units, sources.",
@@ -73,6 +75,7 @@ def firstline() -> None:
     firstline check icmp 192.0.2.1        is it there?
     firstline run                         the service, no configuration needed
     firstline status                      what is wrong now
+    firstline audit ours.csv theirs.xlsx  where two bills differ, and why
     """
 
 
