@@ -26,7 +26,7 @@ PLAIN = Style()
 def rows_of(path: Path, style: Style) -> list[dict[str, str]]:
     """Return the rows of one written file by their titles."""
     if style.kind == "xlsx":
-        titles, *rows = openpyxl.load_workbook(path, read_only=True).active.iter_rows(
+        titles, *rows = openpyxl.load_workbook(io.BytesIO(path.read_bytes())).active.iter_rows(
             min_row=4 if style.letterhead else 1, values_only=True
         )
         return [dict(zip(titles, (str(c) for c in row), strict=True)) for row in rows]
