@@ -16,11 +16,12 @@ LEAST_ALIKE_MS, MOST_ALIKE_MS = 4_000, 60_000
 
 
 class Alignment(msgspec.Struct, frozen=True, kw_only=True):
-    """Customer's time − ours = shift + offset + drift·(time − origin) + Σ steps before, all on the customer's clock.
+    """Customer − ours = shift + offset + drift·(time − origin) + Σ steps before, all on the customer's clock.
 
-    `core_ms` holds 19 of 20 of what remains, `spread_ms` practically all, `length_ms` 9 of 10 differences of durations. `zone` is the zone
-    in which the customer's times are right ("" unknown); `zone_cause`: `timezone`, a mapping; `dst`, a side leaves out the contract zone's
-    summer time or follows another zone's. `ring`: whose start is the answer while the other's is the INVITE. pairs 0: nothing was learned.
+    `core_ms` holds 19 of 20 of what remains, `spread_ms` practically all. Differences of durations (theirs − ours) mostly lie in `usual_ms`
+    (roundings), 9 of 10 no further from it than `length_ms`. `zone`: that in which the customer's times are right ("" unknown), and
+    `zone_cause` `timezone`, a mapping, or `dst`, a side leaves out the contract zone's summer time or follows another zone's. `ring`: whose
+    ring time must be taken off its start, because the other writes the INVITE. pairs 0: nothing was learned.
     """
 
     shift_ms: int = 0
@@ -35,6 +36,7 @@ class Alignment(msgspec.Struct, frozen=True, kw_only=True):
     spread_ms: int = 1_000
     core_ms: int = 1_000
     length_ms: int = 1_000
+    usual_ms: tuple[int, int] = (0, 0)
 
     def correct(self, start_ms: Ints) -> Ints:
         """Return the customer's times on our clock; MISSING stays."""
@@ -46,6 +48,11 @@ class Alignment(msgspec.Struct, frozen=True, kw_only=True):
             late += after[np.searchsorted([at for at, _ in self.steps], start_ms, side="right")]
         return np.where(start_ms == MISSING, MISSING, start_ms - late)
 
+    def excess(self, longer_ms: Ints) -> Ints:
+        """Return how far differences of durations (theirs − ours) lie outside the usual range, ms."""
+        low, high = self.usual_ms
+        return np.maximum(np.maximum(low - longer_ms, longer_ms - high), 0) if low or high else np.abs(longer_ms)
+
     @property
     def core_tolerance_ms(self) -> int:
         """How far apart two starts may lie when nothing else speaks for the pair: 1.5 to 60 s."""
@@ -56,6 +63,11 @@ class Alignment(msgspec.Struct, frozen=True, kw_only=True):
         """How far apart two starts may lie when durations or ends agree: 4.5 to 120 s, at least 3 s more than the core."""
         wide = max(self.spread_ms * 5 // 4 + 1_000, self.core_tolerance_ms + 3_000)
         return min(max(wide, LEAST_REACH_MS), MOST_REACH_MS)
+
+    @property
+    def length_weight(self) -> int:
+        """How much more a difference of durations tells than the same difference of starts: 1 to 8, as closely as both agree."""
+        return min(max(self.core_ms // max(self.length_ms, 500), 1), 8)
 
     @property
     def alike_ms(self) -> int:

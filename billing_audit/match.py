@@ -17,6 +17,7 @@ from billing_audit.partials import MIX_A, MIX_B, pair_key
 
 Mask = npt.NDArray[np.bool_]
 COARSE_BITS: Final = 8  # 256 ms: how closely the sort needs to tell times apart; what is near is compared exactly afterwards
+END_MS: Final = 1_000  # ends that agree while durations do not (one counts from INVITE) speak a little less for a pair than durations
 CONTENTS: Final = ("billed_ms", "charge_micro", "rate_nano", "ring_ms", "answered", "parts")
 
 
@@ -180,12 +181,12 @@ def _worth(ours: Calls, theirs: Calls, left: Ints, right: Ints, alignment: Align
     late = theirs.start[right] - ours.start[left]
     longer = theirs.talk[right] - ours.talk[left]
     apart = np.abs(late)
-    unlike = np.minimum(np.abs(longer), np.abs(late + longer))
+    unlike = np.minimum(alignment.excess(longer), np.abs(late + longer) + END_MS)
     unlike[(theirs.talk[right] == MISSING) | (ours.talk[left] == MISSING)] = 0
-    reach, core = alignment.tolerance_ms, alignment.core_tolerance_ms
-    unlike = np.minimum(unlike, alignment.alike_ms)
-    cost = apart + unlike * (reach - core) // alignment.alike_ms
-    allowed = cost <= reach
+    reach, core, alike, weight = alignment.tolerance_ms, alignment.core_tolerance_ms, alignment.alike_ms, alignment.length_weight
+    unlike = np.minimum(unlike, alike)
+    cost = apart + unlike * weight
+    allowed = apart + unlike * (reach - core) // alike <= reach
     if level == "numbers":
         allowed &= (ours.callee[left] == theirs.callee[right]) & (ours.caller[left] == theirs.caller[right])
     elif level == "callee":
@@ -195,7 +196,7 @@ def _worth(ours: Calls, theirs: Calls, left: Ints, right: Ints, alignment: Align
         near = np.flatnonzero(allowed)
         allowed[near] = numbers_agree(ours.callee[left[near]], theirs.callee[right[near]])
         allowed[near] &= numbers_agree(ours.caller[left[near]], theirs.caller[right[near]])
-    worth = (reach - cost + 1) * 8
+    worth = (reach + alike * weight - cost + 1) * 8
     for bit, name in ((4, "charge_micro"), (2, "billed_ms"), (1, "rate_nano")):
         worth += bit * (ours.frame[name].to_numpy()[left] == theirs.frame[name].to_numpy()[right])
     return np.where(allowed, worth, 0)

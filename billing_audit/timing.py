@@ -16,6 +16,8 @@ CLOSE_MS: Final = 150_000  # what lies further from the clock than this is anoth
 CHANCE_MS: Final = 600_000  # up to here nothing but chance is left; its density is measured beyond CLOSE_MS
 ALL_BUT: Final = 0.998
 SOUND_MS: Final = 2_000  # durations or ends this near mean the same call
+USUAL_MS: Final = 2_000  # roundings make no greater difference
+MOST_SUMMER_MS: Final = 7_260_000  # summer time is two hours at most; a longer step is another zone
 ZONE_SLACK_MS: Final = 300_000
 
 
@@ -27,7 +29,6 @@ class Anchors:
     theirs: Ints
     clock: Clock
     undone: bool
-    ring: Literal["", "local", "customer"] = ""
 
     @classmethod
     def of(
@@ -49,10 +50,17 @@ def alignment_of(anchors: Anchors, local: pd.DataFrame, customer: pd.DataFrame, 
     start, other = local["start_ms"].to_numpy()[anchors.ours], customer["start_ms"].to_numpy()[anchors.theirs]
     clock = anchors.clock
     late = clock.late(start) - (zones.offsets(zone, other) if anchors.undone else 0)
-    rest = other - start - late
-    core, spread, length = _spreads(rest, local, customer, anchors)
+    rest, longer = other - start - late, _longer(anchors, local, customer)
+    core, spread = _spreads(rest, longer)
+    ring, moved = _rung(anchors, local, customer, rest, core), 0
+    if ring:
+        rest = rest + _ring_of(local, anchors.ours) if ring == "local" else rest - _ring_of(customer, anchors.theirs)
+        moved = int(np.median(rest))
+        core, spread = _spreads(rest - moved, longer)
+    usual, length = _lengths(rest - moved, longer, core)
     name, cause = _zone(clock, start, zone, anchors.undone)
     first, steps = _on_their_clock(clock, other, zone, anchors.undone)
+    first += moved
     shift = round(first / QUARTER_MS) * QUARTER_MS
     return Alignment(
         shift_ms=shift,
@@ -62,11 +70,12 @@ def alignment_of(anchors: Anchors, local: pd.DataFrame, customer: pd.DataFrame, 
         origin_ms=clock.origin_ms + first,
         zone=name,
         zone_cause=cause,
-        ring=anchors.ring,
+        ring=ring,
         pairs=clock.fits,
         spread_ms=spread,
         core_ms=core,
         length_ms=length,
+        usual_ms=usual,
     )
 
 
@@ -98,7 +107,7 @@ def _zone(clock: Clock, start: Ints, zone: str, undone: bool) -> tuple[str, Lite
         if abs(delta) >= QUARTER_MS - 60_000 and abs(delta - round(delta / QUARTER_MS) * QUARTER_MS) <= 60_000
     ]
     if hours:
-        return _other(clock, start, zone), "dst"
+        return _other(clock, start, zone), "dst" if max(map(abs, hours)) <= MOST_SUMMER_MS else "timezone"
     shift = round(clock.offset_ms / QUARTER_MS) * QUARTER_MS
     if not shift:
         return zone, ""
@@ -121,11 +130,8 @@ def _other(clock: Clock, start: Ints, zone: str) -> str:
     return ""
 
 
-def _spreads(rest: Ints, local: pd.DataFrame, customer: pd.DataFrame, anchors: Anchors) -> tuple[int, int, int]:
-    """Return what holds 19 of 20 remaining differences of time, what holds practically all, and 9 of 10 differences of duration (ms)."""
-    ours, theirs = local["duration_ms"].to_numpy()[anchors.ours], customer["duration_ms"].to_numpy()[anchors.theirs]
-    told = (ours != MISSING) & (theirs != MISSING)
-    longer = np.where(told, theirs - ours, 0)
+def _spreads(rest: Ints, longer: Ints) -> tuple[int, int]:
+    """Return what holds 19 of 20 remaining differences of time, and what holds practically all (ms)."""
     unlike = np.minimum(np.abs(longer), np.abs(longer + rest))
     apart = np.abs(rest)
     sound = (unlike <= SOUND_MS) & (apart <= CHANCE_MS)
@@ -135,11 +141,48 @@ def _spreads(rest: Ints, local: pd.DataFrame, customer: pd.DataFrame, anchors: A
     chance = float((seen > CLOSE_MS).sum()) / (CHANCE_MS - CLOSE_MS)
     kept = seen[seen <= CLOSE_MS]
     surplus = np.arange(1, len(kept) + 1) - chance * kept
-    whole = float(surplus[-1]) if len(kept) else 0.0
-    spread = int(kept[min(int((surplus >= ALL_BUT * whole).argmax()), len(kept) - 1)]) if whole > 0 else 1_000
-    core = int(kept[min(int((surplus >= 0.95 * whole).argmax()), len(kept) - 1)]) if whole > 0 else 1_000
-    if len(kept) < 500:  # too few to show their own tail
-        spread, core = spread * 3 // 2, core * 3 // 2
-    near = unlike[apart <= max(core, 1_000)]
-    length = int(np.quantile(near, 0.9, method="lower")) if len(near) else 1_000
-    return core, spread, length
+    if not len(kept) or surplus[-1] <= 0:
+        return 1_000, 1_000
+    core, spread = (int(kept[int((surplus >= share * surplus[-1]).argmax())]) for share in (0.95, ALL_BUT))
+    return (core, spread) if len(kept) >= 500 else (core * 3 // 2, spread * 3 // 2)  # too few show no tail
+
+
+def _lengths(rest: Ints, longer: Ints, core: int) -> tuple[tuple[int, int], int]:
+    """Return the usual range of differences of durations (roundings), and what 9 of 10 of them exceed it by at most (ms)."""
+    near = longer[np.abs(rest) <= max(core, 1_000)]
+    if len(near) < 20:
+        return (0, 0), 1_000
+    low, high = (int(np.quantile(near, share, method="lower")) for share in (0.05, 0.95))
+    usual = (low, high) if -USUAL_MS <= low <= high <= USUAL_MS else (0, 0)
+    beyond = Alignment(usual_ms=usual).excess(near)
+    return usual, int(np.quantile(beyond, 0.9, method="lower"))
+
+
+def _longer(anchors: Anchors, local: pd.DataFrame, customer: pd.DataFrame) -> Ints:
+    """Return theirs − ours of the anchors' durations; 0 where one is not told."""
+    ours, theirs = local["duration_ms"].to_numpy()[anchors.ours], customer["duration_ms"].to_numpy()[anchors.theirs]
+    return np.where((ours != MISSING) & (theirs != MISSING), theirs - ours, 0)
+
+
+def _ring_of(frame: pd.DataFrame, rows: Ints) -> Ints:
+    ring = frame["ring_ms"].to_numpy()[rows]
+    return np.where(ring == MISSING, 0, ring)
+
+
+def _rung(anchors: Anchors, local: pd.DataFrame, customer: pd.DataFrame, rest: Ints, core: int) -> Literal["", "local", "customer"]:
+    """Return whose ring time explains why starts differ: that bill writes the answer (or its talk's begin), the other the INVITE."""
+    if core <= 1_500:
+        return ""
+    sides: tuple[tuple[Literal["local", "customer"], pd.DataFrame, Ints, int], ...] = (
+        ("local", local, anchors.ours, 1),
+        ("customer", customer, anchors.theirs, -1),
+    )
+    near = np.abs(rest) <= CLOSE_MS
+    for side, frame, rows, sign in sides:
+        ring = frame["ring_ms"].to_numpy()[rows]
+        told = near & (ring != MISSING)
+        if told.sum() >= 0.8 * near.sum() and told.sum() >= 20:
+            moved = rest[told] + sign * ring[told]
+            if np.quantile(np.abs(moved - np.median(moved)), 0.9) < core / 3:
+                return side
+    return ""

@@ -1,0 +1,132 @@
+"""How well records are matched: the figures that are promised, each printed beside what a nearest-time rule gives."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from billing_audit.learn import Learned, learn
+from billing_audit.ledger import MISSING, Bill, Names
+from billing_audit.match import match
+from billing_audit.normalise import normalise
+from tests.billing_audit.two_bills import Calls, call_of, calls, greedy, ledger, masked, mobile, score, some, taken
+
+OFFSET_MS = 7_300
+
+
+def audited(local: pd.DataFrame, customer: pd.DataFrame) -> tuple[pd.DataFrame, Learned]:
+    learned = learn(local, customer, Names(), "UTC")
+    ours, _, _ = normalise(local, Bill.LOCAL, learned)
+    theirs, _, _ = normalise(customer, Bill.CUSTOMER, learned)
+    return match(ours, theirs, learned), learned
+
+
+def noisy(rng: np.random.Generator, told: Calls, sigma_ms: int) -> np.ndarray:
+    """Return the customer's start times: another clock, its jitter, whole seconds."""
+    return (told.start + OFFSET_MS + (rng.normal(0, sigma_ms, len(told))).astype(np.int64)) // 1000 * 1000
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_redials_are_told_apart(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(seed)
+    told = calls(rng, 20_000, redials=0.7)
+    local = some(rng, ledger(rng, told, 0), 0.03)
+    customer = some(rng, ledger(rng, told, 1, start=noisy(rng, told, 1_500), talk=told.talk // 1000 * 1000), 0.03)
+    pairs, learned = audited(local, customer)
+    precision, recall = score(pairs, local, customer)
+    plain = score(greedy(local, customer, learned.alignment.offset_ms, learned.alignment.tolerance_ms), local, customer)
+    with capsys.disabled():
+        print(f"\nredials, seed {seed}: precision {precision:.4f} recall {recall:.4f}; nearest time {plain[0]:.4f} {plain[1]:.4f}")
+    assert precision >= 0.997
+    assert recall >= 0.997
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("absent", [True, False])
+def test_masked_callers_of_a_hot_number_are_matched(seed: int, absent: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(seed)
+    told = calls(rng, 20_000, days=7)
+    told.callee[rng.random(len(told)) < 0.5] = mobile(rng, 1)[0]
+    local = some(rng, ledger(rng, told, 0), 0.02)
+    customer = some(
+        rng,
+        ledger(
+            rng, told, 1, start=noisy(rng, told, 500), talk=told.talk // 1000 * 1000, caller=masked(rng, told.caller, 0.3, absent=absent)
+        ),
+        0.02,
+    )
+    pairs, learned = audited(local, customer)
+    precision, recall = score(pairs, local, customer)
+    plain = score(greedy(local, customer, learned.alignment.offset_ms, learned.alignment.tolerance_ms, ("callee",)), local, customer)
+    with capsys.disabled():
+        print(
+            f"\n30 % {'absent' if absent else 'masked'}, seed {seed}: precision {precision:.4f} recall {recall:.4f}; nearest time {plain[0]:.4f} {plain[1]:.4f}"
+        )
+    assert precision >= 0.998
+    assert recall >= 0.998
+
+
+def test_thirty_percent_missing_and_masked_with_redials_and_duplicates(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(5)
+    told = calls(rng, 20_000, redials=0.2)
+    local = some(rng, ledger(rng, told, 0), 0.3)
+    customer = some(
+        rng, ledger(rng, told, 1, start=noisy(rng, told, 800), talk=told.talk // 1000 * 1000, caller=masked(rng, told.caller, 0.3)), 0.3
+    )
+    twice = np.concatenate([np.arange(len(customer)), rng.choice(len(customer), 300, replace=False)])
+    customer = taken(customer, twice)
+    source = customer["source"].to_numpy().copy()
+    source[-300:] += 1 << 30
+    customer["source"] = source
+    pairs, _learned = audited(local, customer)
+    left, right = pairs["l_source"].to_numpy(), pairs["c_source"].to_numpy()
+    both = (left != MISSING) & (right != MISSING)
+    same = call_of(left[both]) == call_of(right[both]) & ((1 << 30) - 1)
+    common = len(np.intersect1d(call_of(local["source"].to_numpy()), call_of(source) & ((1 << 30) - 1)))
+    with capsys.disabled():
+        print(f"\n30 % missing and masked, redials, 300 doubled: precision {same.mean():.4f} recall {same.sum() / common:.4f}")
+    assert same.mean() >= 0.99
+    assert same.sum() / common >= 0.995
+
+
+@pytest.mark.parametrize("side", [Bill.LOCAL, Bill.CUSTOMER])
+@pytest.mark.parametrize("period_s", [1800, 900])
+def test_parts_of_cut_calls_are_one_record(side: Bill, period_s: int, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(7)
+    told = calls(rng, 20_000, mean_s=900.0, redials=0.05)
+    bills = {bill: ledger(rng, told, number) for number, bill in enumerate(Bill)}
+    whole = bills[side]
+    bills[side] = cut(whole, period_s * 1000, rng)
+    without = match(bills[Bill.LOCAL], bills[Bill.CUSTOMER], Learned())
+    pairs, learned = audited(bills[Bill.LOCAL], bills[Bill.CUSTOMER])
+    missing = int(((pairs["l_source"] == MISSING) | (pairs["c_source"] == MISSING)).sum())
+    before = int(((without["l_source"] == MISSING) | (without["c_source"] == MISSING)).sum())
+    with capsys.disabled():
+        print(f"\nparts of {period_s} s at {side}: false missing {before} → {missing} ({learned.chains})")
+    assert missing <= 10
+    assert before > 1_000
+    assert pairs[f"{'l' if side == Bill.LOCAL else 'c'}_charge_micro"].replace(MISSING, 0).sum() == bills[side]["charge_micro"].sum()
+
+
+def cut(frame: pd.DataFrame, period: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the ledger with each call cut after every period, the next part up to a second later."""
+    count = np.maximum((frame["duration_ms"].to_numpy() - 1) // period, 0) + 1
+    rows = np.repeat(np.arange(len(frame)), count)
+    part = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+    made = taken(frame, rows)
+    duration = np.minimum(made["duration_ms"].to_numpy() - part * period, period)
+    made["duration_ms"] = duration
+    made["billed_ms"] = made["charge_micro"] = (duration + 999) // 1000 * 1000
+    made["start_ms"] = made["start_ms"].to_numpy() + part * period + (part > 0) * rng.integers(0, 800, len(rows))
+    made["source"] = made["source"].to_numpy() + part * (1 << 30)
+    return made
+
+
+def test_where_no_call_is_common_nothing_is_paired() -> None:
+    rng = np.random.default_rng(9)
+    local, customer = ledger(rng, calls(rng, 5_000), 0), ledger(rng, calls(rng, 5_000), 1)
+    pairs, learned = audited(local, customer)
+    assert learned.alignment.pairs == 0
+    assert learned.rules == ()
+    assert learned.chains == {}
+    assert [note.id for note in learned.notes] == ["audit.note.alignment_unknown"]
+    assert ((pairs["l_source"] == MISSING) | (pairs["c_source"] == MISSING)).all()
