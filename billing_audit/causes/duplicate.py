@@ -1,0 +1,69 @@
+"""`duplicate`: the same call twice in one bill: an unmatched record that lies on another one of the same numbers."""
+
+import numpy as np
+
+from billing_audit.infer.table import WHOSE, Bools, Ints, Mark, Table
+from billing_audit.ledger import MISSING, Bill, Note
+
+CODE = "duplicate"
+APART_MS = 5_000  # starts of one call written twice, by two switches
+LENGTH_MS = 2_000
+
+
+def find(table: Table) -> list[Mark]:
+    """Return a mark for each bill that has calls twice."""
+    marks = []
+    for bill in Bill:
+        twice = doubles(table, bill)
+        rows = int(twice.sum())
+        if rows:
+            note = Note("audit.evidence.duplicate", {"rows": rows, "missing": int(table.only(bill).sum())})
+            separates = Note("audit.evidence.separates.duplicate")
+            marks.append(Mark(CODE, bill, WHOSE[bill], {"calls": rows}, 1.0, rows, (note,), separates))
+    return marks
+
+
+def applies(table: Table, mark: Mark) -> Bools:
+    """Tell which rows are the second record of a call."""
+    return doubles(table, mark.bill)
+
+
+def doubles(table: Table, bill: Bill) -> Bools:
+    """Tell which unmatched records of a bill lie on another record of it with the same numbers."""
+    key = f"doubles/{bill}"
+    if key not in table.kept:
+        table.kept[key] = _doubles(table, bill)
+    found: Bools = table.kept[key]
+    return found
+
+
+def _doubles(table: Table, bill: Bill) -> Bools:
+    found = np.zeros(table.size, np.bool_)
+    alone = table.only(bill) & ~table.failed[bill]
+    if not alone.any():
+        return found
+    callee, caller = table.frame["callee"], table.frame["caller"]
+    start, talk = table.column(bill, "start_ms"), table.column(bill, "duration_ms")
+    rows = np.flatnonzero(table.has(bill) & np.isin(callee, callee[alone]) & (talk != MISSING) & (talk > 0))
+    order = rows[np.lexsort((table.column(bill, "source")[rows], alone[rows], talk[rows], start[rows], caller[rows], callee[rows]))]
+    for step in (1, 2):
+        if order.size <= step:
+            break
+        one, other = order[:-step], order[step:]
+        same = (callee[one] == callee[other]) & (caller[one] == caller[other]) & _same(start, talk, one, other)
+        # of two that lie on each other the unmatched one is too many; of two unmatched ones the later
+        late = same & alone[other] & ~found[one]
+        found[other[late]] = True
+        early = same & alone[one] & ~alone[other]
+        found[one[early]] = True
+    return found
+
+
+def _same(start: Ints, talk: Ints, one: Ints, other: Ints) -> Bools:
+    """Tell which records are one call: they begin and last alike, or one lies nearly whole on the other."""
+    apart = start[other] - start[one]
+    length = np.abs(talk[other] - talk[one])
+    overlap = np.minimum(start[one] + talk[one], start[other] + talk[other]) - start[other]
+    alike = (apart <= APART_MS) & (length <= LENGTH_MS) & ((overlap > 0) | (apart <= 1000))
+    whole = overlap > 0.9 * np.maximum(talk[one], talk[other])
+    return np.asarray(alike | whole, np.bool_)

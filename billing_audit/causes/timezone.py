@@ -1,0 +1,23 @@
+"""`timezone`: starts differ by whole quarters of an hour while all else agrees: a mapping, nobody's error."""
+
+from billing_audit.align import Alignment
+from billing_audit.infer.table import Bools, Mark, Table
+from billing_audit.ledger import Bill, Note, Side
+
+CODE = "timezone"
+
+
+def find(table: Table, alignment: Alignment) -> list[Mark]:
+    """Return a mark where the customer's times are another zone's."""
+    if alignment.pairs == 0 or alignment.shift_ms == 0 or alignment.zone_cause == "dst":
+        return []
+    hours = alignment.shift_ms / 3_600_000
+    note = Note("audit.evidence.timezone", {"hours": hours, "zone": alignment.zone or "?", "rows": alignment.pairs})
+    separates = Note("audit.evidence.separates.timezone")
+    parameters = {"hours": hours, "zone": alignment.zone}
+    return [Mark(CODE, Bill.CUSTOMER, Side.NONE, parameters, 1.0, int(table.both.sum()), (note,), separates)]
+
+
+def applies(table: Table, mark: Mark) -> Bools:
+    """Tell which pairs this is true of: all."""
+    return table.both

@@ -1,0 +1,160 @@
+"""The ratio and the connection fee by which a side's charges follow from its minutes: what holds for all calls alike."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from billing_audit.infer.seconds import lines, spread
+from billing_audit.infer.view import View, exact_cost, told_fee
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+WELLS = 40  # price groups whose lines are laid
+WELL_ROWS = 400
+SAME = 0.002  # ratios closer than this are one
+
+
+@dataclass(frozen=True)
+class Amount:
+    """charge = ratio · (minutes · rate + fee). `support` and `expected`: shares of rows explained with it and with 1 and the reference's fee."""
+
+    ratio: Fraction
+    fee_micro: int
+    support: float
+    expected: float
+    rows: int
+
+
+def amount_of(view: View) -> Amount:
+    """Return the ratio and fee of a side; the reference's where nothing better explains the rows."""
+    if "amount" not in view.kept:
+        view.kept["amount"] = _amount(view)
+    found = view.kept["amount"]
+    assert isinstance(found, Amount)
+    return found
+
+
+def _amount(view: View) -> Amount:
+    minutes, fees, seconds = exact_cost(view)
+    charge = view.calls.charge.astype(np.float64)
+    good = np.isfinite(minutes) & (seconds > 0) & (minutes > 0) & (charge != 0)
+    minutes, fees, charge, seconds = minutes[good], fees[good], charge[good], seconds[good]
+    fee = float(told_fee(view.reference))
+    if charge.size < 20:
+        return Amount(Fraction(1), int(fee), 0.0, 0.0, int(charge.size))
+    wide = float(view.tolerance)
+
+    def share(ratio: float, own_fee: float | None) -> float:
+        cost = ratio * (minutes + (fees if own_fee is None else own_fee))
+        return float(np.mean(np.abs(charge - cost) <= wide + 1e-7 * cost))
+
+    expected = share(1.0, None)
+    if expected > 0.9:
+        return Amount(Fraction(1), int(fee), expected, expected, int(charge.size))
+    group = view.prices().row[good]
+    ratios = [1.0, _mode(charge / (minutes + fees), wide / (minutes + fees))]
+    ratios += _slopes(group, seconds, minutes, charge, view.unit)
+    tries: list[tuple[float, float, float | None]] = [(expected, 1.0, None)]
+    for ratio in ratios:
+        if ratio <= 0:
+            continue
+        ratio = float(_plain(ratio, SAME if ratio not in (1.0,) else 0.0, minutes, charge, fees, wide))
+        tries.append((share(ratio, None), ratio, None))
+        own = _mode(charge / ratio - minutes, np.full(charge.size, wide / ratio))
+        own = max(0.0, _rounded(own, wide / ratio))
+        tries.append((share(ratio, own), ratio, own))
+    best = max(one[0] for one in tries)
+    support, ratio, chosen = next(one for one in tries if one[0] >= best - 0.015)
+    if ratio != 1.0 and not _everywhere(charge, minutes, fees, fee if chosen is None else chosen, wide):
+        support, ratio, chosen = next(one for one in tries if one[1] == 1.0 and one[0] >= max(t[0] for t in tries if t[1] == 1.0) - 0.015)
+    if support - expected < 0.05:
+        return Amount(Fraction(1), int(fee), expected, expected, int(charge.size))
+    exact = Fraction(ratio).limit_denominator(100_000)
+    return Amount(exact, int(fee) if chosen is None else round(chosen), support, expected, int(charge.size))
+
+
+def _everywhere(charge: Floats, minutes: Floats, fees: Floats, fee: float, wide: float) -> bool:
+    """Tell whether hardly a call is priced by the reference: one ratio on everything, not a wrong price here and there."""
+    plain = (np.abs(charge - minutes - fees) <= wide) | (np.abs(charge - minutes - fee) <= wide)
+    clear = charge > 20 * wide
+    return clear.sum() < 10 or float(plain[clear].mean()) < 0.02
+
+
+def _slopes(group: Ints, seconds: Ints, minutes: Floats, charge: Floats, unit: int) -> list[float]:
+    """Return the commonest ratio of a price group's own slope to the reference's."""
+    values, counts = np.unique(group, return_counts=True)
+    found: list[tuple[float, int]] = []
+    for value in values[np.lexsort((values, -counts))][:WELLS].tolist():
+        rows = np.flatnonzero(group == value)
+        if rows.size < 20:
+            break
+        rows = rows[np.lexsort((charge[rows], seconds[rows]))][spread(rows.size, WELL_ROWS)]
+        slope, _ = lines(minutes[rows][None, :], charge[rows], unit)
+        found.append((float(slope[0]), int(rows.size)))
+    if not found:
+        return []
+    ratio = np.array([one for one, _ in found])
+    weight = np.array([many for _, many in found], np.float64)
+    near = (np.abs(ratio[:, None] - ratio[None, :]) <= 0.01 * np.abs(ratio[:, None])) @ weight
+    at = int(near.argmax())
+    close = np.abs(ratio - ratio[at]) <= 0.01 * abs(ratio[at])
+    return [float(np.average(ratio[close], weights=weight[close]))]
+
+
+def _mode(values: Floats, width: Floats) -> float:
+    """Return the point that lies within most of the intervals value ± width, weighted alike; the narrow ones decide where it is."""
+    finite = np.isfinite(values) & np.isfinite(width)
+    values, width = values[finite], width[finite]
+    if not values.size:
+        return 0.0
+    if values.size > 20_000:
+        kept = np.argsort(values, kind="stable")[spread(values.size, 20_000)]
+        values, width = values[kept], width[kept]
+    width = np.maximum(width, 1e-12)
+    edges = np.concatenate([values - width, values + width])
+    step = np.concatenate([np.ones(values.size), -np.ones(values.size)])
+    order = np.lexsort((-step, edges))
+    depth = np.cumsum(step[order])
+    at = int(depth.argmax())
+    low = edges[order][at]
+    high = edges[order][at + 1] if at + 1 < edges.size else low
+    return float((low + high) / 2)
+
+
+def mode_of(values: Floats, width: Floats) -> float:
+    """Return the value on which most intervals value ± width agree."""
+    return _mode(values, width)
+
+
+def _rounded(value: float, width: float) -> float:
+    """Return the plainest number within width of value: the fewest digits."""
+    for digits in range(7):
+        unit = 10.0 ** (6 - digits)
+        near = round(value / unit) * unit
+        if abs(near - value) <= width:
+            return near
+    return value
+
+
+def plainest(value: float, width: float) -> float:
+    """Return the number with the fewest decimals within width of value, or 1/60, 1/100…, where that fits."""
+    for under in (60, 3600, 1000, 100):
+        if abs(1 / under - value) <= max(width, 1e-9 * value) and value < 0.2:
+            return 1 / under
+    for digits in range(-3, 12):
+        near = round(value, digits)
+        if near > 0 and abs(near - value) <= width:
+            return near
+    return value
+
+
+def _plain(value: float, reach: float, minutes: Floats, charge: Floats, fees: Floats, wide: float) -> float:
+    """Return the ratio with the fewest decimals that the largest charges allow."""
+    if value == 1.0:
+        return 1.0
+    top = np.sort(minutes + fees)[-max(1, minutes.size // 20) :]
+    width = min(reach * value, 1.5 * wide / max(float(np.median(top)), 1e-9))
+    return plainest(value, width)

@@ -1,0 +1,155 @@
+"""A side's way of charging as the reference (contract, deck) and what departs from it: each departure can be repaired alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from billing_audit import rating
+from billing_audit.decks.deck import Deck
+from billing_audit.ledger import MISSING
+from billing_audit.money import to_digits
+from billing_audit.terms import CostRounding, Terms
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What both bills are held against. `fixed`: parameters (fields of Terms, "rate") that the contract or deck says; others were inferred."""
+
+    deck: Deck | None
+    terms: Terms
+    zone: str
+    fixed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Records of one side: numbers, starts on our clock, talk, billed time and charge; `usable`: answered, whole, with a charge."""
+
+    callee: Ints
+    start_ms: Ints
+    duration_ms: Ints
+    billed_ms: Ints
+    charge: Ints
+    answered: Ints
+    parts: Ints
+    gateway: Ints
+    told_rate: Ints
+
+    @property
+    def usable(self) -> Bools:
+        """Tell which records a method can be learned from."""
+        good: Bools = (self.charge != MISSING) & (self.duration_ms > 0) & (self.answered != 0) & (self.parts <= 1)
+        return good
+
+    def part(self, which: Ints | Bools | slice) -> "Calls":
+        """Return some of the records."""
+        return Calls(**{name: getattr(self, name)[which] for name in _COLUMNS})
+
+
+_COLUMNS = ("callee", "start_ms", "duration_ms", "billed_ms", "charge", "answered", "parts", "gateway", "told_rate")
+
+
+class Bend(Protocol):
+    """One departure: what it changes in the terms, in the time by which prices are looked up, and in the prices."""
+
+    def terms(self, terms: Terms) -> Terms:
+        """Return the terms with the departure."""
+        ...
+
+    def shift_ms(self) -> int:
+        """Return by how much the clock of the deck's dates is ahead of the contract's."""
+        ...
+
+    def prices(self, prices: rating.Prices, calls: Calls, reference: Reference) -> rating.Prices:
+        """Return the prices with the departure."""
+        ...
+
+    def scale(self) -> Fraction:
+        """Return the ratio on everything."""
+        ...
+
+
+class Straight:
+    """A departure that changes nothing: what the others are made from."""
+
+    def terms(self, terms: Terms) -> Terms:
+        """Return the terms as they are."""
+        return terms
+
+    def shift_ms(self) -> int:
+        """Return 0."""
+        return 0
+
+    def prices(self, prices: rating.Prices, calls: Calls, reference: Reference) -> rating.Prices:
+        """Return the prices as they are."""
+        return prices
+
+    def scale(self) -> Fraction:
+        """Return 1."""
+        return Fraction(1)
+
+
+@dataclass
+class Desk:
+    """Prices calls by the reference and departures; keeps looked-up prices, which cost most, while the same calls are priced again."""
+
+    calls: Calls
+    reference: Reference
+    _kept: dict[tuple[object, ...], rating.Prices] = field(default_factory=dict)
+
+    def prices(self, bends: Sequence[Bend]) -> tuple[rating.Prices, Terms]:
+        """Return the prices of all calls and the terms under these departures."""
+        terms = self.reference.terms
+        for bend in bends:
+            terms = bend.terms(terms)
+        shift = sum(bend.shift_ms() for bend in bends)
+        key = (shift, terms.bands, terms.band_boundary, terms.connection_fee, terms.minimum_s, terms.increment_s, terms.free_s)
+        if key not in self._kept:
+            if len(self._kept) >= 4:
+                self._kept.clear()
+            self._kept[key] = self._looked_up(shift, terms)
+        prices = self._kept[key]
+        for bend in bends:
+            prices = bend.prices(prices, self.calls, self.reference)
+        return prices, terms
+
+    def _looked_up(self, shift: int, terms: Terms) -> rating.Prices:
+        return rating.prices(self.calls.callee, self.calls.start_ms + shift, self.reference.deck, terms, self.reference.zone)
+
+    def billed_ms(self, bends: Sequence[Bend]) -> Ints:
+        """Return billed time; nothing for what was not answered."""
+        prices, terms = self.prices(bends)
+        return np.where(self.calls.answered == 0, 0, rating.billed_ms(self.calls.duration_ms, terms, prices))
+
+    def charge(self, bends: Sequence[Bend]) -> Ints:
+        """Return charges in micro-units, MISSING where there is no price."""
+        prices, terms = self.prices(bends)
+        billed = np.where(self.calls.answered == 0, 0, rating.billed_ms(self.calls.duration_ms, terms, prices))
+        scale = Fraction(1)
+        for bend in bends:
+            scale *= bend.scale()
+        if scale == 1:
+            return rating.charge(billed, self.calls.start_ms, terms, prices, self.reference.zone)
+        rounding = terms.cost_rounding or CostRounding()
+        fine = _fine(terms)
+        raw = rating.charge(billed, self.calls.start_ms, fine, prices, self.reference.zone)
+        scaled = np.rint(raw.astype(np.float64) * float(scale)).astype(np.int64)
+        exact = scaled if abs(float(scale) * np.abs(raw[raw != MISSING]).max(initial=0)) < 2**52 else _exactly(raw, scale)
+        return np.where(raw == MISSING, MISSING, to_digits(exact, rounding.digits, rounding.mode))
+
+
+def _fine(terms: Terms) -> Terms:
+    import msgspec
+
+    return msgspec.structs.replace(terms, cost_rounding=CostRounding())
+
+
+def _exactly(raw: Ints, scale: Fraction) -> Ints:
+    return np.array([round(Fraction(int(one)) * scale) if one != MISSING else MISSING for one in raw], np.int64)
