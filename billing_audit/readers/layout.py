@@ -74,6 +74,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[Field, str] = {}
     currency: str = ""
     notes: tuple[Note, ...] = ()
+    date: int | None = None  # column of the date where `start` holds only the time of day
 
 
 class Record(msgspec.Struct, kw_only=True):

@@ -1,0 +1,50 @@
+"""Telephone numbers of a column → codes of `numbers`."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+
+from billing_audit.ledger import MISSING, Names
+from billing_audit.numbers import MOST_DIGITS, PLAIN, PLUS, encode
+from billing_audit.readers.digits import POWERS, Ints, Texts, integers, texts
+from billing_audit.readers.texts import Flags, Once, rest
+from billing_audit.readers.unreadable import FLAG, REMARK
+
+_PLUS_SIGN = 43
+_EXCEL = re.compile(r"[+\-]?\d(?:[.,]\d+)?[eE]\+?\d{1,3}")
+_POINT_ZERO = re.compile(r"\+?\d+\.0+")
+
+
+def number(text: str, names: Names) -> tuple[int, int]:
+    """Return code and flag of a number as written: ="0086…", '0086… and 8613….0 are what programs made of it; 8.6E+12 has lost digits."""
+    told = text.strip().lstrip("=").strip("\"'\t ")
+    if _EXCEL.fullmatch(told):
+        return MISSING, FLAG["number_excel"]
+    if _POINT_ZERO.fullmatch(told):
+        return encode(told.split(".")[0], names), REMARK["number_point_zero"]
+    if len(told) > 200:
+        return MISSING, FLAG["number"]
+    return encode(told, names), 0
+
+
+def codes(array: pa.Array, parse: Once) -> tuple[Ints, Flags]:
+    """Return code and flag of every number; digits alone, also behind a "+", by arithmetic."""
+    column = texts(array)
+    lengths = column.lengths
+    odd = np.flatnonzero((column.data - 48).view(np.uint8) > 9)
+    ok = (lengths >= 1) & (lengths <= MOST_DIGITS)
+    if odd.size == 0:
+        values = integers(column, ok) + POWERS[np.where(ok, lengths, 0)] + PLAIN
+        return rest(array, values, ok, parse)
+    row = np.searchsorted(column.offsets[1:], odd, side="right")
+    plus = (column.data[odd] == _PLUS_SIGN) & (odd == column.offsets[row])
+    signed = np.zeros(len(column), np.bool_)
+    signed[row[plus]] = True
+    ok = (lengths >= 1 + signed) & (lengths <= MOST_DIGITS + signed)
+    ok[row[~plus]] = False
+    data = column.data.copy()
+    data[odd[plus]] = 48  # a zero in front changes no value, and the length is told by `signed`
+    values = integers(Texts(data, column.offsets), ok)
+    values += POWERS[np.where(ok, lengths - signed, 0)] + np.where(signed, PLUS, PLAIN)
+    return rest(array, values, ok, parse)

@@ -1,0 +1,108 @@
+"""Workbooks (XLSX, .xls, .ods) → rows of texts, so that the same conversions read them; what Excel did is undone or left to be named."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from python_calamine import CalamineError, CalamineWorkbook, PasswordError, ZipError
+
+from billing_audit.readers.sources import Piece
+from billing_audit.readers.unreadable import unreadable
+
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_LOCKED = "EncryptedPackage".encode("utf-16-le")
+_FIRST_SERIAL, _LAST_SERIAL = 32_874, 73_051  # 1990 … 2099
+_DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel's times have no zone
+MOST_SHEETS = 256
+
+
+@lru_cache(maxsize=2)
+def _open(piece: Piece) -> CalamineWorkbook:
+    data = piece.load()
+    if data.startswith(_OLE) and _LOCKED in data:
+        raise unreadable(piece.name, "locked", "unlock")
+    try:
+        return CalamineWorkbook.from_filelike(io.BytesIO(data))
+    except PasswordError as why:
+        raise unreadable(piece.name, "locked", "unlock") from why
+    except (CalamineError, ZipError, zipfile.BadZipFile, OSError, ValueError) as why:
+        raise unreadable(piece.name, "workbook", "export_csv") from why
+    except BaseException as why:  # a Rust panic is no Exception; a broken workbook must not end the audit
+        if isinstance(why, KeyboardInterrupt | SystemExit | MemoryError):
+            raise
+        raise unreadable(piece.name, "workbook", "export_csv") from why
+
+
+def sheets(piece: Piece) -> list[str]:
+    """Return the names of the sheets."""
+    return list(_open(piece).sheet_names)[:MOST_SHEETS]
+
+
+def rows(piece: Piece, index: int, times: frozenset[int], most: int | None = None) -> list[tuple[int, tuple[str, ...]]]:
+    """Return row number (from 1) and texts of the rows that hold anything; in the columns of `times` numbers are Excel's days."""
+    return list(each(piece, index, times, most))
+
+
+def each(piece: Piece, index: int, times: frozenset[int], most: int | None = None) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield row number and texts of the rows that hold anything."""
+    try:
+        sheet = _open(piece).get_sheet_by_index(index)
+        begin = (sheet.start or (0, 0))[0]
+        table: list[list[Any]] = sheet.to_python(skip_empty_area=False, nrows=None if most is None else begin + most)
+    except (CalamineError, ZipError, OSError, ValueError) as why:
+        raise unreadable(piece.name, "workbook", "export_csv") from why
+    for number, cells in enumerate(table, 1):
+        told = tuple(day(cell) if place in times else text(cell) for place, cell in enumerate(cells))
+        if any(told):
+            yield number, told
+
+
+def text(cell: Any) -> str:
+    """Return what a cell says: numbers with the 15 digits that Excel keeps, times as ISO, spans as h:mm:ss."""
+    if isinstance(cell, str):
+        return cell.replace("\x00", "")
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, int):
+        return str(cell)
+    if isinstance(cell, float):
+        return _number(cell)
+    if isinstance(cell, datetime):
+        rounded = cell + timedelta(microseconds=500) if cell.microsecond else cell
+        return rounded.strftime("%Y-%m-%d %H:%M:%S") + (f".{rounded.microsecond // 1000:03d}" if rounded.microsecond // 1000 else "")
+    if isinstance(cell, date):
+        return cell.isoformat()
+    if isinstance(cell, time):
+        return _span(timedelta(hours=cell.hour, minutes=cell.minute, seconds=cell.second, microseconds=cell.microsecond))
+    return _span(cell) if isinstance(cell, timedelta) else str(cell)
+
+
+def day(cell: Any) -> str:
+    """Return what a cell in a column of times says: a number in the range of Excel's days is a time."""
+    if isinstance(cell, float | int) and not isinstance(cell, bool) and _FIRST_SERIAL <= cell < _LAST_SERIAL:
+        milliseconds = int((Decimal(repr(cell)) * 86_400_000).to_integral_value())
+        return text(_DAY_ZERO + timedelta(milliseconds=milliseconds))
+    return text(cell)
+
+
+def _number(value: float) -> str:
+    told = f"{value:.15g}"
+    if "e" not in told and "n" not in told:
+        return told
+    if "n" in told or value >= 1e15:  # digits are lost: left as 1.23e+16, which numbers refuse by name
+        return told
+    return f"{Decimal(told):f}"
+
+
+def _span(value: timedelta) -> str:
+    milliseconds = (value + timedelta(microseconds=500)) // timedelta(milliseconds=1)
+    seconds, rest = divmod(milliseconds, 1000)
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+    told = f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{told}.{rest:03d}" if rest else told
