@@ -35,10 +35,10 @@ def decimal(text: str) -> Decimal:
     if _DECIMAL.fullmatch(told):
         return Decimal(told)
     if not told:
-        raise Doubtful(Note("audit.refused.amount_empty"))
+        raise Doubtful(Note("audit.refused.money_empty"))
     if "," in told and _DECIMAL.fullmatch(told.replace(",", "")):
-        raise Doubtful(Note("audit.refused.amount_comma", {"text": told[:40]}))
-    raise Doubtful(Note("audit.refused.amount", {"text": told[:40]}))
+        raise Doubtful(Note("audit.refused.money_comma", {"text": told[:40]}))
+    raise Doubtful(Note("audit.refused.money", {"text": told[:40]}))
 
 
 def micro(value: Decimal) -> int:
@@ -101,13 +101,13 @@ def to_digits(amount_micro: Whole, digits: int, mode: Mode) -> Whole:
 
 def _units(value: Decimal, unit: int, places: int) -> int:
     if not value.is_finite():
-        raise Doubtful(Note("audit.refused.amount", {"text": str(value)}))
+        raise Doubtful(Note("audit.refused.money", {"text": str(value)}))
     top, bottom = value.as_integer_ratio() if abs(value.adjusted()) < 40 else (0, 0)
     if bottom == 0 or top * unit % bottom:
-        raise Doubtful(Note("audit.refused.amount_places", {"text": f"{value:.40}", "places": places}))
+        raise Doubtful(Note("audit.refused.money_places", {"text": f"{value:.40}", "places": places}))
     units = top * unit // bottom
     if abs(units) > MOST:
-        raise Doubtful(Note("audit.refused.amount_size", {"text": f"{value:f}"}))
+        raise Doubtful(Note("audit.refused.money_size", {"text": f"{value:f}"}))
     return units
 
 
