@@ -13,12 +13,15 @@ from billing_audit import contract as contracts
 from billing_audit import outages as outage_files
 from billing_audit import run
 from billing_audit.audit import Audit
-from billing_audit.decks import read as decks
 from billing_audit.decks.deck import Deck
-from billing_audit.ledger import Bill, Note, Refused
+from billing_audit.decks.read import read as read_decks
+from billing_audit.ledger import Bill, Names, Note, Refused
 from billing_audit.numbers import decode
 from billing_audit.options import LEAST_MEMORY, AuditError, Options, Progress
 from billing_audit.outages import Outage
+from billing_audit.readers.bill import open_bill
+from billing_audit.readers.inspection import Inspection
+from billing_audit.readers.options import ReadOptions
 from billing_audit.readers.unreadable import Unreadable
 from billing_audit.terms import Contract
 from checks.causes import MAIN_ROLES
@@ -83,9 +86,20 @@ def audited(request: Request, said: Texts, progress: Callable[[Progress], None])
         workers=request.workers,
         scheduler=request.scheduler,
     )
+    if request.out is not None:
+        try:
+            request.out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as why:
+            raise AuditProblem(f"--out {request.out}: {why.strerror}") from why
+    with _told(said), run.audit(request.local, request.customer, options, progress) as result:
+        yield result
+
+
+@contextmanager
+def _told(said: Texts) -> Iterator[None]:
+    """Turn what makes a file unusable into words: what, where, cure."""
     try:
-        with run.audit(request.local, request.customer, options, progress) as result:
-            yield result
+        yield
     except Unreadable as why:
         where = f"{why.file}:{why.line}" if why.line else why.file
         raise AuditProblem(f"{where}: {_say(why.what, said)}; {_say(why.cure, said)}") from why
@@ -93,6 +107,17 @@ def audited(request: Request, said: Texts, progress: Callable[[Progress], None])
         raise AuditProblem(f"{_say(why.what, said)}; {_say(why.cure, said)}") from why
     except OSError as why:
         raise AuditProblem(f"{why.filename or 'the working files'}: {why.strerror or why}") from why
+
+
+def inspected(request: Request, said: Texts) -> list[Inspection]:
+    """Return what the files are and how they would be read, each bill by itself; nothing is audited."""
+    given = columns(request.columns)
+    found = []
+    for bill, paths in ((Bill.LOCAL, request.local), (Bill.CUSTOMER, request.customer)):
+        if paths:
+            with _told(said):
+                found.append(open_bill(bill, paths, ReadOptions(columns=given.get(bill, {})), Names(), 0).inspect())
+    return found
 
 
 def written(result: run.Result, out: Path, said: Texts, mask: bool = False) -> tuple[str, ...]:
@@ -207,10 +232,8 @@ def _account(request: Request, settings: Settings | None) -> str | None:
 def _deck(files: tuple[Path, ...], zone: str, said: Texts) -> Deck | None:
     if not files:
         return None
-    try:
-        deck, refused = decks.read(files, zone)
-    except (OSError, Unreadable) as why:
-        raise AuditProblem(str(why)) from why
+    with _told(said):
+        deck, refused = read_decks(files, zone)
     if refused:  # a rate that is not read would be laid to somebody's charge
         raise AuditProblem(_named(refused, "rates can't be read", said))
     return deck

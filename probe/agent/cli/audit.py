@@ -67,10 +67,12 @@ def audit(local: Path, customer: Path | None, form: str, language: str | None, *
 
 
 def _inspect(local: Path, customer: Path | None, form: str, language: str | None, given: dict[str, Any]) -> int:
-    from probe.agent.actions.audit import inspected
+    from probe.agent.actions.audit import Request, inspected
     from reports.locale.text import texts
 
-    seen = inspected(local, customer, given["columns"], given["contract"], (given["more_local"], given["more_customer"]))
+    said = texts(language)
+    theirs = (customer, *given["more_customer"]) if customer is not None else ()
+    seen = inspected(Request((local, *given["more_local"]), theirs, columns=given["columns"]), said)
     if form == "json":
         from reports.render.json import pretty
 
@@ -78,7 +80,8 @@ def _inspect(local: Path, customer: Path | None, form: str, language: str | None
         return AGREES
     from reports.audit.inspection import inspect_screen
 
-    click.echo(inspect_screen(seen, texts(language), sys.stdout.isatty(), shutil.get_terminal_size().columns), nl=False)
+    terminal = sys.stdout.isatty()
+    click.echo(inspect_screen(seen, said, shutil.get_terminal_size().columns if terminal else COLUMNS, terminal), nl=False)
     return AGREES
 
 
