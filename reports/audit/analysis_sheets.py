@@ -19,7 +19,7 @@ _COLOURS = ("#1F5FA8", "#D97706", "#2E8B57", "#8E44AD", "#C0392B", "#16A2B8", "#
 
 def by_cause(book: Any, looks: Looks, audit: Audit, texts: Texts, parts: Sequence[Part], columns: Sequence[Column], counted: Tally) -> None:
     """Write what was found, its evidence and samples; the money of each cause is summed from the sheets of calls by formula."""
-    sheet = Sheet(book, texts.text("audit.sheet.causes"), looks, (26, 12, 10, 17, 17, 8, 30, 64, 44))
+    sheet = Sheet(book, texts.text("audit.sheet.causes"), looks, (26, 12, 10, 17, 17, 8, 28, 56, 44))
     sheet.wide(texts.text("audit.book.causes-title"), "title")
     sheet.wide(texts.text("audit.book.causes-how"), "subtitle")
     names = ("cause", "side", "calls", "audited", "from-calls", "sure", "parameters", "evidence", "samples")
@@ -72,11 +72,11 @@ def by_slice(book: Any, looks: Looks, audit: Audit, texts: Texts, kind: str, cou
     money_of = counted.columns if kind == "day" and counted.rows else ()
     widths = (14, 24, 10, 10, 10, 13, 13, 13, 13, 15, 15, 14, 9, 16, *(16 for _ in money_of))
     sheet = Sheet(book, texts.text("audit.sheet.days" if kind == "day" else "audit.sheet.prefixes"), looks, widths)
-    ours, theirs = texts.text("audit.bill.local"), texts.text("audit.bill.customer")
+    ours, theirs = texts.text("audit.who.local"), texts.text("audit.who.customer")
     titles = [texts.text(f"audit.head.{kind}"), texts.text("audit.head.destination"), *(_of(texts, "calls", who) for who in (ours, theirs))]
     titles += [texts.text("audit.head.matched")]
     titles += [_of(texts, name, who) for name in ("talk-min", "billed-min", "money") for who in (ours, theirs)]
-    titles += heads(texts, "difference", "share", "exact")
+    titles += heads(texts, "difference", "ratio", "exact")
     titles += ["\n".join(column_names(column, texts)) for column in money_of]
     sheet.row(*((head, "head") for head in titles), height=32)
     money = _money(audit, slices, looks.digits)
@@ -190,7 +190,7 @@ def refused(book: Any, looks: Looks, audit: Audit, texts: Texts) -> None:
     for bill, row in rows:
         why = note_text(row.reason, texts)
         sheet.row(
-            (texts.text(f"audit.bill.{bill}"), "text"),
+            (texts.text(f"audit.who.{bill}"), "text"),
             (row.file, "number"),
             (row.line, "count"),
             (row.field, "number"),
@@ -205,7 +205,7 @@ def refused(book: Any, looks: Looks, audit: Audit, texts: Texts) -> None:
 
 def methods(book: Any, looks: Looks, audit: Audit, texts: Texts) -> None:
     """Write how each side bills beside the contract, the rewriting of numbers, and the files as they were read."""
-    sheet = Sheet(book, texts.text("audit.sheet.methods"), looks, (30, 26, 26, 12, 26, 12, 20, 40))
+    sheet = Sheet(book, texts.text("audit.sheet.methods"), looks, (30, 26, 26, 12, 26, 12, 14, 66))
     sheet.wide(texts.text("audit.book.methods"), "section")
     sheet.head(*heads(texts, "item", "contract", "local", "support", "customer", "support"))
     told: dict[str, tuple[str, dict[str, str]]] = {}
@@ -224,7 +224,7 @@ def methods(book: Any, looks: Looks, audit: Audit, texts: Texts) -> None:
     for rule in audit.rewriting:
         field = texts.text(f"audit.head.{rule.field}")
         sheet.row(
-            (texts.text(f"audit.bill.{rule.bill}"), "text"),
+            (texts.text(f"audit.who.{rule.bill}"), "text"),
             (field, "text"),
             (rule.strip, "number"),
             (rule.rows, "count"),

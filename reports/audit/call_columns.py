@@ -58,7 +58,9 @@ class View:
 class Column:
     """One column: its head, how wide, its look, what is in it ("" leaves a cell empty), and whether that is text.
 
-    `sums`: which sum of a batch stands above it ("" : none); `raw`: the source of which it shows the raw line.
+    `sums`: which sum of a batch stands above it ("" : none); `raw`: the source of which it shows the raw line;
+
+    `aside`: not in print.
     """
 
     head: str
@@ -68,6 +70,7 @@ class Column:
     text: bool = False
     sums: str = ""
     raw: str = ""
+    aside: bool = False
 
 
 def times(name: str) -> Callable[[View], list[str]]:
@@ -171,7 +174,7 @@ def causes(place: int) -> Callable[[View], list[str]]:
 
 def workbook_columns(columns: Sequence[str], texts: Texts) -> list[Column]:
     """Return the columns of the sheet of differing calls, after the running number."""
-    ours, theirs = texts.text("audit.bill.local"), texts.text("audit.bill.customer")
+    ours, theirs = texts.text("audit.who.local"), texts.text("audit.who.customer")
 
     def head(id: str, whose: str) -> str:
         return f"{texts.text(id)}\n{whose}"
@@ -200,8 +203,8 @@ def workbook_columns(columns: Sequence[str], texts: Texts) -> list[Column]:
         cause, side = column_names(column, texts)
         found.append(Column(cause if column == UNEXPLAINED else f"{cause}\n{side}", 15, "exact", money(column), sums=column))
     for side, whose in both:
-        found.append(Column(head("audit.head.place", whose), 26, "text", places(f"{side}_source"), text=True))
-        found.append(Column(head("audit.head.raw", whose), 60, "raw", raws(f"{side}_source"), text=True, raw=f"{side}_source"))
+        found.append(Column(head("audit.head.place", whose), 26, "text", places(f"{side}_source"), text=True, aside=True))
+        found.append(Column(head("audit.head.raw", whose), 60, "raw", raws(f"{side}_source"), text=True, raw=f"{side}_source", aside=True))
     return found
 
 
@@ -240,16 +243,12 @@ def _block(view: View, columns: Sequence[Column], styles: Sequence[str], at: int
     for index, column in enumerate(columns, 1):
         name, style = letters(index), styles[index]
         values = column.cells(view)
-        if column.text:
-            made.append(
-                [
-                    f'<c r="{name}{row}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{value}</t></is></c>' if value else ""
-                    for row, value in zip(rows, values, strict=True)
-                ]
-            )
-        else:
-            made.append(
-                [f'<c r="{name}{row}" s="{style}"><v>{value}</v></c>' if value else "" for row, value in zip(rows, values, strict=True)]
-            )
+        before, behind = (' t="inlineStr"><is><t xml:space="preserve">', "</t></is></c>") if column.text else ("><v>", "</v></c>")
+        made.append(
+            [
+                f'<c r="{name}{row}" s="{style}"{before}{value}{behind}' if value else f'<c r="{name}{row}" s="{style}"/>'
+                for row, value in zip(rows, values, strict=True)
+            ]
+        )
     made.append(["</row>"] * len(rows))
     return "".join(map("".join, zip(*made, strict=True))).encode()

@@ -66,11 +66,13 @@ def prepare(book: Any, looks: Looks, part: Part, columns: Sequence[Column], mone
         else:
             cells.append((None, "total"))
     sheet.row(*cells)
-    sheet.row((texts.text("audit.head.number"), "head"), *((column.head, "head") for column in columns), height=32)
+    sheet.row((texts.text("audit.head.number"), "head"), *((column.head, "head") for column in columns), height=46)
     sheet.row((None, "count"), *((None, column.look) for column in columns))
     sheet.raw.autofilter(HEAD_ROWS - 1, 0, last - 1, len(columns))
     sheet.raw.freeze_panes(HEAD_ROWS, 2)
     sheet.raw.repeat_rows(HEAD_ROWS - 1)
+    shown = [at for at, column in enumerate(columns, 1) if not column.aside]
+    sheet.raw.print_area(0, 0, last - 1, shown[-1])
     return sheet
 
 

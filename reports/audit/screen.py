@@ -90,7 +90,7 @@ def unlooked(audit: Audit, texts: Texts) -> list[str]:
     if audit.contract is None:
         found.append(texts.text("audit.unlooked.contract"))
     for bill in (audit.local, audit.customer):
-        whose = texts.text(f"audit.bill.{bill.bill}")
+        whose = texts.text(f"audit.who.{bill.bill}")
         if bill.total_micro is None:
             found.append(texts.text("audit.unlooked.charges", bill=whose))
         if bill.invoice_micro is None:
@@ -141,7 +141,7 @@ def _bills(audit: Audit, texts: Texts, wide: int) -> list[str]:
     rows = [[""] + [texts.text(f"audit.head.{name}") for name in ("rows", "refused", "calls", "total")]]
     for bill in (audit.local, audit.customer):
         rows.append(
-            [texts.text(f"audit.bill.{bill.bill}"), *(f"{n:,}" for n in (bill.rows, bill.refused, bill.records)), _total(bill, audit)]
+            [texts.text(f"audit.who.{bill.bill}"), *(f"{n:,}" for n in (bill.rows, bill.refused, bill.records)), _total(bill, audit)]
         )
     apart = "–" if audit.difference_micro is None else sign_of(audit.currency) + grouped(audit.difference_micro)
     rows.append([texts.text("audit.head.difference"), "", "", f"{audit.matched:,} {texts.text('audit.head.matched')}", apart])
@@ -158,7 +158,7 @@ def _total(bill: BillTotal, audit: Audit) -> str:
 
 def _files(bill: BillTotal, audit: Audit, texts: Texts, wide: int) -> list[str]:
     """Return which files a bill is, the first refused rows of it, and what its invoice says."""
-    whose = texts.text(f"audit.bill.{bill.bill}")
+    whose = texts.text(f"audit.who.{bill.bill}")
     named = [printable(f"{one.name} ({one.format})") for one in bill.files[:_MOST_REFUSED]]
     if len(bill.files) > len(named):
         named.append(texts.text("check.more", n=len(bill.files) - len(named)))

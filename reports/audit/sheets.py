@@ -41,15 +41,17 @@ class Looks:
         kinds: dict[str, dict[str, Any]] = {
             "title": plain | {"bold": True, "font_size": 16, "font_color": BAND},
             "subtitle": plain | {"font_color": "#5A6573"},
-            "section": plain | {"bold": True, "font_size": 12, "font_color": BAND, "bottom": 2, "bottom_color": BAND},
+            "section": plain | {"bold": True, "font_size": 12, "font_color": BAND},
+            "ruled": plain | {"bold": True, "font_size": 12, "font_color": BAND, "bottom": 2, "bottom_color": BAND},
             "head": plain | boxed | {"bold": True, "font_color": "#FFFFFF", "bg_color": BAND, "text_wrap": True, "align": "center"},
-            "label": line | {"font_color": "#5A6573"},
+            "label": line | {"font_color": "#5A6573", "indent": 1},
             "plain": plain,
             "wrapped": plain | {"text_wrap": True, "valign": "top"},
-            "text": line,
-            "long": line | {"text_wrap": True, "valign": "top"},
+            "said": line | {"text_wrap": True, "indent": 1},
+            "text": line | {"indent": 1},
+            "long": line | {"text_wrap": True, "indent": 1},
             "raw": line | {"num_format": "@", "quote_prefix": True, "font_name": "Consolas", "font_size": 9},
-            "number": line | {"num_format": "@", "quote_prefix": True},
+            "number": line | {"num_format": "@", "quote_prefix": True, "indent": 1},
             "count": line | {"num_format": "#,##0"},
             "seconds": line | {"num_format": "#,##0.###"},
             "apart": line | {"num_format": "+#,##0.###;-#,##0.###;0"},
@@ -58,13 +60,13 @@ class Looks:
             "exact": line | {"num_format": exact},
             "rate": line | {"num_format": "0.0000#####"},
             "share": line | {"num_format": "0.00%"},
-            "sure": line | {"num_format": "0%", "align": "center"},
+            "sure": line | {"num_format": "0.0%", "align": "center"},
             "time": line | {"num_format": "yyyy-mm-dd hh:mm:ss"},
-            "good": line | {"bold": True, "font_color": GOOD},
-            "bad": line | {"bold": True, "font_color": BAD},
-            "key": line | {"bold": True, "font_size": 12, "bg_color": ACCENT},
+            "good": line | {"indent": 1, "bold": True, "font_color": GOOD},
+            "bad": line | {"indent": 1, "bold": True, "font_color": BAD},
+            "key": line | {"indent": 1, "bold": True, "font_size": 12, "bg_color": ACCENT},
             "key_cents": line | {"bold": True, "font_size": 12, "bg_color": ACCENT, "num_format": f"{cents};[Red]-{cents};{cents}"},
-            "total": total,
+            "total": total | {"indent": 1},
             "total_count": total | {"num_format": "#,##0"},
             "total_minutes": total | {"num_format": "#,##0.00"},
             "total_cents": total | {"num_format": f"{cents};[Red]-{cents};{cents}"},
@@ -108,7 +110,7 @@ class Sheet:
         """Write a text over several columns (all, unless told), as high as it needs."""
         count = columns or len(self.widths)
         room = int(sum(self.widths[:count])) - 2
-        big = 1.6 if look == "title" else 1.2 if look == "section" else 1.0
+        big = 1.6 if look == "title" else 1.2 if look in ("section", "ruled") else 1.0
         lines = sum(max(1, -(-int(width(part) * big) // room)) for part in text.split("\n"))
         self.raw.set_row(self.at, max(_LINE * big + (4 if big > 1 else 0), lines * _LINE * big))
         if count > 1:
@@ -129,9 +131,10 @@ class Sheet:
         """Leave a row empty."""
         self.at += 1
 
-    def head(self, *names: str) -> int:
-        """Write a row of column heads."""
-        return self.row(*((name, "head") for name in names))
+    def head(self, *names: str, over: bool = False) -> int:
+        """Write a row of column heads; with `over` the last one reaches over all columns that are left."""
+        cells: list[Cell] = [(name, "head") for name in names]
+        return self.spread(*cells) if over else self.row(*cells)
 
     def _put(self, column: int, value: Any, look: Any) -> None:
         if value is None:
@@ -146,7 +149,7 @@ class Sheet:
     def _height(self, cells: Sequence[Cell]) -> float:
         lines = 1
         for (value, look), wide in zip(cells, self.widths, strict=False):
-            if isinstance(value, str) and look in ("long", "head", "wrapped"):
+            if isinstance(value, str) and look in ("long", "head", "wrapped", "said"):
                 room = max(1.0, wide - 1.5)
                 lines = max(lines, sum(max(1, -(-width(part) // int(room))) for part in value.split("\n")))
         return _LINE * min(lines, 25)
@@ -154,7 +157,7 @@ class Sheet:
 
 def heads(texts: Texts, *names: str) -> list[str]:
     """Return the heads of columns by name; "local" and "customer" are the two bills."""
-    return [texts.text(f"audit.bill.{name}" if name in ("local", "customer") else f"audit.head.{name}") for name in names]
+    return [texts.text(f"audit.who.{name}" if name in ("local", "customer") else f"audit.head.{name}") for name in names]
 
 
 def amount(micro: int | None, look: str = "exact") -> Cell:

@@ -15,13 +15,13 @@ Rows = Callable[[Sequence[str]], Iterator[bytes]]
 MOST_TEXT: Final = 32_767  # characters of a cell
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # as xlsxwriter dates its members: the same content is the same bytes
 _LEVEL: Final = 4
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _STYLE = re.compile(rb'<c r="[A-Z]+\d+"(?: s="(\d+)")?/>')
 
 
 def cell_text(text: str) -> str:
-    """Return a text as a cell may hold it: control characters (but the tab) written out, and no longer than a cell."""
+    """Return a text as a cell may hold it: control characters (but tab and line feed) written out, and no longer than a cell."""
     if _CONTROL.search(text):
         text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     if len(text) > MOST_TEXT:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from billing_audit.audit import Audit
+from billing_audit.ledger import Side
 from reports.audit.figures import apportioned, digits_of, units
 from reports.audit.five import cents_of, five, summed
 from reports.audit.screen import headline, next_step, unlooked, verdict_line
@@ -12,6 +13,7 @@ from reports.audit.words import UNEXPLAINED, cause_name, note_text, side_name, t
 from reports.locale.text import Texts
 
 WIDTHS = (34, 18, 18, 18, 18, 14, 10)
+_EMPTY: tuple[Cell, ...] = ((None, "text"),) * 5
 
 
 def summary(sheet: Sheet, audit: Audit, texts: Texts) -> None:
@@ -39,7 +41,7 @@ def listed(sheet: Sheet, title: str, said: Sequence[str]) -> None:
     """Write a section of sentences; nothing where there are none."""
     if not said:
         return
-    sheet.wide(title, "section")
+    sheet.wide(title, "ruled")
     for text in said:
         sheet.wide(f"· {text}", "wrapped")
     sheet.gap()
@@ -65,27 +67,22 @@ def parties(audit: Audit, texts: Texts) -> list[tuple[str, str]]:
 def _parties(sheet: Sheet, audit: Audit, texts: Texts) -> None:
     told = parties(audit, texts)
     for left, right in zip(told[::2], told[1::2], strict=True):
-        sheet.row((left[0], "label"), (left[1], "text"), (None, "text"), (right[0], "label"), (right[1], "text"), (None, "text"))
-    sheet.row((texts.text("audit.book.threshold"), "label"), (thresholds(audit, texts), "text"), *((None, "text") for _ in range(4)))
+        sheet.row((left[0], "label"), (left[1], "text"), (None, "text"), (right[0], "label"), (right[1], "text"), *_EMPTY[:2])
+    sheet.row((texts.text("audit.book.threshold"), "label"), (thresholds(audit, texts), "text"), *_EMPTY)
     sheet.gap()
 
 
 def _totals(sheet: Sheet, audit: Audit, texts: Texts) -> None:
     digits = digits_of(audit.currency)
     sheet.wide(texts.text("audit.book.totals"), "section")
-    sheet.head(
-        *(
-            texts.text(id)
-            for id in ("audit.head.item", "audit.bill.local", "audit.bill.customer", "audit.head.difference", "audit.head.share")
-        )
-    )
+    sheet.head(*heads(texts, "item", "local", "customer", "difference", "ratio"))
     ours, theirs = audit.local, audit.customer
     for id, one, other in (
         ("audit.head.rows", ours.rows, theirs.rows),
         ("audit.head.refused", ours.refused, theirs.refused),
         ("audit.head.calls", ours.records, theirs.records),
     ):
-        _compared(sheet, texts.text(id), one, other, "count", 1)
+        _compared(sheet, texts.text(id), one, other, "count", 1, shared=id != "audit.head.refused")
     for id, name in (("audit.book.talk", "duration_ms"), ("audit.book.billed", "billed_ms")):
         pair = summed(audit.by_day, f"l_{name}"), summed(audit.by_day, f"c_{name}")
         if pair[0] is not None and pair[1] is not None:
@@ -106,11 +103,11 @@ def _totals(sheet: Sheet, audit: Audit, texts: Texts) -> None:
     sheet.gap()
 
 
-def _compared(sheet: Sheet, name: str, ours: int, theirs: int, look: str, unit: int, label: str = "label") -> None:
+def _compared(sheet: Sheet, name: str, ours: int, theirs: int, look: str, unit: int, label: str = "label", shared: bool = True) -> None:
     """Write one row of two values, their difference and its share of ours, both as formulas."""
     row = sheet.at + 1
     apart = Formula(f"=B{row}-C{row}", (ours - theirs) / unit)
-    share = Formula(f'=IF(B{row}=0,"",D{row}/B{row})', (ours - theirs) / ours) if ours else None
+    share = Formula(f'=IF(B{row}=0,"",D{row}/B{row})', (ours - theirs) / ours) if ours and shared else None
     sheet.row((name, label), (ours / unit, look), (theirs / unit, look), (apart, look), (share, "share" if share else "text"))
 
 
@@ -146,17 +143,26 @@ def _causes(sheet: Sheet, audit: Audit, texts: Texts) -> None:
         (None, "total"),
         (None, "total"),
     )
+    _sides(sheet, texts, [(found[at].side if at < len(found) else Side.UNDETERMINED, unit) for at, unit in enumerate(shown)], first, digits)
     fits = sum(parts) == audit.difference_micro
     sheet.row((texts.text("audit.adds-up" if fits else "audit.adds-not"), "good" if fits else "bad"))
     sheet.wide(texts.text("audit.book.rounding", digits=digits), "subtitle")
     sheet.gap()
 
 
+def _sides(sheet: Sheet, texts: Texts, parts: Sequence[tuple[str, int]], first: int, digits: int) -> None:
+    """Write the money of each side: what the summary shows above, added by the side's name."""
+    last = first + len(parts) - 1
+    for side in dict.fromkeys(side for side, _ in parts):
+        row = sheet.at + 1
+        value = sum(unit for of, unit in parts if of == side) / 10**digits
+        formula = Formula(f"=SUMIF(B{first}:B{last},B{row},D{first}:D{last})", value)
+        sheet.row((texts.text("audit.book.of-side"), "label"), (side_name(side, texts), "text"), (None, "text"), (formula, "cents"))
+
+
 def _five(sheet: Sheet, audit: Audit, texts: Texts) -> None:
     sheet.wide(texts.text("audit.book.five"), "section")
-    sheet.head(
-        *(texts.text(id) for id in ("audit.head.item", "audit.bill.local", "audit.bill.customer", "audit.head.result", "audit.head.apart"))
-    )
+    sheet.head(*heads(texts, "item", "local", "customer", "result", "apart"), over=True)
     for one in five(audit, texts):
         word, look = {True: ("agree", "good"), False: ("differ", "bad"), None: ("unknown", "text")}[one.agrees]
         name = texts.text(f"audit.five.{one.what}") + (f" ({one.unit})" if one.unit else "")

@@ -12,7 +12,7 @@ from billing_audit.audit import Audit, BillTotal, FileRead, Found, Histogram, In
 from billing_audit.ledger import LINE_BITS, MISSING, PAIRS, Bill, Note, Refused, Side, source_of
 from billing_audit.terms import CostRounding, DurationRounding, Period, Terms
 
-OCTOBER = 1_790_784_000_000 - 8 * 3_600_000  # 2026-10-01 00:00 in Shanghai, ms UTC
+OCTOBER = 1_790_784_000_000  # 2026-10-01 00:00 in Shanghai, ms UTC
 OFFSET_MS = -8 * 3_600_000 - 2_000  # the customer's times: UTC, two seconds behind
 PREFIXES = (
     ("86755", 600_000),
