@@ -61,8 +61,10 @@ def detect(head: Head) -> Layout | None:
         if not shape.most(found, lambda row: _shift(row) >= 0):
             continue
         shift = max(map(_shift, found))
-        columns: dict[Field, int] = {"id": shift + CALL_ID, "start": shift + TIME}
-        columns |= {field: named.columns[field] for field in ("caller", "callee", "total") if field in named.columns} if named else {}
+        time = shift + TIME  # of the INVITE: start (failed) or answer; of the BYE: end; talk is what lies between
+        columns: dict[Field, int] = {"id": shift + CALL_ID, "start": time, "answer": time, "end": time, "duration": time}
+        columns["answered"] = shift + CODE
+        columns |= {field: named.columns[field] for field in ("caller", "callee") if field in named.columns} if named else {}
         if "callee" not in columns:
             columns |= _numbers([row for row in found if _shift(row) == shift and row[shift] == "INVITE"], shift + FIXED)
         return Layout(format=NAME, delimiter=delimiter, skip=skip, columns=columns, answered=frozenset(("200",)))
@@ -73,7 +75,7 @@ def _titled(head: Head, delimiter: str) -> titles.Titled | None:
     if not head.lines or delimiter not in head.lines[0]:
         return None
     needs = frozenset(("method", "callid", "sip_code", "time"))
-    found = titles.find(head, needs, {"caller": CALLERS, "callee": CALLEES, "total": ("duration",)})
+    found = titles.find(head, needs, {"caller": CALLERS, "callee": CALLEES})
     return found if found and found.delimiter == delimiter else None
 
 

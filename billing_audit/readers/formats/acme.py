@@ -42,7 +42,7 @@ def detect(head: Head) -> Layout | None:
     found = shape.rows(head)
     if not shape.most(found, _fits) or not any(_setup(row) > 0 for row in found):
         return None
-    return Layout(format=NAME)
+    return Layout(format=NAME, answered=rows.ANSWERED)
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001
@@ -85,6 +85,7 @@ def _call(line: int, row: list[str], at: int, readings: list[cisco_clock.Reading
         callee=row[at - 3],
         start=setup,
         answer=connect,
+        answered=rows.YES if connect else rows.NO,
         end=disconnect,
         duration=talk if shape.is_number(talk) else ("" if connect else "0"),
         gateway=row[at + 8] if len(row) > at + 8 else "",  # egress realm

@@ -42,6 +42,7 @@ FIELDS: Final[dict[Field, tuple[str, ...]]] = {
     "charge": ("cost",),
     "gateway": ("runid", "run_id"),  # kept here so that `records` finds the run; it is no gateway
 }
+NEVER: Final = ("0001-01-01T00:00:00Z", "0000-00-00 00:00:00")
 RUNS: Final = Note("audit.note.cgrates-run")
 _GO = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?(?:(\d+(?:\.\d+)?)(?:us|µs))?(?:(\d+)ns)?")
 _SHA1 = re.compile(r"[0-9a-f]{40}|[0-9a-f]{7,39}")
@@ -105,12 +106,13 @@ def detect(head: Head) -> Layout | None:
 def _layout(columns: dict[Field, int], delimiter: str, skip: int) -> Layout:
     return Layout(
         format=NAME,
-        columns=columns,
+        columns=columns | {"answered": columns["answer"]} if "answer" in columns else columns,
         delimiter=delimiter,
         skip=skip,
         durations="us",
+        answered=rows.ANSWERED,
         zone="UTC",
-        absent={"charge": ("-1", "-1.0", "-1.0000"), "answer": ("0001-01-01T00:00:00Z", "0000-00-00 00:00:00")},
+        absent={"charge": ("-1", "-1.0", "-1.0000"), "answer": NEVER},
     )
 
 
@@ -132,8 +134,9 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:
             if row[run] != (charged or "*default"):
                 yield Folded(line=line, note=RUNS)
                 continue
-        told: dict[Field, str] = {field: row[index] for field, index in layout.columns.items() if field != "gateway"}
+        told: dict[Field, str] = {field: row[index] for field, index in layout.columns.items() if field not in ("gateway", "answered")}
         told["duration"] = micros(told["duration"])
+        told["answered"] = rows.NO if told.get("answer", "") in ("", *NEVER) else rows.YES
         if not shape.is_dialled(told.get("caller", "")):
             told["caller"] = ""  # the rating subject is a number only where people rate by number
         yield rows.record(line, told)

@@ -8,6 +8,7 @@ import msgspec
 
 from billing_audit.ledger import Note
 from billing_audit.readers.formats.cisco_clock import Reading, offset_s
+from billing_audit.readers.formats.rows import NO, YES
 from billing_audit.readers.layout import Folded, Item, Record
 
 WAITING: Final = 65_536  # calls of which one leg was seen; beyond it the oldest is given up as a call of one leg
@@ -99,4 +100,5 @@ class Conferences:
         record.start = leg.setup.text(shift) if leg.setup else record.start
         record.answer = leg.connect.text(shift) if leg.connect else record.answer
         record.end = leg.disconnect.text(shift) if leg.disconnect else record.end
+        record.answered = YES if record.answer else NO
         return record

@@ -34,7 +34,7 @@ def _fits(row: shape.Row) -> bool:
 
 def detect(head: Head) -> Layout | None:
     """Return the layout if most of the first rows have the record's time, conference id and set-up time in their places."""
-    return Layout(format=NAME) if shape.most(shape.rows(head), _fits) else None
+    return Layout(format=NAME, answered=rows.ANSWERED) if shape.most(shape.rows(head), _fits) else None
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001

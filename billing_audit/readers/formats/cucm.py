@@ -21,7 +21,9 @@ SOURCE: Final = "Cisco, Unified Communications Manager Call Detail Records Admin
 
 WAITING: Final = 32_768  # legs that wait for a next part; a CDR is written when its part ends
 GAP_S: Final = 3
-NEEDS: Final = frozenset(("globalcallid_callid", "datetimeorigination", "callingpartynumber", "finalcalledpartynumber", "duration"))
+NEEDS: Final = frozenset(
+    ("globalcallid_callid", "datetimeorigination", "datetimeconnect", "callingpartynumber", "finalcalledpartynumber", "duration")
+)
 FIELDS: Final[dict[Field, tuple[str, ...]]] = {
     "id": ("pkid",),
     "caller": ("callingpartynumber",),
@@ -71,7 +73,10 @@ def detect(head: Head) -> Layout | None:
 
 def _layout(columns: dict[Field, int], delimiter: str, skip: int) -> Layout:
     never: dict[Field, tuple[str, ...]] = {"answer": ("0",), "end": ("0",), "start": ("0",)}
-    return Layout(format=NAME, columns=columns, delimiter=delimiter, skip=skip, times="epoch_s", zone="UTC", absent=never)
+    told: dict[Field, int] = columns | {"answered": columns["answer"]}
+    return Layout(
+        format=NAME, columns=told, delimiter=delimiter, skip=skip, times="epoch_s", zone="UTC", absent=never, answered=rows.ANSWERED
+    )
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:
@@ -120,8 +125,9 @@ def _leg(line: int, row: list[str], columns: dict[Field, int]) -> Leg:
     record = rows.record(line, told)
     if not record.callee and len(row) > ORIGINAL:
         record.callee = row[ORIGINAL]
-    ended, seconds = _whole(record.end), _whole(record.duration)
-    return Leg(record, ended, seconds, _whole(record.answer) > 0)
+    ended, seconds, connected = _whole(record.end), _whole(record.duration), _whole(record.answer) > 0
+    record.answered = rows.YES if connected else rows.NO
+    return Leg(record, ended, seconds, connected)
 
 
 def _follows(before: Leg, leg: Leg) -> bool:

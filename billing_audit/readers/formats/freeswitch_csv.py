@@ -44,7 +44,7 @@ LEG: Final = 11  # bleg_uuid in `example` and all that begin like it
 
 def fits(row: shape.Row, columns: dict[Field, int], cause: int) -> bool:
     """Tell whether a row has the times, seconds, UUID and hang-up cause of a template in their places."""
-    if len(row) <= columns["id"] or len(row) <= columns["end"]:
+    if len(row) <= max(columns["id"], columns["end"], columns["duration"], cause):
         return False
     began = row[columns["start"]] if "start" in columns else ""
     answer, end = row[columns["answer"]], row[columns["end"]]

@@ -19,13 +19,13 @@ WANTED: Final = frozenset(
 
 
 def layout(name: str) -> Layout:
-    """Return the notation of the records made here: microseconds, since 1970 UTC."""
-    return Layout(format=name, times="epoch_us", durations="us", zone="UTC", absent={"answer": ("0",), "end": ("0",)})
+    """Return the notation of the records made here: milliseconds, since 1970 UTC."""
+    return Layout(format=name, times="epoch_ms", durations="ms", zone="UTC", answered=rows.ANSWERED)
 
 
 def call(line: int, raw: str, variables: Mapping[str, str], profile: Mapping[str, str], legs: Legs) -> Iterator[Item]:
     """Yield what is settled by a document: `profile` is the latest caller profile of its call flow."""
-    times = {field: _micros(variables, f"{field}_uepoch", f"{field}_epoch") for field in ("start", "answer", "end")}
+    times = {field: _ms(variables, f"{field}_uepoch", f"{field}_epoch") for field in ("start", "answer", "end")}
     record = Record(
         line=line,
         raw=raw,
@@ -40,6 +40,7 @@ def call(line: int, raw: str, variables: Mapping[str, str], profile: Mapping[str
         total=_seconds(variables, "uduration", "mduration", "duration"),
         account=variables.get("accountcode", ""),
         gateway=variables.get("sip_gateway_name", ""),
+        answered=rows.YES if times["answer"] else rows.NO,
     )
     if not record.start and not record.answer:
         yield rows.refused(line, raw, "no-call")
@@ -49,16 +50,19 @@ def call(line: int, raw: str, variables: Mapping[str, str], profile: Mapping[str
     yield from legs.feed(record, of="" if of == record.id else of)
 
 
-def _micros(variables: Mapping[str, str], fine: str, coarse: str) -> str:
+def _ms(variables: Mapping[str, str], fine: str, coarse: str) -> str:
     told = variables.get(fine, "")
-    if told and told != "0":
-        return told
+    if len(told) > 3:
+        return told[:-3]
     seconds = variables.get(coarse, "")
-    return f"{seconds}000000" if seconds and seconds != "0" else ""
+    return f"{seconds}000" if seconds and seconds != "0" else ""
 
 
 def _seconds(variables: Mapping[str, str], micro: str, milli: str, whole: str) -> str:
-    for name, zeros in ((micro, ""), (milli, "000"), (whole, "000000")):
-        if told := variables.get(name, ""):
-            return "0" if told == "0" else told + zeros
-    return ""
+    """Return milliseconds: of the finer figure where there is one; a unit of 500 µs or more counts as one."""
+    if (told := variables.get(micro, "")).isdecimal() and len(told) <= 18:
+        return str((int(told) + 500) // 1000)
+    if told := variables.get(milli, ""):
+        return told
+    told = variables.get(whole, "")
+    return "0" if told == "0" else told and told + "000"

@@ -31,7 +31,8 @@ def detect(head: Head) -> Layout | None:
     named = {row[freeswitch_csv.LEG] for row in found if len(row) > freeswitch_csv.LEG}
     both = any(row[10] in named and row[10] != row[freeswitch_csv.LEG] for row in found if len(row) > freeswitch_csv.LEG)
     odd = any('", "' in line for line in plain)
-    return Layout(format=NAME, columns=freeswitch_csv.EXAMPLE) if bare or both or odd else None
+    columns: dict[Field, int] = freeswitch_csv.EXAMPLE | {"answered": freeswitch_csv.EXAMPLE["answer"]}
+    return Layout(format=NAME, columns=columns, answered=rows.ANSWERED) if bare or both or odd else None
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:
@@ -53,5 +54,7 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:
             yield rows.refused(number, text, "columns", found=len(values), expected=LEAST)
             continue
         told = {field: values[index] for field, index in layout.columns.items() if field in FIELDS and index < len(values)}
-        yield from legs.feed(rows.record(number, told), leg=values[freeswitch_csv.LEG])
+        record = rows.record(number, told)
+        record.answered = rows.YES if record.answer else rows.NO
+        yield from legs.feed(record, leg=values[freeswitch_csv.LEG])
     yield from legs.end()

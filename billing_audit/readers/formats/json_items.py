@@ -23,7 +23,7 @@ def items(stream: TextIO, within: str = "") -> Iterator[Text | Refused]:
     """Yield every outermost object, or every object in the lists under the key `within`. Too large, too deep or cut off: refused."""
     first = stream.readline(LARGEST)
     ahead = [first]
-    if not within:
+    if not within and not first.lstrip().startswith("["):  # the last line of an array may look like a document
         while len(ahead) < TRIED and ahead[-1].endswith("\n") and not _is_document(ahead[-1]):
             ahead.append(stream.readline(LARGEST))
         if _is_document(ahead[-1]):

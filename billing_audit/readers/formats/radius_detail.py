@@ -31,7 +31,7 @@ def detect(head: Head) -> Layout | None:
     attributes = [found for line in head.lines[:200] if (found := _PAIR.fullmatch(line))]
     if len(attributes) < 3 or not any(found[1].lower() == "acct-status-type" for found in attributes):
         return None
-    return Layout(format=NAME)
+    return Layout(format=NAME, answered=rows.ANSWERED)
 
 
 def packets(stream: TextIO) -> Iterator[tuple[int, Packet, str]]:

@@ -11,6 +11,9 @@ LONGEST: Final = 1 << 20  # characters of one line; the rest of a longer one is 
 MOST_JOINED: Final = 16  # lines of one row: a line break within quotes
 SHOWN: Final = 500  # characters of a refused row that are kept
 
+YES, NO = "yes", "no"
+ANSWERED: Final = frozenset((YES,))  # what `records` that know it write into Record.answered
+
 Row = tuple[int, list[str]]
 """Line from 1, and the fields."""
 

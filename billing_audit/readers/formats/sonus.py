@@ -35,7 +35,7 @@ def detect(head: Head) -> Layout | None:
     found = shape.rows(head)
     if not shape.most(found, _fits) or not any(row[0] in CALLS or row[0] in ("START", "INTERMEDIATE") for row in found if row):
         return None
-    return Layout(format=NAME, durations="ms")
+    return Layout(format=NAME, durations="ms", answered=rows.ANSWERED)
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001
@@ -66,9 +66,9 @@ def _call(line: int, row: list[str], kind: str) -> Record:
     caller, callee = CALLS[kind]
     call = Record(line=line, id=row[2], caller=row[caller], callee=row[callee], start=_time(row[DATE], row[CLOCK]))
     if kind == "ATTEMPT":
-        call.duration, call.account = "0", row[PROVIDER_ATTEMPT]
+        call.duration, call.account, call.answered = "0", row[PROVIDER_ATTEMPT], rows.NO
         return call
-    call.account = row[PROVIDER_STOP]
+    call.account, call.answered = row[PROVIDER_STOP], rows.YES
     call.end = _time(row[STOP_DATE], row[STOP_CLOCK])
     if row[SERVED].isdecimal():
         call.duration = str(int(row[SERVED]) * TICK_MS)
