@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+
 from billing_audit.readers.layout import HEAD_BYTES
 from billing_audit.readers.unreadable import unreadable
 
@@ -112,14 +114,18 @@ def blocks(
             fresh = wide.decode(fresh, last).encode("utf-8", "replace")
         if coding.old_mac:
             fresh = fresh.replace(b"\r", b"\n")
-        data = kept + fresh if kept else fresh
-        cut = len(data) if last else _cut(data, quote.encode())
-        if not last and cut == 0:
-            if len(data) > MOST_LINE:
-                raise unreadable(name, "long_line", "export_csv", line)
-            kept = data
-            continue
-        data, kept = data[:cut], data[cut:]
+        end = 0 if last or (quote and (quote.encode() in fresh or quote.encode() in kept)) else fresh.rfind(b"\n") + 1
+        if end:  # the common case, with one copy
+            data, kept = b"".join((kept, memoryview(fresh)[:end])), fresh[end:]
+        else:
+            data = kept + fresh
+            cut = len(data) if last else _cut(data, quote.encode())
+            if not last and cut == 0:
+                if len(data) > MOST_LINE:
+                    raise unreadable(name, "long_line", "export_csv", line)
+                kept = data
+                continue
+            data, kept = data[:cut], data[cut:]
         if data:
             if not data.endswith(b"\n"):
                 data += b"\n"
@@ -129,9 +135,14 @@ def blocks(
             if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
                 text = text.replace(b"\r\n", b"\n").replace(b"\r", b" ")
             yield Block(text, line, bad, done)
-            line += data.count(b"\n")
+            line += newlines(data)
         if last:
             return
+
+
+def newlines(data: bytes) -> int:
+    """Return how many lines end in these bytes (bytes.count stops at each, this does not)."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10))
 
 
 def _cut(data: bytes, quote: bytes) -> int:

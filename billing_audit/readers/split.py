@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from billing_audit.ledger import Note
+from billing_audit.readers.coding import newlines
 from billing_audit.readers.digits import Ints
 from billing_audit.readers.unreadable import refusal
 
@@ -80,10 +81,10 @@ def _by_arrow(block: bytes, first: int, shape: Shape) -> Rows | None:
     except pa.ArrowInvalid:
         return None
     rows = table.num_rows + len(strange)
-    lines = _lines_of(block, rows, shape)
-    if lines is None or any(number is None for number, _ in strange):
+    told = _lines_of(block, rows, shape)
+    if told is None or any(number is None for number, _ in strange):
         return None
-    empty = block.count(b"\n") - rows if shape.quote == "" or shape.quote.encode() not in block else 0
+    lines, empty = told
     columns = {name: _whole(table.column(str(index))) for name, index in shape.wanted.items()}
     if not strange:
         return Rows(lines + first, columns, [], empty)
@@ -108,24 +109,24 @@ def _joined(rows: Rows, more: Rows) -> Rows:
     return Rows(lines[order], columns, rows.torn, rows.empty)
 
 
-def _lines_of(block: bytes, rows: int, shape: Shape) -> Ints | None:
-    """Return on which line of the block (from 0) each of so many rows begins; None when they can't be told."""
-    total = block.count(b"\n")
+def _lines_of(block: bytes, rows: int, shape: Shape) -> tuple[Ints, int] | None:
+    """Return on which line of the block (from 0) each of so many rows begins, and how many are empty; None: can't be told."""
+    total = newlines(block)
     if rows == total:
-        return np.arange(rows)
+        return np.arange(rows), 0
     data = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(data == 10)
     starts = np.concatenate([[0], ends[:-1] + 1])
     empty = (ends == starts) | ((ends == starts + 1) & (data[starts] == 13))
     if not shape.quote or shape.quote.encode() not in block:
         found = np.flatnonzero(~empty)
-        return found if len(found) == rows else None
+        return (found, total - rows) if len(found) == rows else None
     quotes = np.flatnonzero(data == _QUOTE)
     if not _well_quoted(data, quotes, ord(shape.delimiter)):
         return None
     inside = np.searchsorted(quotes, starts) % 2 == 1
     found = np.flatnonzero(~inside & ~empty)
-    return found if len(found) == rows else None
+    return (found, int(np.count_nonzero(~inside & empty))) if len(found) == rows else None
 
 
 def _well_quoted(data: npt.NDArray[np.uint8], quotes: Ints, delimiter: int) -> bool:
