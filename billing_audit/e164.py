@@ -8,45 +8,53 @@ from billing_audit.align import Ints
 
 SURE: Final = 0.5
 CLOSE: Final = 0.1
+MOST_CODE: Final = 7  # digits of a country code and an area code behind it
 
 
-def best_head(one: str, other: str, tails: list[str], deck: Ints | None = None) -> str:
-    """Return the digits to stand before these tails, of what two bills write there, so that the whole is an international number.
+def best_head(written: set[str], homes: set[str], tails: list[str], deck: Ints | None = None) -> str:
+    """Return the digits to stand before these tails, of what bills write there, so that the whole is an international number.
 
-    The prefixes of a deck (digits behind a 1) speak louder than numbering plans; where neither speaks, signs and trunk zeros go.
+    `homes` are country codes found for other numbers. The prefixes of a deck (digits behind a 1) speak louder than numbering plans; where
+    neither speaks, signs and trunk zeros go.
     """
-    candidates = sorted(_candidates(one) | _candidates(other))
-    scores = {head: _score(head, tails) + _in_deck(head, tails, deck) for head in candidates}
+    bare = {_bare(head) for head in written}
+    scores = {head: _score(head, tails) + _in_deck(head, tails, deck) for head in sorted(bare.union(homes, *map(_candidates, bare)))}
     best = max(scores.values())
     if best < SURE:
-        return _plainest(one, other)
-    near = [head for head in candidates if scores[head] >= best - CLOSE]
-    written = {_bare(one), _bare(other)}
-    return max(near, key=lambda head: (head in written, len(head), head))
+        return _plainest(bare)
+    near = [head for head in scores if scores[head] >= best - CLOSE]
+    return max(near, key=lambda head: (head in bare or head in homes, len(head), head))
 
 
 def _bare(head: str) -> str:
     return head[max(head.rfind("#"), head.rfind("*"), head.rfind("+")) + 1 :]
 
 
-def _candidates(head: str) -> set[str]:
-    bare = _bare(head)
-    return {bare, bare.removeprefix("00"), bare.lstrip("0"), ""}
+def _candidates(bare: str) -> set[str]:
+    """Return what may be left of a head: any end of it, for access codes and routing digits stand in front; without leading zeros."""
+    return {bare[at:] for at in range(len(bare) + 1) if not bare[at:].startswith("0") and len(bare) - at <= MOST_CODE}
+
+
+def plausible(numbers: list[str], deck: Ints | None = None) -> float:
+    """Return how well whole numbers read as international ones: 0 to 1, and up to 1 more for those of the deck."""
+    return _score("", numbers) + _in_deck("", numbers, deck)
 
 
 def _score(head: str, tails: list[str]) -> float:
     """Return the share of tails that make an international number with this head (half for one of a possible length alone)."""
-    from phonenumbers import NumberParseException, is_possible_number, is_valid_number, parse  # 20 MB that only learning needs
+    import phonenumbers as plans  # 20 MB that only learning needs
 
-    if head.startswith("0"):
-        return 0.0
     total = 0.0
     for tail in tails:
-        try:
-            number = parse(f"+{head}{tail}")
-        except NumberParseException:
+        if (head or tail).startswith("0"):
             continue
-        total += 1.0 if is_valid_number(number) else 0.5 if is_possible_number(number) else 0.0
+        try:
+            number = plans.parse(f"+{head}{tail}")
+        except plans.NumberParseException:
+            continue
+        if plans.format_number(number, plans.PhoneNumberFormat.E164) != f"+{head}{tail}":  # a national prefix was left out
+            continue
+        total += 1.0 if plans.is_valid_number(number) else 0.5 if plans.is_possible_number(number) else 0.0
     return total / max(len(tails), 1)
 
 
@@ -64,7 +72,7 @@ def _holds(known: Ints, code: int) -> bool:
     return at < len(known) and int(known[at]) == code
 
 
-def _plainest(one: str, other: str) -> str:
+def _plainest(bare: set[str]) -> str:
     """Return the head that reads least like a prefix: no leading zero, then the shorter."""
-    heads = sorted({_bare(one), _bare(other)}, key=lambda head: (head.startswith("0"), len(head), head))
-    return "" if heads[0].startswith("0") else heads[0]
+    first = min(bare, key=lambda head: (head.startswith("0"), len(head), head))
+    return "" if first.startswith("0") else first

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from billing_audit.align import Ints
-from billing_audit.e164 import best_head
+from billing_audit.e164 import best_head, plausible
 from billing_audit.ledger import Bill, Names
 from billing_audit.numbers import PLUS, TAG, TECH_UNIT, digits, length
 from billing_audit.rewriting import Rule, tokens
@@ -16,7 +16,7 @@ LEAST_END: Final = 7
 DEEPEST: Final = 6  # digits of a number that a rule may look at beyond the prefix it takes off
 AGREE: Final = 0.98
 LEAST: Final = 3  # numbers that a rule must fit
-MOST_TAILS: Final = 40
+MOST_TAILS: Final = 24
 MOST_FORMS: Final = 4_000
 MOST_RULES: Final = 64
 
@@ -42,20 +42,18 @@ def _field(field: str, ours: Ints, theirs: Ints, names: Names, deck: Ints | None
     if not len(a) or (np.where(ours < 3 * TAG, ours % TAG, ours) == np.where(theirs < 3 * TAG, theirs % TAG, theirs)).all():
         return []
     forms = _forms(ours, theirs, a, b, names)
-    targets = _targets(forms, deck)
     seen: tuple[Seen, Seen] = (Counter(), Counter())
     alike: Counter[str] = Counter()
     for (head_a, head_b), tails in forms.items():
-        target = targets.get((head_a, head_b))
-        for tail, count in tails.items():
-            if head_a == head_b:
-                alike[head_a + tail] += count
-            elif target is not None:
-                _note(seen[0], head_a, target, tail, count)
-                _note(seen[1], head_b, target, tail, count)
+        if head_a == head_b:
+            alike.update({head_a + tail: count for tail, count in tails.items()})
+    for (head_a, head_b, tail), target in _targets(forms, deck).items():
+        count = forms[head_a, head_b][tail]
+        _note(seen[0], head_a, target, tail, count)
+        _note(seen[1], head_b, target, tail, count)
     rules = [_tree(seen[0]), _tree(seen[1])]
     for _ in range(3):  # numbers that both write alike must still be alike afterwards
-        if not _carry(alike, seen, rules):
+        if not _carry(alike, seen, rules, deck):
             break
         rules = [_tree(seen[0]), _tree(seen[1])]
     return [
@@ -80,9 +78,13 @@ def _forms(ours: Ints, theirs: Ints, a: Ints, b: Ints, names: Names) -> dict[tup
     sizes = np.diff(np.append(fresh, len(kinds)))
     heads: dict[tuple[str, str], Counter[str]] = {}
     for (kind_a, head_a, kind_b, head_b, tail), count in zip(kinds[fresh].tolist(), sizes.tolist(), strict=True):
-        key = _front(kind_a, names) + str(head_a)[1:], _front(kind_b, names) + str(head_b)[1:]
-        tails = heads.setdefault(key, Counter())
         told = str(tail)[1:]
+        zeros = told[
+            : len(told) - len(told[:2].lstrip("0")) - len(told[2:])
+        ]  # a trunk or access code that both write is no part of the number
+        key = _front(kind_a, names) + str(head_a)[1:] + zeros, _front(kind_b, names) + str(head_b)[1:] + zeros
+        tails = heads.setdefault(key, Counter())
+        told = told[len(zeros) :]
         tails[told if len(tails) < MOST_FORMS else told[:DEEPEST]] += count
     return heads
 
@@ -102,16 +104,37 @@ def _front(kind: int, names: Names) -> str:
     return "" if kind == 0 else "+" if kind == 1 else names.text(kind - 2)
 
 
-def _targets(forms: dict[tuple[str, str], Counter[str]], deck: Ints | None) -> dict[tuple[str, str], str]:
-    """Return, for each pair of unequal heads that is no chance, the digits that both become."""
-    whole = sum(sum(tails.values()) for tails in forms.values())
-    made = {}
-    for (head_a, head_b), tails in sorted(forms.items()):
-        if head_a == head_b or sum(tails.values()) < max(LEAST, whole // 2_000):
-            continue
-        every = sorted(tails)
-        made[head_a, head_b] = best_head(head_a, head_b, every[:: max(len(every) // MOST_TAILS, 1)][:MOST_TAILS], deck)
-    return made
+def _targets(forms: dict[tuple[str, str], Counter[str]], deck: Ints | None) -> dict[tuple[str, str, str], str]:
+    """Return, for each form (two unequal heads and a tail) that is no chance, the digits that both heads become.
+
+    Heads that stand before the same kind of number (its first two digits) and meet one another become the same digits, whichever two of
+    them meet; a country code found for some is proposed for all.
+    """
+    parts = [(one, other, tail) for (one, other), tails in sorted(forms.items()) for tail in sorted(tails) if one != other]
+    union: dict[tuple[int, str, str], tuple[int, str, str]] = {}
+
+    def root(node: tuple[int, str, str]) -> tuple[int, str, str]:
+        while union.setdefault(node, node) != node:
+            node = union[node]
+        return node
+
+    common = {pair for pair, tails in forms.items() if sum(tails.values()) >= LEAST}
+    parts = [part for part in parts if part[:2] in common]
+    for one, other, kind in sorted({(one, other, tail[:2]) for one, other, tail in parts}):
+        union[root((0, one, kind))] = root((1, other, kind))
+    groups: dict[tuple[int, str, str], list[tuple[str, str, str]]] = {}
+    for part in parts:
+        groups.setdefault(root((0, part[0], part[2][:2])), []).append(part)
+    homes: set[str] = set()
+    for _ in range(2):
+        made = {key: _target(group, homes, deck) for key, group in groups.items()}
+        homes = {head for key, head in made.items() if head and any(part[0] in ("", "0") or part[1] in ("", "0") for part in groups[key])}
+    return {part: made[key] for key, group in groups.items() for part in group}
+
+
+def _target(group: list[tuple[str, str, str]], homes: set[str], deck: Ints | None) -> str:
+    tails = sorted({tail for _, _, tail in group if len(tail) > DEEPEST})
+    return best_head({head for part in group for head in part[:2]}, homes, tails[:: max(len(tails) // MOST_TAILS, 1)][:MOST_TAILS], deck)
 
 
 def _note(seen: Seen, head: str, target: str, tail: str, count: int) -> None:
@@ -119,22 +142,29 @@ def _note(seen: Seen, head: str, target: str, tail: str, count: int) -> None:
     seen[start, (head, target)] += count
 
 
-def _carry(alike: Counter[str], seen: tuple[Seen, Seen], rules: list[list[tuple[str, str, int]]]) -> bool:
-    """Note, for numbers that both bills write alike, what one bill's rules make of them for the other too; tell whether that is new."""
-    changed = False
+def _carry(alike: Counter[str], seen: tuple[Seen, Seen], rules: list[list[tuple[str, str, int]]], deck: Ints | None) -> bool:
+    """Note one action for both bills on numbers that both write alike and their rules would part; tell whether that is new."""
+    groups: dict[tuple[Action, ...], Counter[str]] = {}
     for number, count in alike.items():
         steps = tokens(number)
         actions = [_action(found, steps) for found in rules]
-        made = ["".join([add, *steps[len(tokens(strip)) :]]) for strip, add in actions]
-        if made[0] == made[1]:
-            continue
-        wanted = actions[0] if actions[0][0] != actions[0][1] else actions[1]
-        for side in (0, 1):
-            key = tuple(steps[: len(tokens(wanted[0])) + DEEPEST]), wanted
-            if actions[side] != wanted and not seen[side][key]:
-                seen[side][key] += count
-                changed = True
+        if _after(number, actions[0]) != _after(number, actions[1]):
+            able = {*actions, ("", ""), *([("00", "")] if number.startswith("00") else [])}
+            groups.setdefault(tuple(sorted(able)), Counter())[number] += count
+    changed = False
+    for choices, numbers in groups.items():
+        some = sorted(numbers)[:: max(len(numbers) // MOST_TAILS, 1)][:MOST_TAILS]
+        wanted = max(choices, key=lambda action: (plausible([_after(number, action) for number in some], deck), len(action[1]), action))
+        for number, count in numbers.items():
+            key = tuple(tokens(number)[: len(tokens(wanted[0])) + DEEPEST]), wanted
+            for side in seen:
+                changed |= not side[key]
+                side[key] = max(side[key], count)
     return changed
+
+
+def _after(number: str, action: Action) -> str:
+    return action[1] + "".join(tokens(number)[len(tokens(action[0])) :])
 
 
 def _action(rules: list[tuple[str, str, int]], steps: list[str]) -> Action:
