@@ -201,7 +201,7 @@ def _samples(material: Material, texts: Texts, cut: int) -> str:
     parts = [f"<h2>{_said(texts.text('audit.head.evidence'))}</h2>"]
     for one in audit.causes:
         parts.append(f"<h3>{_said(cause_name(one.cause, texts))} · {_said(side_name(one.side, texts))}</h3>")
-        told = [parameter_text(one, texts), *proofs(one, texts)]
+        told = proofs(one, texts) or [parameter_text(one, texts)]
         parts.append(f"<ul>{''.join(f'<li>{_said(text)}</li>' for text in told if text)}</ul>")
         rows = []
         for at in one.samples[:most]:

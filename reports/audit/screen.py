@@ -213,7 +213,7 @@ def _why(audit: Audit, texts: Texts, wide: int, colour: bool) -> list[str]:
     lines = ["", texts.text("audit.screen.why"), clip(body[0], wide)]
     for found, line in zip(causes, body[1:], strict=False):
         lines.append(clip(line, wide))
-        told = [parameter_text(found, texts), *proofs(found, texts)]
+        told = proofs(found, texts) or [parameter_text(found, texts)]
         lines += ["      " + part for text in told if text for part in wrap(text, wide - 6)]
     last = [f"{body[-1]}  {word}"] if width(body[-1]) + width(word) + 2 <= wide else [clip(body[-1], wide), "  " + word]
     return [*lines, clip(body[-2], wide), *last]

@@ -41,31 +41,39 @@ def theirs(audit: Audit) -> tuple[Found, ...]:
 
 
 def write_statement(
-    path: Path, material: Material, texts: Texts, *, hide: bool = False, company: str = "", day: date | None = None, replace: bool = False
+    path: Path,
+    material: Material,
+    texts: Texts,
+    counted: Tally | None = None,
+    *,
+    mask: bool = False,
+    company: str = "",
+    day: date | None = None,
+    replace: bool = False,
 ) -> bool:
     """Write the statement and return True; False, and no file, where nothing lies on the customer's side.
 
-    `hide` masks numbers and leaves raw lines out; `company` is who writes, `day` the date (both left open for the pen without).
+    `mask` hides digits of all numbers and leaves raw lines out; `company` is who writes, `day` the date (both left open for the pen without).
     """
     if not theirs(material.audit):
         return False
     with laid_down(path, replace) as out:
-        statement(out, material, texts, hide=hide, company=company, day=day)
+        statement(out, material, texts, counted or tally(material.audit, material.calls), mask=mask, company=company, day=day)
     return True
 
 
-def statement(out: BinaryIO, material: Material, texts: Texts, *, hide: bool, company: str, day: date | None) -> None:
+def statement(out: BinaryIO, material: Material, texts: Texts, whole: Tally, *, mask: bool, company: str, day: date | None) -> None:
     """Write the statement to a stream; see `write_statement`."""
     audit = material.audit
-    money_of = tuple(f"{found.cause}/{found.side}" for found in theirs(audit))
+    money_of = tuple(column for column in whole.columns if column.endswith(f"/{Side.CUSTOMER}"))
     own = changed(material, calls=lambda: _concerning(material, money_of))
     counted = tally(audit, own.calls, money_of)
-    columns = statement_columns(texts, hide)
+    columns = statement_columns(texts, mask)
     parts = parts_of(texts.text("audit.letter.calls"), counted.batches)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as prepared:
         book = opened(prepared, folder, texts.text("audit.letter.title"))
         looks = Looks(book, texts, audit.currency)
-        _letter(Sheet(book, texts.text("audit.letter.sheet"), looks, _WIDTHS), audit, texts, counted, company, day, hide)
+        _letter(Sheet(book, texts.text("audit.letter.sheet"), looks, _WIDTHS), audit, texts, counted, company, day, mask)
         for part in parts:
             title = texts.text("audit.letter.calls-title", rows=f"{counted.rows:,}", zone=audit.timezone)
             if len(parts) > 1:
@@ -73,7 +81,7 @@ def statement(out: BinaryIO, material: Material, texts: Texts, *, hide: bool, co
             prepare(book, looks, part, columns, money_of, title, texts)
         book.close()
         prepared.seek(0)
-        fill(prepared, out, {number: pouring(own, texts, part, columns, money_of, hide) for number, part in enumerate(parts, 2)})
+        fill(prepared, out, {number: pouring(own, texts, part, columns, money_of, mask) for number, part in enumerate(parts, 2)})
 
 
 def _concerning(material: Material, money_of: Sequence[str]) -> Iterator[pd.DataFrame]:
@@ -84,7 +92,7 @@ def _concerning(material: Material, money_of: Sequence[str]) -> Iterator[pd.Data
         yield kept
 
 
-def _letter(sheet: Sheet, audit: Audit, texts: Texts, counted: Tally, company: str, day: date | None, hide: bool) -> None:
+def _letter(sheet: Sheet, audit: Audit, texts: Texts, counted: Tally, company: str, day: date | None, mask: bool) -> None:
     known = dict(parties(audit, texts))
     customer, period = known[texts.text("audit.book.customer")], known[texts.text("audit.book.period")]
     sheet.wide(texts.text("audit.letter.title"), "title")
@@ -110,7 +118,7 @@ def _letter(sheet: Sheet, audit: Audit, texts: Texts, counted: Tally, company: s
     sheet.head(*heads, texts.text("audit.letter.shown"), texts.text("audit.letter.ask"))
     first = sheet.at + 1
     for at, (one, unit) in enumerate(zip(found, apportioned(exact, subject, digits), strict=True), 1):
-        shown = "\n".join(filter(None, (parameter_text(one, texts), *proofs(one, texts))))
+        shown = "\n".join(proofs(one, texts) or [parameter_text(one, texts)])
         ask = next((name for name, causes in _ASKS.items() if one.cause in causes), "other")
         cells: list[Cell] = [(at, "count"), (cause_name(one.cause, texts), "long"), (one.records, "count"), cents(unit, digits)]
         sheet.row(*cells, amount(one.amount_micro), (shown, "long"), (texts.text(f"audit.ask.{ask}"), "long"))
@@ -123,7 +131,7 @@ def _letter(sheet: Sheet, audit: Audit, texts: Texts, counted: Tally, company: s
     sheet.wide(texts.text("audit.book.rounding", digits=digits), "subtitle")
     sheet.gap()
     sheet.wide(texts.text("audit.letter.calls-follow", rows=f"{counted.rows:,}", zone=audit.timezone), "wrapped")
-    if hide:
+    if mask:
         sheet.wide(texts.text("audit.letter.masked"), "wrapped")
     sheet.wide(texts.text("audit.letter.closing", days=audit.dispute.days), "wrapped")
     sheet.gap()
