@@ -124,7 +124,7 @@ class BillReader:
     def _notation(self, plan: Plan, seen: Seen) -> Notation:
         zone = zone_of(plan.layout.zone or self._options.zone)
         if zone is None:
-            raise unreadable(plan.name, "zone", "zone", zone=plan.layout.zone or self._options.zone)
+            raise unreadable(plan.name, "audit.unreadable.zone", "audit.cure.zone", zone=plan.layout.zone or self._options.zone)
         account = self._options.account if self._bill is Bill.LOCAL else None
         mark = plan.layout.decimal or seen.mark
         return Notation(plan.layout, zone, seen.calendar, mark, self._currency, account, self._names)
@@ -139,9 +139,9 @@ class BillReader:
         told = ", ".join(f"{name} ({rows})" for name, rows in found.most_common(SHOWN_ACCOUNTS))
         name = self._found[0][0].name
         if self._options.account is None and len(found) > 1:
-            raise unreadable(name, "accounts", "account", accounts=told)
+            raise unreadable(name, "audit.unreadable.accounts", "audit.cure.account", accounts=told)
         if self._options.account is not None and found and self._options.account not in found:
-            raise unreadable(name, "no_account", "account", account=self._options.account, accounts=told)
+            raise unreadable(name, "audit.unreadable.no_account", "audit.cure.account", account=self._options.account, accounts=told)
 
 
 def open_bill(bill: Bill, paths: Sequence[Path], options: ReadOptions, names: Names, first_file: int) -> BillReader:
@@ -153,7 +153,7 @@ def open_bill(bill: Bill, paths: Sequence[Path], options: ReadOptions, names: Na
         for plan in plans(piece, options.columns):
             seen = survey(plan, accounts=bill is Bill.LOCAL)
             if seen.hopeless:
-                raise unreadable(plan.name, "dates", "dates", plan.layout.skip + 1)
+                raise unreadable(plan.name, "audit.unreadable.dates", "audit.cure.dates", plan.layout.skip + 1)
             found.append((plan, seen))
     return BillReader(bill, found, options, names, first_file)
 
@@ -174,7 +174,7 @@ def _refuse_twins(tables: Sequence[Piece]) -> None:
                 while data := stream.read(1 << 20):
                     digest.update(data)
             if digest.hexdigest() in digests:
-                raise unreadable(piece.name, "twice", "once", other=digests[digest.hexdigest()])
+                raise unreadable(piece.name, "audit.unreadable.twice", "audit.cure.once", other=digests[digest.hexdigest()])
             digests[digest.hexdigest()] = piece.name
 
 
@@ -196,7 +196,7 @@ def _file_read(plan: Plan, seen: Seen, notation: Notation, count: _Count, digest
         if rows and remark == "only" and plan.layout.only is not None:
             notes.append(plan.layout.only.note)
         elif rows:
-            notes.append(Note(f"audit.note.{remark}", {"rows": rows}))
+            notes.append(Note(remark, {"rows": rows}))
     if count.empty:
         notes.append(Note("audit.note.empty_lines", {"rows": count.empty}))
     if notation.totals:

@@ -46,7 +46,7 @@ def detect(start: bytes, name: str) -> Coding:
         even, odd = start[0:4096:2].count(0), start[1:4096:2].count(0)
         half = len(start[:4096]) // 2
         if max(even, odd) < 0.3 * half or min(even, odd) > 0.2 * half:
-            raise unreadable(name, "binary", "export_csv")
+            raise unreadable(name, "audit.unreadable.binary", "audit.cure.export_csv")
         encoding = UTF_16_LE if odd > even else UTF_16_BE
         return Coding(encoding, _old_mac(start, encoding), 0)
     return Coding(_by_lines(start, name), _old_mac(start, UTF_8), 0)
@@ -74,7 +74,7 @@ def _by_lines(start: bytes, name: str) -> str:
     if chinese * 2 >= len(told):
         return GB18030
     first = next(number for number, line in told if not _fits(line, UTF_8) and not _fits(line, GB18030))
-    raise unreadable(name, "encoding", "save_utf8", first)
+    raise unreadable(name, "audit.unreadable.encoding", "audit.cure.save_utf8", first)
 
 
 def _fits(line: bytes, encoding: str) -> bool:
@@ -122,7 +122,7 @@ def blocks(
             cut = len(data) if last else _cut(data, quote.encode())
             if not last and cut == 0:
                 if len(data) > MOST_LINE:
-                    raise unreadable(name, "long_line", "export_csv", line)
+                    raise unreadable(name, "audit.unreadable.long_line", "audit.cure.export_csv", line)
                 kept = data
                 continue
             data, kept = data[:cut], data[cut:]

@@ -107,7 +107,7 @@ def _folded(columns: Mapping[str, pa.Array], notation: Notation, rows: int) -> B
     if notation.account is not None and "account" in columns:
         wanted = notation.account
         other, _ = each(columns["account"], notation.once("account?", lambda text: (int(text.strip() != wanted), 0)))
-        notation.remarks["other_accounts"] += int((~folded & (other == 1)).sum())
+        notation.remarks["audit.note.other_accounts"] += int((~folded & (other == 1)).sum())
         folded |= other == 1
     return folded
 

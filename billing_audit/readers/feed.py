@@ -96,7 +96,7 @@ def _without(rows: Rows, bad: frozenset[int], text_of: Callable[[int], str]) -> 
     """Return the rows with those torn whose line is not in the file's encoding."""
     wrong = np.isin(rows.lines, list(bad))
     good = pa.array(~wrong)
-    torn = [(int(line), text_of(int(line)), refusal("encoding")) for line in rows.lines[wrong]]
+    torn = [(int(line), text_of(int(line)), refusal("audit.refused.encoding")) for line in rows.lines[wrong]]
     return Rows(rows.lines[~wrong], {name: array.filter(good) for name, array in rows.columns.items()}, rows.torn + torn, rows.empty)
 
 
@@ -145,7 +145,7 @@ def items(plan: Plan, digest: "hashlib._Hash | None" = None) -> Iterator[tuple[I
             while text.read(1 << 20):  # the digest is of the whole file
                 pass
         except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError, csv.Error) as why:
-            raise unreadable(plan.name, "format", "send_again", format=plan.layout.format) from why
+            raise unreadable(plan.name, "audit.unreadable.format", "audit.cure.send_again", format=plan.layout.format) from why
 
 
 def _of_records(plan: Plan, shape: Shape, digest: "hashlib._Hash | None") -> Iterator[Batch]:

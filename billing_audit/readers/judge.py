@@ -35,9 +35,9 @@ def refused_rows(plan: Plan, batch: Batch, converted: Converted, notation: Notat
 
 
 def _reason(why: str, name: str, notation: Notation) -> Note:
-    if why == "currency":
+    if why == "audit.refused.currency":
         return refusal(why, wanted=notation.currency)
-    if why in ("amount", "decimal_doubt", "amount_large"):
+    if why in ("audit.refused.amount", "audit.refused.decimal_doubt", "audit.refused.amount_large"):
         return refusal(why, field=name)
     return refusal(why)
 
@@ -53,16 +53,16 @@ def _special(cells: Sequence[str], plan: Plan, notation: Notation) -> Note | Non
     """Return what kind of row it is when it is no call at all."""
     told = [cell.strip() for cell in cells]
     if not any(told):
-        return refusal("empty_row")
+        return refusal("audit.refused.empty_row")
     if told[0].startswith(_COMMENTS) and not told[0][-1:].isdecimal():
-        return refusal("comment")
+        return refusal("audit.refused.comment")
     if plan.header and sum(a == b.strip() != "" for a, b in zip(told, plan.header, strict=False)) * 2 > len(
         [cell for cell in told if cell]
     ):
-        return refusal("header_again")
+        return refusal("audit.refused.header_again")
     if any(headers.is_total(cell) for cell in told):
         charge = plan.layout.columns.get("charge", len(told))
         amount = told[charge] if charge < len(told) else next((cell for cell in reversed(told) if any(map(str.isdecimal, cell))), "")
         notation.totals.append(amount[:60])
-        return refusal("totals", amount=amount[:60])
+        return refusal("audit.refused.totals", amount=amount[:60])
     return None

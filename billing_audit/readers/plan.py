@@ -48,7 +48,7 @@ def plans(piece: Piece, columns: Mapping[str, str]) -> list[Plan]:
     """Return the tables of a piece: one, or each sheet of a workbook that holds calls. `columns`: field → header, as a person named."""
     strange = [name for name in columns if name not in FIELDS]
     if strange:
-        raise unreadable(piece.name, "field", "fields", field=strange[0], known=", ".join(FIELDS))
+        raise unreadable(piece.name, "audit.unreadable.field", "audit.cure.fields", field=strange[0], known=", ".join(FIELDS))
     if piece.kind == "workbook":
         return _sheets(piece, columns)
     with piece.open() as stream:
@@ -133,7 +133,9 @@ def _by_headers(piece: Piece, coding: Coding, head: Head, columns: Mapping[str, 
 def _by_numbers(piece: Piece, coding: Coding, head: Head, columns: Mapping[str, str]) -> Plan:
     """Return the plan of a table without known headers, for which a person named the columns."""
     if not {"callee", "start"} <= columns.keys():
-        raise unreadable(piece.name, "no_bill", "columns", 1, text=head.lines[0].strip()[:120] if head.lines else "")
+        raise unreadable(
+            piece.name, "audit.unreadable.no_bill", "audit.cure.columns", 1, text=head.lines[0].strip()[:120] if head.lines else ""
+        )
     best: tuple[str, list[tuple[int, list[str]]], int, tuple[str, ...]] | None = None
     for delimiter in DELIMITERS:
         rows = cut(head.lines, delimiter)
@@ -142,7 +144,9 @@ def _by_numbers(piece: Piece, coding: Coding, head: Head, columns: Mapping[str, 
         if width > 1 and (best is None or (at >= 0, width) > (best[2] >= 0, len(best[1][0][1]))):
             best = delimiter, rows, at, tuple(rows[at][1]) if at >= 0 else ()
     if best is None:
-        raise unreadable(piece.name, "no_bill", "columns", 1, text=head.lines[0].strip()[:120] if head.lines else "")
+        raise unreadable(
+            piece.name, "audit.unreadable.no_bill", "audit.cure.columns", 1, text=head.lines[0].strip()[:120] if head.lines else ""
+        )
     delimiter, rows, at, cells = best
     chosen: dict[Field, int] = {cast(Field, name): _column(piece.name, value, cells) for name, value in columns.items()}
     if at < 0:  # numbers only: a first row whose time is none is a header that we do not know
@@ -170,7 +174,7 @@ def _column(name: str, value: str, cells: Sequence[str]) -> int:
                 return index
     if told.isascii() and told.isdecimal() and 1 <= int(told[:6]) <= 4096:
         return int(told) - 1
-    raise unreadable(name, "no_column", "inspect", column=told[:80])
+    raise unreadable(name, "audit.unreadable.no_column", "audit.cure.inspect", column=told[:80])
 
 
 def layout_of(
@@ -238,7 +242,7 @@ def _sheets(piece: Piece, columns: Mapping[str, str]) -> list[Plan]:
         cells = tuple(rows[header.row])
         found.append(Plan(piece, f"{piece.name}:{sheet}", TEXT, layout, shape, data, cells, None, index, header.unknown, notes))
     if not found:
-        raise unreadable(piece.name, "no_sheet", "columns", sheets=", ".join(sheets)[:200])
+        raise unreadable(piece.name, "audit.unreadable.no_sheet", "audit.cure.columns", sheets=", ".join(sheets)[:200])
     if left:
         found[0] = replace(found[0], notes=(*found[0].notes, Note("audit.note.sheets", {"names": ", ".join(left)[:200]})))
     return [replace(found[0], name=piece.name)] if len(found) == 1 else found

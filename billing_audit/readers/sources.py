@@ -22,18 +22,18 @@ MOST_BYTES = 256 << 30
 MOST_WORKBOOK = 512 << 20
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
-    (b"%PDF", "pdf", "export_csv"),
-    (b"{\\rtf", "document", "export_csv"),
-    (b"BZh", "compression", "unpack"),
-    (b"\xfd7zXZ", "compression", "unpack"),
-    (b"7z\xbc\xaf", "compression", "unpack"),
-    (b"Rar!", "compression", "unpack"),
-    (b"\x28\xb5\x2f\xfd", "compression", "unpack"),
-    (b"PAR1", "binary", "export_csv"),
-    (b"SQLite format 3", "binary", "export_csv"),
-    (b"\x89PNG", "picture", "export_csv"),
-    (b"\xff\xd8\xff", "picture", "export_csv"),
-    (b"\x7fELF", "binary", "export_csv"),
+    (b"%PDF", "audit.unreadable.pdf", "audit.cure.export_csv"),
+    (b"{\\rtf", "audit.unreadable.document", "audit.cure.export_csv"),
+    (b"BZh", "audit.unreadable.compression", "audit.cure.unpack"),
+    (b"\xfd7zXZ", "audit.unreadable.compression", "audit.cure.unpack"),
+    (b"7z\xbc\xaf", "audit.unreadable.compression", "audit.cure.unpack"),
+    (b"Rar!", "audit.unreadable.compression", "audit.cure.unpack"),
+    (b"\x28\xb5\x2f\xfd", "audit.unreadable.compression", "audit.cure.unpack"),
+    (b"PAR1", "audit.unreadable.binary", "audit.cure.export_csv"),
+    (b"SQLite format 3", "audit.unreadable.binary", "audit.cure.export_csv"),
+    (b"\x89PNG", "audit.unreadable.picture", "audit.cure.export_csv"),
+    (b"\xff\xd8\xff", "audit.unreadable.picture", "audit.cure.export_csv"),
+    (b"\x7fELF", "audit.unreadable.binary", "audit.cure.export_csv"),
 )
 
 
@@ -58,7 +58,7 @@ class Piece:
             if self.packed:
                 return cast(BinaryIO, _Unpacked(self.name, self.size, _gunzip(raw), raw))
         except (OSError, zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, zlib.error) as why:
-            raise unreadable(self.name, "open", "check_file", detail=str(why)) from why
+            raise unreadable(self.name, "audit.unreadable.open", "audit.cure.check_file", detail=str(why)) from why
         return raw
 
     def load(self) -> bytes:
@@ -66,7 +66,7 @@ class Piece:
         with self.open() as stream:
             data = stream.read(MOST_WORKBOOK + 1)
         if len(data) > MOST_WORKBOOK:
-            raise unreadable(self.name, "large_workbook", "export_csv", limit=MOST_WORKBOOK >> 20)
+            raise unreadable(self.name, "audit.unreadable.large_workbook", "audit.cure.export_csv", limit=MOST_WORKBOOK >> 20)
         return data
 
 
@@ -85,10 +85,10 @@ class _Unpacked(io.RawIOBase):
         try:
             data = self._inner.read(size if size >= 0 else MOST_WORKBOOK + 1)
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as why:
-            raise unreadable(self._name, "damaged", "send_again") from why
+            raise unreadable(self._name, "audit.unreadable.damaged", "audit.cure.send_again") from why
         self._given += len(data)
         if self._given > MOST_BYTES or (self._given > FREE_BYTES and self._given > MOST_RATIO * self._packed):
-            raise unreadable(self._name, "expansion", "unpack", limit=MOST_RATIO)
+            raise unreadable(self._name, "audit.unreadable.expansion", "audit.cure.unpack", limit=MOST_RATIO)
         return data
 
     def tell(self) -> int:
@@ -113,9 +113,9 @@ def pieces(paths: Sequence[Path]) -> list[Piece]:
         for file in _files(path):
             found.extend(_pieces_of(file))
             if len(found) > MOST_FILES:
-                raise unreadable(str(path), "many_files", "fewer_files", limit=MOST_FILES)
+                raise unreadable(str(path), "audit.unreadable.many_files", "audit.cure.fewer_files", limit=MOST_FILES)
     if not found:
-        raise unreadable(str(paths[0]) if paths else "", "no_file", "name_file")
+        raise unreadable(str(paths[0]) if paths else "", "audit.unreadable.no_file", "audit.cure.name_file")
     return found
 
 
@@ -130,9 +130,9 @@ def _files(path: Path) -> Iterator[Path]:
             ]
             yield from (child for child in inside if child.is_file() and not child.is_symlink() and child.suffix not in (".done", ".part"))
         else:
-            raise unreadable(str(path), "not_regular", "name_file")
+            raise unreadable(str(path), "audit.unreadable.not_regular", "audit.cure.name_file")
     except OSError as why:
-        raise unreadable(str(path), "open", "check_file", detail=why.strerror or str(why)) from why
+        raise unreadable(str(path), "audit.unreadable.open", "audit.cure.check_file", detail=why.strerror or str(why)) from why
 
 
 def _pieces_of(path: Path) -> Iterator[Piece]:
@@ -141,13 +141,13 @@ def _pieces_of(path: Path) -> Iterator[Piece]:
         with path.open("rb") as file:
             start = file.read(4096)
     except OSError as why:
-        raise unreadable(name, "open", "check_file", detail=why.strerror or str(why)) from why
+        raise unreadable(name, "audit.unreadable.open", "audit.cure.check_file", detail=why.strerror or str(why)) from why
     if start[:2] == b"\x1f\x8b":
         piece = Piece(name, path, "", packed=True, size=size, kind="text")
         with piece.open() as stream:
             first = stream.read(4096)
         if first[:4] == b"PK\x03\x04" or first[257:262] == b"ustar":
-            raise unreadable(name, "nested", "unpack")
+            raise unreadable(name, "audit.unreadable.nested", "audit.cure.unpack")
         yield Piece(name, path, "", packed=True, size=size, kind=_kind(name, first))
     elif start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         yield from _zip(path, name)
@@ -158,13 +158,13 @@ def _pieces_of(path: Path) -> Iterator[Piece]:
 def _kind(name: str, start: bytes) -> Kind:
     """Return what a file is by its first bytes; Unreadable when it can't be a bill."""
     if not start.strip(b"\x00\xef\xbb\xbf\xff\xfe \t\r\n"):
-        raise unreadable(name, "empty" if len(start) < 4096 else "binary", "send_again")
+        raise unreadable(name, "audit.unreadable.empty" if len(start) < 4096 else "audit.unreadable.binary", "audit.cure.send_again")
     for magic, why, cure in _FOREIGN:
         if start.startswith(magic):
             raise unreadable(name, why, cure)
     low = start[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if low.startswith((b"<!doctype html", b"<html", b"<table")) or b"<html" in low[:400]:
-        raise unreadable(name, "html", "export_csv")
+        raise unreadable(name, "audit.unreadable.html", "audit.cure.export_csv")
     return "workbook" if start.startswith(_OLE) else "text"
 
 
@@ -177,7 +177,7 @@ def _zip(path: Path, name: str) -> Iterator[Piece]:
                 total = sum(item.file_size for item in members)
                 packed = sum(item.compress_size for item in members)
                 if total > 4 * MOST_WORKBOOK or (total > FREE_BYTES and total > MOST_RATIO * max(packed, 1)):
-                    raise unreadable(name, "expansion", "export_csv", limit=MOST_RATIO)
+                    raise unreadable(name, "audit.unreadable.expansion", "audit.cure.export_csv", limit=MOST_RATIO)
                 yield Piece(name, path, "", packed=False, size=path.stat().st_size, kind="workbook")
                 return
             for item in sorted(members, key=lambda item: item.filename):
@@ -186,7 +186,7 @@ def _zip(path: Path, name: str) -> Iterator[Piece]:
                     continue
                 inner = f"{name}:{item.filename}"
                 if item.flag_bits & 1:
-                    raise unreadable(inner, "locked_archive", "unlock")
+                    raise unreadable(inner, "audit.unreadable.locked_archive", "audit.cure.unlock")
                 with archive.open(item) as stream:
                     start = stream.read(4096)
                 kind: Kind = "workbook" if start[:4] == b"PK\x03\x04" else _kind(inner, start)
@@ -194,4 +194,4 @@ def _zip(path: Path, name: str) -> Iterator[Piece]:
     except Unreadable:
         raise
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, UnicodeError) as why:
-        raise unreadable(name, "damaged", "send_again") from why
+        raise unreadable(name, "audit.unreadable.damaged", "audit.cure.send_again") from why

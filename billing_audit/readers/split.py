@@ -198,9 +198,9 @@ def _collect(found: list[tuple[int, list[str] | None, str]], shape: Shape) -> Ro
     good: list[tuple[int, list[str]]] = []
     for line, fields, text in found:
         if fields is None:
-            torn.append((line, text, refusal("quote")))
+            torn.append((line, text, refusal("audit.refused.quote")))
         elif len(fields) != shape.width:
-            torn.append((line, text, refusal("columns", found=len(fields), expected=shape.width)))
+            torn.append((line, text, refusal("audit.refused.cells", found=len(fields), expected=shape.width)))
         else:
             good.append((line, fields))
     columns = {name: pa.array([fields[index].encode() for _, fields in good], pa.binary()) for name, index in shape.wanted.items()}

@@ -17,23 +17,40 @@ class Unreadable(Exception):
 
 
 def unreadable(file: str, why: str, cure: str, line: int | None = None, **values: str | int) -> Unreadable:
-    """Return the error with texts audit.unreadable.<why> and audit.cure.<cure>, both with the same values."""
-    return Unreadable(file, line, Note(f"audit.unreadable.{why}", dict(values)), Note(f"audit.cure.{cure}"))
+    """Return the error with these texts (audit.unreadable.…, audit.cure.…); the values are the first one's."""
+    return Unreadable(file, line, Note(why, dict(values)), Note(cure))
 
 
 REASONS: Final = (
     "",  # 0: read without a remark
-    "time", "no_time", "time_ambiguous", "date_only", "date_turned",
-    "number_excel", "number", "duration", "negative_duration",
-    "amount", "decimal_doubt", "negative_charge", "amount_large", "rate", "currency", "account",
-)  # fmt: skip
-"""Flags above 0: the field refuses its row, with the text audit.refused.<reason>."""
-FLAG: Final = {reason: number for number, reason in enumerate(REASONS)}
-REMARKS: Final = ("", "finer", "minutes_only", "two_digit_year", "number_point_zero")
-"""Flags below 0: the field was read, and the file says how often: audit.note.<remark> with `rows`."""
-REMARK: Final = {remark: -number for number, remark in enumerate(REMARKS)}
+    "audit.refused.time",
+    "audit.refused.no_time",
+    "audit.refused.time_ambiguous",
+    "audit.refused.date_only",
+    "audit.refused.date_turned",
+    "audit.refused.number_excel",
+    "audit.refused.number",
+    "audit.refused.duration",
+    "audit.refused.negative_duration",
+    "audit.refused.amount",
+    "audit.refused.decimal_doubt",
+    "audit.refused.negative_charge",
+    "audit.refused.amount_large",
+    "audit.refused.currency",
+)
+"""Flags above 0: the field refuses its row, with this text."""
+FLAG: Final = {reason.rpartition(".")[2]: number for number, reason in enumerate(REASONS)}
+REMARKS: Final = (
+    "",
+    "audit.note.finer",
+    "audit.note.minutes_only",
+    "audit.note.two_digit_year",
+    "audit.note.number_point_zero",
+)
+"""Flags below 0: the field was read, and the file says in how many `rows`."""
+REMARK: Final = {remark.rpartition(".")[2]: -number for number, remark in enumerate(REMARKS)}
 
 
 def refusal(why: str, **values: str | int) -> Note:
     """Return the reason of a refused row."""
-    return Note(f"audit.refused.{why}", dict(values))
+    return Note(why, dict(values))

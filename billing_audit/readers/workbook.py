@@ -24,17 +24,17 @@ MOST_SHEETS = 256
 def _open(piece: Piece) -> CalamineWorkbook:
     data = piece.load()
     if data.startswith(_OLE) and _LOCKED in data:
-        raise unreadable(piece.name, "locked", "unlock")
+        raise unreadable(piece.name, "audit.unreadable.locked", "audit.cure.unlock")
     try:
         return CalamineWorkbook.from_filelike(io.BytesIO(data))
     except PasswordError as why:
-        raise unreadable(piece.name, "locked", "unlock") from why
+        raise unreadable(piece.name, "audit.unreadable.locked", "audit.cure.unlock") from why
     except (CalamineError, ZipError, zipfile.BadZipFile, OSError, ValueError) as why:
-        raise unreadable(piece.name, "workbook", "export_csv") from why
+        raise unreadable(piece.name, "audit.unreadable.workbook", "audit.cure.export_csv") from why
     except BaseException as why:  # a Rust panic is no Exception; a broken workbook must not end the audit
         if isinstance(why, KeyboardInterrupt | SystemExit | MemoryError):
             raise
-        raise unreadable(piece.name, "workbook", "export_csv") from why
+        raise unreadable(piece.name, "audit.unreadable.workbook", "audit.cure.export_csv") from why
 
 
 def sheets(piece: Piece) -> list[str]:
@@ -54,7 +54,7 @@ def each(piece: Piece, index: int, times: frozenset[int], most: int | None = Non
         begin = (sheet.start or (0, 0))[0]
         table: list[list[Any]] = sheet.to_python(skip_empty_area=False, nrows=None if most is None else begin + most)
     except (CalamineError, ZipError, OSError, ValueError) as why:
-        raise unreadable(piece.name, "workbook", "export_csv") from why
+        raise unreadable(piece.name, "audit.unreadable.workbook", "audit.cure.export_csv") from why
     for number, cells in enumerate(table, 1):
         told = tuple(day(cell) if place in times else text(cell) for place, cell in enumerate(cells))
         if any(told):
