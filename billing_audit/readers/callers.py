@@ -46,5 +46,5 @@ def codes(array: pa.Array, parse: Once) -> tuple[Ints, Flags]:
     data = column.data.copy()
     data[odd[plus]] = 48  # a zero in front changes no value, and the length is told by `signed`
     values = integers(Texts(data, column.offsets), ok)
-    values += POWERS[np.where(ok, lengths - signed, 0)] + np.where(signed, PLUS, PLAIN)
+    values = values + POWERS[np.where(ok, lengths - signed, 0)] + np.where(signed, PLUS, PLAIN)
     return rest(array, values, ok, parse)

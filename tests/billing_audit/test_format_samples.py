@@ -134,3 +134,13 @@ OTHERS = {
 @pytest.mark.parametrize("what", OTHERS)
 def test_what_is_of_no_named_format_is_claimed_by_none(what: str) -> None:
     assert detected(OTHERS[what]) == []
+
+
+@pytest.mark.parametrize("name", ["VOS_EXPORT", "PORTASWITCH", "SIPPY", "JERASOFT", "CDR_STATS"])
+@pytest.mark.parametrize(("before", "behind"), [("0.132", '"0,132"'), ("2026-10-01 08:00:0", "1 Oct 2026 08:00:0"), ("0:01:06", "66 s")])
+def test_titles_of_a_system_over_another_notation_are_left_to_the_headers(name: str, before: str, behind: str) -> None:
+    """A decimal comma, or dates in words: the file has been through other hands, and its notation must prove itself."""
+    text = getattr(WRITTEN, name).text
+    if before in text:
+        assert detected(text.replace(before, behind)) == []
+    assert detected(text) != []

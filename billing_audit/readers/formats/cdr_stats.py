@@ -36,7 +36,7 @@ def _is_report(row: shape.Row) -> bool:
 
 def detect(head: Head) -> Layout | None:
     """Return where the fields stand, in any of the three shapes."""
-    if (found := titles.find(head, NEEDS, FIELDS)) is not None:
+    if (found := titles.find(head, NEEDS, FIELDS)) is not None and titles.plain(head, found):
         return Layout(format=NAME, columns=found.columns, delimiter=found.delimiter, skip=found.skip)
     rows = shape.rows(head)
     if shape.most(rows, _is_plain):

@@ -6,6 +6,7 @@ Files with both legs of a call, of the template `sql`, and with the space that o
 import re
 from typing import Final
 
+from billing_audit.ledger import Note
 from billing_audit.readers.formats import shape
 from billing_audit.readers.layout import Field, Head, Layout
 
@@ -39,6 +40,7 @@ SHAPES: Final[tuple[Shape, ...]] = (
     ("asterisk", LIKE_ASTERISK, 14),
     ("opencdrrate", OPENCDRRATE, -1),
 )
+MOST_NAMED: Final = 20
 LEG: Final = 11  # bleg_uuid in `example` and all that begin like it
 
 
@@ -64,8 +66,19 @@ def template(found: list[shape.Row]) -> Shape | None:
     return None
 
 
+def again(head: Head, index: int) -> tuple[Note, ...]:
+    """Return a note for each of the first UUIDs that stand in several rows of the beginning of the file: MOST_NAMED of them."""
+    places: dict[str, list[int]] = {}
+    for number, line in enumerate(head.lines, 1):
+        row = shape.cut(line) if len(line) <= shape.LONGEST else []
+        if len(row) > index and shape.is_uuid(row[index]):
+            places.setdefault(row[index], []).append(number)
+    several = [(uuid, lines) for uuid, lines in places.items() if len(lines) > 1][:MOST_NAMED]
+    return tuple(Note("audit.note.id-again", {"id": uuid, "count": len(lines), "line": lines[0]}) for uuid, lines in several)
+
+
 def detect(head: Head) -> Layout | None:
     """Return where the fields stand, if most of the first rows are of one of the templates."""
     if (found := template(shape.rows(head))) is None:
         return None
-    return Layout(format=NAME, columns=found[1])
+    return Layout(format=NAME, columns=found[1], notes=again(head, found[1]["id"]))

@@ -36,6 +36,6 @@ def detect(head: Head) -> Layout | None:
     """Return where the fields stand, if a line has the titles of both party ids and a time."""
     for needs in NEEDS:
         found = titles.find(head, needs, FIELDS)
-        if found is not None and found.columns.keys() & {"start", "answer", "end"}:
+        if found is not None and found.columns.keys() & {"start", "answer", "end"} and titles.plain(head, found):
             return Layout(format=NAME, columns=found.columns, delimiter=found.delimiter, skip=found.skip)
     return None

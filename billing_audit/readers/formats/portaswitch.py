@@ -38,6 +38,8 @@ def detect(head: Head) -> Layout | None:
             continue
         clock = "time" in found.titles[found.columns["billed"]]
         units: dict[Field, Unit] = {"billed": "clock"} if clock else {}
+        if not titles.plain(head, found, frozenset(units)):
+            return None
         return Layout(
             format=NAME,
             columns=found.columns,

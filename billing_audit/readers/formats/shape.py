@@ -24,11 +24,12 @@ Row = list[str]
 def rows(head: Head, delimiter: str = ",", skip: int = 0) -> list[Row]:
     """Return the first rows of a delimited file, each field stripped; empty when its lines are none."""
     told = [line for line in head.lines[skip : skip + 4 * SAMPLED] if line.strip() and len(line) <= LONGEST][:SAMPLED]
-    found = [_fields(line, delimiter) for line in told]
+    found = [cut(line, delimiter) for line in told]
     return [row for row in found if len(row) <= MOST_COLUMNS]
 
 
-def _fields(line: str, delimiter: str) -> Row:
+def cut(line: str, delimiter: str = ",") -> Row:
+    """Return the fields of a line of at most LONGEST characters, each stripped."""
     if '"' not in line:
         return [field.strip() for field in line.split(delimiter)]
     return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]

@@ -35,6 +35,8 @@ def detect(head: Head) -> Layout | None:
             if "charge" not in found.columns and title.startswith("cost,"):
                 found.columns["charge"] = place
                 currency = title.removeprefix("cost,").strip().upper()
+        if not titles.plain(head, found):
+            return None
         return Layout(
             format=NAME, columns=found.columns, delimiter=found.delimiter, skip=found.skip, currency=currency if len(currency) == 3 else ""
         )

@@ -1,5 +1,6 @@
 """Formats that are told by the titles of their columns: which title stands for which field."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -7,6 +8,9 @@ from billing_audit.readers.formats import shape
 from billing_audit.readers.layout import Field, Head
 
 DEEPEST: Final = 20  # lines of a letterhead above the titles
+TIMES: Final[tuple[Field, ...]] = ("start", "answer", "end")
+NUMBERS: Final[tuple[Field, ...]] = ("duration", "total", "billed", "rate", "charge")
+_CLOCK = re.compile(r"\d{1,4}:\d{2}(?::\d{2})?")
 DELIMITERS: Final = (",", ";", "\t", "|")
 
 
@@ -31,6 +35,22 @@ def find(head: Head, needs: frozenset[str], fields: Mapping[Field, tuple[str, ..
                 columns = {field: told.index(name) for field, names in fields.items() for name in [_first(told, names)] if name}
                 return Titled(columns, told, delimiter, number + 1)
     return None
+
+
+def plain(head: Head, found: Titled, clocks: frozenset[Field] = frozenset()) -> bool:
+    """Tell whether most rows under the titles have ISO-like times, whole or decimal seconds, and money with a decimal point.
+
+    A file with the titles of a system but in another notation (mm:ss, decimal comma) has been through other hands: it is read by its
+    headers, where every notation must prove itself. `clocks`: fields that are h:mm:ss in this format.
+    """
+    return shape.most(shape.rows(head, found.delimiter, found.skip), lambda row: _is_plain(row, found.columns, clocks))
+
+
+def _is_plain(row: shape.Row, columns: Mapping[Field, int], clocks: frozenset[Field]) -> bool:
+    told = {field: row[index] for field, index in columns.items() if index < len(row) and row[index]}
+    times = all(shape.is_time(told[field]) for field in TIMES if field in told)
+    numbers = all(_CLOCK.fullmatch(told[field]) if field in clocks else shape.is_number(told[field]) for field in NUMBERS if field in told)
+    return len(told) > 2 and times and numbers
 
 
 def _first(told: list[str], names: tuple[str, ...]) -> str:

@@ -30,6 +30,6 @@ def detect(head: Head) -> Layout | None:
     """Return where the fields stand, if a line has the titles."""
     for needs in NEEDS:
         found = titles.find(head, needs, FIELDS)
-        if found is not None and {"caller", "callee", "answer"} <= found.columns.keys():
+        if found is not None and {"caller", "callee", "answer"} <= found.columns.keys() and titles.plain(head, found):
             return Layout(format=NAME, columns=found.columns, delimiter=found.delimiter, skip=found.skip)
     return None
