@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from billing_audit import attribute, run
+from billing_audit import attribute
 from billing_audit.learn import Learned, learn
 from billing_audit.ledger import MISSING, Bill
 from billing_audit.match import match
@@ -81,6 +81,8 @@ def from_files(dispute: Dispute, contract: bool = True, deck: bool = True, style
             keep_pairs=False,
         )
         began = time.perf_counter()
+        from billing_audit import run
+
         with run.audit([bills[0]], [bills[1]], options) as result:
             told = result.audit
     assert told.difference_micro is not None

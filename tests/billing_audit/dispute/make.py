@@ -52,7 +52,7 @@ def conflict(codes: Sequence[tuple[str, str]]) -> str | None:
         if told:
             seen[told] = code
     sides = dict(codes)
-    if sides.get("dst") == "local" and {"time_band", "rate_change", "rate_change_zone"} & set(sides):
+    if "local" in (sides.get("dst"), sides.get("clock")) and {"time_band", "rate_change", "rate_change_zone"} & set(sides):
         return "a price by the clock, and our own clock is the one that departs"
     return None
 
@@ -78,7 +78,8 @@ def make(seed: int, codes: Sequence[tuple[str, str]] | None = None, rows: int = 
     deal = draw_deal(rng)
     if days:
         deal.end = deal.start + timedelta(days=days)
-    if "time_band" not in sides and sides.get("dst") != "local" and rng.random() < 0.1:
+    wrong_clock = "local" in (sides.get("dst"), sides.get("clock"))
+    if "time_band" not in sides and not wrong_clock and rng.random() < 0.1:
         rates.draw_bands(rng, deal)
     for code, demand in DEMANDS.items():
         if code in sides:
@@ -104,7 +105,7 @@ def _harmless(scene: Scene, sides: dict[str, str]) -> None:
     """Write into the contract what both sides keep: a new price on some codes, a country with increments of its own."""
     rng, deal, world = scene.rng, scene.deal, scene.world
     free = [i for i in range(len(world.deck)) if i not in scene.taken]
-    if rng.random() < 0.3 and sides.get("dst") != "local" and len(free) > 20:
+    if rng.random() < 0.3 and "local" not in (sides.get("dst"), sides.get("clock")) and len(free) > 20:
         when = deal.start + timedelta(days=int(rng.integers(2, 26)))
         for i in sorted(int(i) for i in rng.choice(free, size=15, replace=False)):
             deal.changes[i] = (when, scene.other_rate(i, 0.8, 1.3))

@@ -1,11 +1,15 @@
 """Causes of a record's presence: cut_off, missing_outage, missing_import, duplicate, failed_call."""
 
 from datetime import timedelta
+from typing import Final
 
 import numpy as np
 
 from tests.billing_audit.dispute.plant import VERDICT, Planted, Rejected, Scene
 from tests.billing_audit.dispute.world import DAY, HOUR
+
+
+EDGE_MS: Final = 300_000
 
 
 def cut_off(scene: Scene, side: str) -> Planted:
@@ -14,8 +18,11 @@ def cut_off(scene: Scene, side: str) -> Planted:
     chosen = scene.pick(world.answered, int(rng.integers(12, 45)))
     first = rng.random(len(chosen)) < (0.1, 0.9)[rng.integers(2)]
     begin, end = world.clock.day(deal.start), world.clock.day(deal.end)
-    talk = rng.integers(400, 3000, len(chosen)) * 1000
-    reach = (talk * rng.uniform(0.1, 0.9, len(chosen)) / 1000).astype(np.int64) * 1000
+    talk = rng.integers(1000, 3600, len(chosen)) * 1000
+    reach = EDGE_MS + (rng.random(len(chosen)) * (talk - 2 * EDGE_MS) / 1000).astype(np.int64) * 1000
+    # no other call so near an edge that a clock some minutes off would move it over
+    world.start_ms[:] = np.where(world.start_ms + world.talk_ms > end - EDGE_MS, end - world.talk_ms - 2 * EDGE_MS, world.start_ms)
+    world.start_ms[:] = np.where(world.start_ms < begin + EDGE_MS, world.start_ms + EDGE_MS, world.start_ms)
     world.talk_ms[chosen] = talk
     world.start_ms[chosen] = np.where(first, begin, end) - reach
     by_end = {"local", "customer"} - {side} if deal.by == "end" else {side}

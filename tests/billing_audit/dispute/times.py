@@ -8,6 +8,7 @@ from tests.billing_audit.dispute.plant import VERDICT, Planted, Rejected, Scene
 from tests.billing_audit.dispute.world import DAY, Clock, Deal
 
 QUARTER = 900_000
+LEAST = 1000  # calls on either side of a change of clocks: whose clock it was is told by the hours of the day
 
 
 def timezone(scene: Scene, side: str) -> Planted:
@@ -52,7 +53,7 @@ def dst(scene: Scene, side: str) -> Planted:
         def shows(utc):
             return utc + fixed
 
-    if at is None or min((world.start_ms < at).sum(), (world.start_ms >= at).sum()) < 200:
+    if at is None or min((world.start_ms < at).sum(), (world.start_ms >= at).sum()) < LEAST:
         raise Rejected("too few calls on one side of the change")
     return Planted(
         "dst",

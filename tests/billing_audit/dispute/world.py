@@ -223,7 +223,7 @@ def draw_world(rng: np.random.Generator, deal: Deal, rows: int, unanswered: floa
     callers = _numbers(rng, str(rng.choice(("86755", "8621", "1646", "4420"))), 11, int(rng.integers(150, 2500)))
     caller = callers[(len(callers) * rng.random(rows) ** 1.6).astype(np.int64)]
     begin, end = clock.day(deal.start), clock.day(deal.end)
-    days = (end - begin) // DAY
+    days = (deal.end - deal.start).days  # one of them may have 23 hours, or 25
     weight = np.array([1.0 if (deal.start + timedelta(days=int(d))).weekday() < 5 else 0.55 for d in range(days)])
     day = rng.choice(days, size=rows, p=weight / weight.sum())
     hours = np.array([3, 2, 2, 2, 2, 3, 5, 9, 14, 18, 19, 18, 15, 17, 18, 18, 17, 15, 13, 12, 11, 9, 7, 5], float)
