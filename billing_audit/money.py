@@ -102,12 +102,16 @@ def to_digits(amount_micro: Whole, digits: int, mode: Mode) -> Whole:
 def _units(value: Decimal, unit: int, places: int) -> int:
     if not value.is_finite():
         raise Doubtful(Note("audit.refused.money", {"text": str(value)}))
-    top, bottom = value.as_integer_ratio() if abs(value.adjusted()) < 40 else (0, 0)
+    if value == 0:
+        return 0
+    if value.adjusted() > 20:  # before its digits are written out: 1E+999999 has a million
+        raise Doubtful(Note("audit.refused.money_size", {"text": f"{value:.3E}"}))
+    top, bottom = value.as_integer_ratio() if value.adjusted() > -20 else (1, 0)
     if bottom == 0 or top * unit % bottom:
-        raise Doubtful(Note("audit.refused.money_places", {"text": f"{value:.40}", "places": places}))
+        raise Doubtful(Note("audit.refused.money_places", {"text": f"{value:.12g}", "places": places}))
     units = top * unit // bottom
     if abs(units) > MOST:
-        raise Doubtful(Note("audit.refused.money_size", {"text": f"{value:f}"}))
+        raise Doubtful(Note("audit.refused.money_size", {"text": f"{value:.12g}"}))
     return units
 
 
