@@ -19,6 +19,7 @@ Mask = npt.NDArray[np.bool_]
 COARSE_BITS: Final = 8  # 256 ms: how closely the sort needs to tell times apart; what is near is compared exactly afterwards
 END_MS: Final = 1_000  # ends that agree while durations do not (one counts from INVITE) speak a little less for a pair than durations
 CONTENTS: Final = ("billed_ms", "charge_micro", "rate_nano", "ring_ms", "answered", "parts")
+TOLD: Final = ("start_ms", "callee", "caller", "duration_ms", *CONTENTS, "gateway", "account")
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,6 @@ def _solve(ours: Calls, theirs: Calls, rows: Ints, order: Ints, group: Ints, bor
     left, left_group, left_mark = _ordered(ours, rows[order[mine]], group[mine])
     right, right_group, right_mark = _ordered(theirs, rows[order[yours]], group[yours])
     low, high = _band(ours.start[left], left_group, theirs.start[right], right_group, alignment.tolerance_ms)
-    chosen: list[Found] = []
     wide = high - low
     a = np.repeat(np.arange(len(left)), wide)
     b = np.arange(len(a)) - np.repeat(np.cumsum(wide) - wide, wide) + np.repeat(low, wide)
@@ -218,8 +218,7 @@ def _solve(ours: Calls, theirs: Calls, rows: Ints, order: Ints, group: Ints, bor
     able = worth > 0
     a, b, worth = a[able], b[able], worth[able]
     pick = choose(a, b, worth, (left_mark, right_mark), (ours.start[left], theirs.start[right]))
-    chosen.append(Found(left[a[pick]], right[b[pick]]))
-    return chosen[0]
+    return Found(left[a[pick]], right[b[pick]])
 
 
 def _ordered(calls: Calls, rows: Ints, group: Ints) -> tuple[Ints, Ints, Ints]:
@@ -246,14 +245,12 @@ def _band(times: Ints, group: Ints, others: Ints, other_group: Ints, reach: int)
 
 
 def _pairs(ours: Calls, theirs: Calls, partner: Ints, taken: Mask) -> pd.DataFrame:
-    matched = np.flatnonzero(partner >= 0)
-    left = np.concatenate([matched, np.flatnonzero(partner < 0)])
-    right = np.concatenate([partner[matched], np.flatnonzero(~taken)])
-    both, total = len(matched), len(left) + len(right) - len(matched)
-    columns: dict[str, Ints] = {
-        "l_source": _left(ours.frame, "source", left, total),
-        "c_source": _right(theirs.frame, "source", right, both, total),
-    }
+    matched, alone, others = np.flatnonzero(partner >= 0), np.flatnonzero(partner < 0), np.flatnonzero(~taken)
+    matched = matched[_in_order(ours.frame, matched, theirs.frame, partner[matched])]
+    left = np.concatenate([matched, alone[_in_order(ours.frame, alone)]])
+    right = np.concatenate([partner[matched], others[_in_order(theirs.frame, others)]])
+    both, total = len(matched), len(left) + len(others)
+    columns = {"l_source": _left(ours.frame, "source", left, total), "c_source": _right(theirs.frame, "source", right, both, total)}
     for name in ("caller", "callee"):
         told = _left(ours.frame, name, left, total)
         told[len(left) :] = theirs.frame[name].to_numpy()[right[both:]]
@@ -267,13 +264,40 @@ def _pairs(ours: Calls, theirs: Calls, partner: Ints, taken: Mask) -> pd.DataFra
     return pd.DataFrame({name: columns[name] for name in PAIRS}, copy=False)
 
 
+def _in_order(frame: pd.DataFrame, rows: Ints, other: pd.DataFrame | None = None, partners: Ints | None = None) -> Ints:
+    """Return the order of rows by start, then by all they (and their partners) say, then by source; never by their order in a file."""
+    start = frame["start_ms"].to_numpy()[rows]
+    if not len(rows):
+        return rows
+    known = start != MISSING
+    least = int(start[known].min()) if known.any() else 0
+    row_bits = len(rows).bit_length()
+    packed = np.where(known, start - least + 1, 0)
+    if int(packed.max()).bit_length() + row_bits <= 63:
+        packed = (packed << row_bits) | np.arange(len(rows))
+        packed.sort()
+        order, packed = packed & ((1 << row_bits) - 1), packed >> row_bits
+    else:
+        order = np.argsort(packed, kind="stable")
+        packed = packed[order]
+    equal = packed[1:] == packed[:-1]
+    tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
+    if len(tied):
+        some = order[tied]
+        keys = [frame[name].to_numpy()[rows[some]] for name in TOLD]
+        if other is not None and partners is not None:
+            keys += [other[name].to_numpy()[partners[some]] for name in TOLD]
+        order[tied] = some[np.lexsort((frame["source"].to_numpy()[rows[some]], *reversed(keys)))]
+    return order
+
+
 def _better(ours: Ints, theirs: Ints) -> Ints:
     return np.where(visible(theirs) | (ours == 0), theirs, ours)
 
 
 def _left(frame: pd.DataFrame, name: str, rows: Ints, total: int) -> Ints:
     column = np.empty(total, np.int64)
-    column[: len(rows)] = frame[name].to_numpy()[rows]
+    frame[name].to_numpy().take(rows, out=column[: len(rows)], mode="clip")
     column[len(rows) :] = MISSING
     return column
 
@@ -281,7 +305,8 @@ def _left(frame: pd.DataFrame, name: str, rows: Ints, total: int) -> Ints:
 def _right(frame: pd.DataFrame, name: str, rows: Ints, both: int, total: int) -> Ints:
     column = np.empty(total, np.int64)
     values = frame[name].to_numpy()
-    column[:both] = values[rows[:both]]
-    column[both : total - len(rows) + both] = MISSING
-    column[total - len(rows) + both :] = values[rows[both:]]
+    values.take(rows[:both], out=column[:both], mode="clip")
+    alone = total - len(rows) + both
+    column[both:alone] = MISSING
+    values.take(rows[both:], out=column[alone:], mode="clip")
     return column
