@@ -22,6 +22,7 @@ RATE: Final = pa.decimal64(18, 9)
 TIME: Final = pa.timestamp("ms", tz="UTC")
 KINDS: Final = {"start_ms": TIME, "charge_micro": MONEY, "rate_nano": RATE, "answered": pa.bool_(), "parts": pa.int32()}
 NAMED: Final = {"start_ms": "start", "charge_micro": "charge", "rate_nano": "rate"}
+TEXTS: Final = ("caller", "callee")
 GROUP_ROWS: Final = 1 << 17
 _STARS: Final = pa.array(["*" * count for count in range(100)])
 _MOST_MASKED: Final = 99
@@ -133,13 +134,16 @@ class Writer:
     def write(self, table: pa.Table) -> None:
         """Add a table; all have the same columns."""
         if self._writer is None:
-            few = [name for name in columns_of(self._amounts) if name.endswith(("_file", "_gateway", "_rate", "_parts", CAUSES))]
+            told = columns_of(self._amounts)
+            few = [name for name in told if name.endswith(("_file", "_gateway", "_rate", "_parts", CAUSES))]
+            whole = [name for name in told if name not in few and name not in TEXTS and not name.endswith("_answered")]
             self._writer = pq.ParquetWriter(
                 self._file,
                 table.schema,
                 compression="zstd",
                 compression_level=1,
                 use_dictionary=few,
+                column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
                 write_statistics=False,
                 store_decimal_as_integer=True,
                 store_schema=False,
