@@ -210,7 +210,7 @@ XML_MANY = Sample(
     + xml(B_LEG, direction="outbound", originating_leg_uuid=A_LEG)
     + '<!DOCTYPE cdr [<!ENTITY e "x">]>'
     + xml(D_LEG)
-    + xml(C_LEG, answer_epoch="0"),
+    + xml(C_LEG, answer_epoch="0", billsec="0", billmsec="0"),
     (XML_RECORD, {"id": C_LEG, "answer": ""}),
     folded=(4,),
     refused=((6, "xml-entities"),),
