@@ -8,6 +8,7 @@ from billing_audit.align import Ints
 
 SURE: Final = 0.5
 CLOSE: Final = 0.1
+HOME: Final = 0.6
 MOST_CODE: Final = 7  # digits of a country code and an area code behind it
 
 
@@ -19,6 +20,8 @@ def best_head(written: set[str], homes: set[str], tails: list[str], deck: Ints |
     """
     bare = {_bare(head) for head in written}
     scores = {head: _score(head, tails) + _in_deck(head, tails, deck) for head in sorted(bare.union(homes, *map(_candidates, bare)))}
+    for head in homes & bare:  # what a bill writes out, and most numbers need, is no chance
+        scores[head] += HOME
     best = max(scores.values())
     if best < SURE:
         return _plainest(bare)

@@ -128,8 +128,18 @@ def _targets(forms: dict[tuple[str, str], Counter[str]], deck: Ints | None) -> d
     homes: set[str] = set()
     for _ in range(2):
         made = {key: _target(group, homes, deck) for key, group in groups.items()}
-        homes = {head for key, head in made.items() if head and any(part[0] in ("", "0") or part[1] in ("", "0") for part in groups[key])}
+        homes = _homes(groups, made)
     return {part: made[key] for key, group in groups.items() for part in group}
+
+
+def _homes(groups: dict[tuple[int, str, str], list[tuple[str, str, str]]], made: dict[tuple[int, str, str], str]) -> set[str]:
+    """Return the country codes that a fifth or more of the numbers get that a bill writes as inside a country."""
+    found: Counter[str] = Counter()
+    for key, head in made.items():
+        if any(part[side] in ("", "0") for part in groups[key] for side in (0, 1)):
+            found[head] += len(groups[key])
+    whole = sum(found.values())
+    return {head for head, count in found.items() if head and count * 5 >= whole}
 
 
 def _target(group: list[tuple[str, str, str]], homes: set[str], deck: Ints | None) -> str:
