@@ -9,6 +9,7 @@ import numpy.typing as npt
 from billing_audit.ledger import MISSING
 
 Ints = npt.NDArray[np.int64]
+DOUBT_MS = 6 * 3_600_000
 QUARTER_MS = 900_000  # zones differ by whole quarters of an hour; what is left is a clock's
 LEAST_CORE_MS, MOST_CORE_MS = 1_500, 60_000
 LEAST_REACH_MS, MOST_REACH_MS = 4_500, 120_000
@@ -47,6 +48,18 @@ class Alignment(msgspec.Struct, frozen=True, kw_only=True):
             after = np.cumsum([0, *(delta for _, delta in self.steps)])
             late += after[np.searchsorted([at for at, _ in self.steps], start_ms, side="right")]
         return np.where(start_ms == MISSING, MISSING, start_ms - late)
+
+    def otherwise(self, start_ms: Ints) -> tuple[Ints, Ints]:
+        """Return which rows lie within six hours of a step, and their times on our clock if they are of its other side.
+
+        When a clock goes back an hour is written twice, and where calls are few nobody knows the minute of a step.
+        """
+        moved, near = self.correct(start_ms), np.zeros(len(start_ms), np.bool_)
+        for at, delta in self.steps:
+            here = (np.abs(start_ms - at) <= DOUBT_MS) & ~near
+            moved = np.where(here, moved + np.where(start_ms >= at, delta, -delta), moved)
+            near |= here
+        return np.flatnonzero(near), moved[near]
 
     def excess(self, longer_ms: Ints) -> Ints:
         """Return how far differences of durations (theirs − ours) lie outside the usual range, ms."""

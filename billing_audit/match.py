@@ -1,6 +1,6 @@
 """Which record of the one bill is which of the other: one to one, the best on time and duration together, never forced."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -55,7 +55,7 @@ def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned) -> pd.D
     theirs = _calls(customer, alignment.correct(customer["start_ms"].to_numpy()), _ring_of(customer, alignment.ring == "customer"))
     partner = np.full(len(ours), -1, np.int64)
     taken = np.zeros(len(theirs), np.bool_)
-    for step in (_same_numbers, _same_callee, _same_ends):
+    for step in (_same_numbers, _same_callee, _same_ends, _over_a_step):
         found = step(ours, theirs, np.flatnonzero(partner < 0), np.flatnonzero(~taken), alignment)
         partner[found.ours] = found.theirs
         taken[found.theirs] = True
@@ -99,6 +99,20 @@ def _same_callee(ours: Calls, theirs: Calls, mine: Ints, yours: Ints, alignment:
 def _same_ends(ours: Calls, theirs: Calls, mine: Ints, yours: Ints, alignment: Alignment) -> Found:
     keys = _mixed(_last_four(ours.callee[mine])), _mixed(_last_four(theirs.callee[yours]))
     return _within(ours, theirs, mine, yours, keys, alignment, "ends")
+
+
+def _over_a_step(ours: Calls, theirs: Calls, mine: Ints, yours: Ints, alignment: Alignment) -> Found:
+    """Return pairs among what is left near steps of their clock, as if written on the step's other side."""
+    if not alignment.steps:
+        return Found(mine[:0], yours[:0])
+    near, moved = alignment.otherwise(theirs.frame["start_ms"].to_numpy()[yours])
+    start = theirs.start.copy()
+    start[yours[near]] = moved
+    again = replace(theirs, start=start)
+    found = _same_numbers(ours, again, mine, yours[near], alignment)
+    rest = np.setdiff1d(mine, found.ours), np.setdiff1d(yours[near], found.theirs)
+    hidden = _same_callee(ours, again, *rest, alignment)
+    return Found(np.concatenate([found.ours, hidden.ours]), np.concatenate([found.theirs, hidden.theirs]))
 
 
 def _mixed(codes: Ints) -> npt.NDArray[np.uint64]:

@@ -8,9 +8,10 @@ from billing_audit.learn import Learned, learn
 from billing_audit.ledger import MISSING, Bill, Names
 from billing_audit.match import match
 from billing_audit.normalise import normalise
-from tests.billing_audit.two_bills import Calls, call_of, calls, greedy, ledger, masked, mobile, score, some, taken
+from tests.billing_audit.two_bills import DAY_MS, Calls, call_of, calls, greedy, ledger, masked, mobile, score, some, taken
 
 OFFSET_MS = 7_300
+BERLIN_BACK = 1_792_890_000_000  # 2026-10-25 01:00 UTC
 
 
 def audited(local: pd.DataFrame, customer: pd.DataFrame) -> tuple[pd.DataFrame, Learned]:
@@ -119,6 +120,36 @@ def cut(frame: pd.DataFrame, period: int, rng: np.random.Generator) -> pd.DataFr
     made["start_ms"] = made["start_ms"].to_numpy() + part * period + (part > 0) * rng.integers(0, 800, len(rows))
     made["source"] = made["source"].to_numpy() + part * (1 << 30)
     return made
+
+
+@pytest.mark.parametrize(("zone", "theirs"), [("Europe/Berlin", 1), ("UTC", None)])
+def test_the_hour_that_is_written_twice_is_matched_too(zone: str, theirs: int | None) -> None:
+    """Summer time ends on 2026-10-25; Berlin's wall clock shows 02:00 to 03:00 twice, whoever reads it through another zone."""
+    rng = np.random.default_rng(8)
+    told = calls(rng, 6_000, days=2)
+    told.start += 23 * DAY_MS + DAY_MS // 3
+    start = (
+        wall_in_berlin(told.start)
+        if theirs is None
+        else told.start + theirs * 3_600_000 - offset_of_berlin(told.start + theirs * 3_600_000)
+    )
+    local, customer = ledger(rng, told, 0), ledger(rng, told, 1, start=start)
+    learned = learn(local, customer, Names(), zone)
+    pairs = match(local, customer, learned)
+    precision, recall = score(pairs, local, customer)
+    assert len(learned.alignment.steps) == 1
+    assert precision >= 0.9995
+    assert recall >= 0.9995
+
+
+def wall_in_berlin(times: np.ndarray) -> np.ndarray:
+    """Return wall times in Berlin read as UTC."""
+    return times + np.where(times < BERLIN_BACK, 2, 1) * 3_600_000
+
+
+def offset_of_berlin(wall: np.ndarray) -> np.ndarray:
+    """Return the offset at which a reader takes a wall time: the first of two."""
+    return np.where(wall < BERLIN_BACK + 2 * 3_600_000, 2, 1) * 3_600_000
 
 
 def test_where_no_call_is_common_nothing_is_paired() -> None:
