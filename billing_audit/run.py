@@ -55,7 +55,7 @@ class Result:
             self._file.close()
 
     def pairs(self) -> Iterator[pd.DataFrame]:
-        """Yield all pairs in blocks: PAIRS, a column of money per "cause/side", `unexplained`, `applies` (bit n: amounts[n] shows itself)."""
+        """Yield all pairs in blocks: PAIRS, a column of money per "cause/side", `unexplained`, `applies` (bit n: of amounts[n])."""
         if self._file is not None:
             files = [[file.name for file in self._bills[bill].reader.files] for bill in Bill]
             yield from pairs_file.read(self._file, self.amounts, self.names, (files[0], files[1]))

@@ -16,9 +16,9 @@ from billing_audit.learn import Learned
 from billing_audit.ledger import MISSING, Bill, Names
 from billing_audit.match import match
 from billing_audit.normalise import normalise
-from billing_audit.order import in_order
 from billing_audit.packing import Ints
 from billing_audit.pairs_file import table_of
+from billing_audit.spill import slots
 from billing_audit.sums import Part as Sum
 from billing_audit.sums import summed, total
 from billing_audit.terms import Terms
@@ -69,7 +69,7 @@ def paired(job: Job, local: pd.DataFrame, customer: pd.DataFrame) -> Pairs:
     priced = None
     if job.price_local:
         ours, priced = _priced(ours, job)
-    return Pairs(in_order(match(ours, theirs, job.learned)), our_rules + their_rules, priced)
+    return Pairs(match(ours, theirs, job.learned), our_rules + their_rules, priced)
 
 
 def _priced(frame: pd.DataFrame, job: Job) -> tuple[pd.DataFrame, int]:
@@ -98,8 +98,18 @@ def finish(job: Job, pairs: Pairs, rows: int) -> Part:
     sums = summed(frame, told.amounts, told.applies)
     table = None
     if job.keep:
-        table = table_of(frame, told.amounts, _mask(told.applies, told.amounts.columns), job.names, job.files)
+        table = _table(job, frame, told)
     return Part(compared, sums, pairs.rules, pairs.priced_micro, rows, table)
+
+
+def _table(job: Job, frame: pd.DataFrame, told: attribute.Apportioned) -> pa.Table:
+    """Return the pairs by slot, and within one as `match` orders them by contents: one order, however the calls were divided."""
+    order = np.argsort(slots(frame["callee"].to_numpy()), kind="stable")
+    frame, amounts = (
+        pd.DataFrame({name: one[name].to_numpy().take(order) for name in one.columns}, copy=False) for one in (frame, told.amounts)
+    )
+    applies = _mask(told.applies, list(amounts.columns)).take(order)
+    return table_of(frame, amounts, applies, job.names, job.files)
 
 
 def _way(job: Job) -> Way:

@@ -1,5 +1,6 @@
-"""The five comparisons, sums, samples and the order of pairs: the same however the calls are divided, to the last unit."""
+"""The five comparisons, sums and samples: the same however the calls are divided, to the last unit."""
 
+import itertools
 from functools import reduce
 from operator import add
 from zoneinfo import ZoneInfo
@@ -15,7 +16,6 @@ from billing_audit.compare import Way, by_day, by_prefix, compare, histogram, le
 from billing_audit.days import days, iso
 from billing_audit.ledger import MISSING, PAIRS, Names, empty
 from billing_audit.numbers import encode
-from billing_audit.order import in_order
 from billing_audit.sums import MOST_SAMPLES, merged, summed, total
 from billing_audit.tables import grouped, nothing
 
@@ -36,7 +36,13 @@ def pairs_of(rows: int, seed: int = 1) -> pd.DataFrame:
     frame["caller"] = 10**18 + 10**11 + random.integers(0, 50, rows)
     for side, there, late in (("l", ours, 0), ("c", theirs, random.integers(-1500, 1500, rows))):
         charge = random.integers(0, 10**8, rows)
-        told = {"source": np.arange(rows), "start_ms": start + late, "duration_ms": talk, "charge_micro": charge, "parts": np.ones(rows, np.int64)}
+        told = {
+            "source": np.arange(rows),
+            "start_ms": start + late,
+            "duration_ms": talk,
+            "charge_micro": charge,
+            "parts": np.ones(rows, np.int64),
+        }
         for name, values in told.items():
             frame[f"{side}_{name}"] = np.where(there, values, MISSING)
     return frame
@@ -76,7 +82,7 @@ def test_what_one_side_does_not_say_does_not_differ() -> None:
 def test_comparison_does_not_depend_on_how_calls_are_divided(rows: int, cuts: list[int]) -> None:
     frame = pairs_of(rows)
     edges = [0, *sorted(cut for cut in cuts if cut < rows), rows]
-    parts = [compare(frame.iloc[first:last].reset_index(drop=True), WAY) for first, last in zip(edges, edges[1:], strict=False)]
+    parts = [compare(frame.iloc[first:last].reset_index(drop=True), WAY) for first, last in itertools.pairwise(edges)]
     whole, sum_ = compare(frame, WAY), reduce(add, parts[::-1], none())
     assert whole.counts == sum_.counts
     assert by_day(whole) == by_day(sum_)
@@ -144,18 +150,6 @@ def test_histogram_keeps_far_offsets_in_the_outermost_bins() -> None:
     assert sum(told.counts) == len(frame)
     assert told.edges[-1] > 3_600_000
     assert list(told.edges) == sorted(told.edges)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 200), st.integers(0, 2**31), st.integers(0, 1))
-def test_order_of_pairs_is_one_whatever_the_rows_order(rows: int, seed: int, crowded: int) -> None:
-    frame = pairs_of(rows)
-    if crowded and rows:
-        for name in ("l_start_ms", "c_start_ms"):
-            frame[name] = np.where(frame[name] == MISSING, MISSING, BEGIN)
-        frame["callee"] = 10**18 + 10**11
-    shuffled = frame.sample(frac=1, random_state=seed).reset_index(drop=True)
-    pd.testing.assert_frame_equal(in_order(frame).reset_index(drop=True), in_order(shuffled).reset_index(drop=True))
 
 
 def test_samples_are_the_largest_and_then_the_earliest_however_divided() -> None:

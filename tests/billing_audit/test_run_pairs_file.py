@@ -75,7 +75,9 @@ def test_file_without_pairs_has_none() -> None:
 
 def test_outages_are_read_in_the_order_of_their_start(tmp_path: Path) -> None:
     file = tmp_path / "outages.csv"
-    file.write_text("\ufeffstart,end,node\n2026-10-03 14:05:00,2026-10-03T15:00,core-2\n\n2026-10-01T00:00:00+08:00,2026-09-30T16:00:01,gw\n")
+    file.write_text(
+        "\ufeffstart,end,node\n2026-10-03 14:05:00,2026-10-03T15:00,core-2\n\n2026-10-01T00:00:00+08:00,2026-09-30T16:00:01,gw\n"
+    )
     found, refused = outages.read(file)
     assert refused == ()
     assert found == (Outage(1_790_784_000_000, 1_790_784_001_000, "gw"), Outage(1_791_036_300_000, 1_791_039_600_000, "core-2"))
