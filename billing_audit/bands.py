@@ -62,8 +62,9 @@ def timeline(days: Whole, bands: tuple[Band, ...], zone: str) -> tuple[Whole, Wh
     band: list[int] = []
     for day in days.tolist():
         for when, which in _day(day, bands, zone):
-            at_ms.append(when)
-            band.append(which)
+            if not band or band[-1] != which:  # midnight of UTC is no boundary: an increment may go over it
+                at_ms.append(when)
+                band.append(which)
     return np.array(at_ms, np.int64), np.array(band, np.int64)
 
 
