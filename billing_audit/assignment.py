@@ -6,9 +6,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from billing_audit.align import Ints
 
@@ -35,12 +32,23 @@ def choose(ours: Ints, theirs: Ints, worth: Ints, marks: tuple[Ints, Ints], time
     return chosen
 
 
-def _components(ours: Ints, theirs: Ints) -> tuple[npt.NDArray[np.int64], int]:
+def _components(ours: Ints, theirs: Ints) -> tuple[Ints, int]:
+    """Return for each end (theirs behind ours) the least end that it is connected with, and where theirs begin.
+
+    Roots are hung below lesser roots and paths cut short until no edge joins two: rounds grow with the logarithm of the longest chain.
+    """
     base = int(ours.max()) + 1
-    size = base + int(theirs.max()) + 1
-    graph = coo_array((np.ones(len(ours), np.int8), (ours, theirs + base)), shape=(size, size))
-    _, labels = connected_components(graph, directed=False)
-    return labels.astype(np.int64), base
+    root = np.arange(base + int(theirs.max()) + 1)
+    theirs = theirs + base
+    while True:
+        left, right = root[ours], root[theirs]
+        apart = np.flatnonzero(left != right)
+        if not apart.size:
+            return root, base
+        ours, theirs, left, right = ours[apart], theirs[apart], left[apart], right[apart]
+        np.minimum.at(root, np.maximum(left, right), np.minimum(left, right))
+        while not np.array_equal(further := root[root], root):
+            root = further
 
 
 def _cut(rest: Ints, ours: Ints, theirs: Ints, times: tuple[Ints, Ints]) -> Ints:
@@ -90,7 +98,10 @@ def _solve(rest: Ints, ours: Ints, theirs: Ints, worth: Ints, marks: tuple[Ints,
         mine = np.flatnonzero(edge_shape == shape)
         high, wide = divmod(int(shape), SMALL + 1)
         picked.append(mine[_every(group[mine], row[mine], column[mine], value[mine], high, wide)])
-    for number in np.flatnonzero(~small):
+    large = np.flatnonzero(~small)
+    if large.size:
+        from scipy.optimize import linear_sum_assignment  # a third of the program's start, and few bills need it
+    for number in large:
         mine = np.arange(starts[number], ends[number])
         table = np.zeros((int(height[number]), int(width[number])))
         table[row[mine], column[mine]] = value[mine]
