@@ -71,6 +71,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     answered: frozenset[str] = frozenset()
     absent: dict[Field, tuple[str, ...]] = {}
     only: Only | None = None
+    own: dict[str, int | str] = {}  # what `detect` tells the format's own `records`
     headers: dict[Field, str] = {}
     currency: str = ""
     notes: tuple[Note, ...] = ()

@@ -376,7 +376,7 @@ def acme(status: str, zone: str = "UTC", forked: bool = True) -> list[str]:
 
 
 ACME_RECORD = {
-    "id": "SDsession1", "callee": "<sip:8613800138000@192.0.2.9>", "start": "2026-10-01 08:00:00.100Z", "answer": "2026-10-01 08:00:07.300Z",
+    "id": "SDsession1", "caller": "2125550101", "callee": "8613800138000", "start": "2026-10-01 08:00:00.100Z", "answer": "2026-10-01 08:00:07.300Z",
     "end": "2026-10-01 08:01:10.500Z", "duration": "63", "gateway": "carrier-realm", "account": "customer-realm",
 }  # fmt: skip
 ACME = Sample(
@@ -477,6 +477,16 @@ CGRATES = Sample(
     folded=(1, 3),
     notes=("audit.note.cgrates-run",),
 )  # fmt: skip
+CGRATES_SUPPLIER = Sample(
+    "cgrates",
+    "the supplier's run first, an SMS",
+    f"{SHA},supplier,*voice,o1,*postpaid,cgrates.org,call,1001,sup,8613800138000,2026-10-01T08:00:00Z,2026-10-01T08:00:07Z,63.2s,0.5\n"
+    f"{SHA},*default,*voice,o1,*postpaid,cgrates.org,call,1001,1001,8613800138000,2026-10-01T08:00:00Z,,0s,0\n"
+    f"{SHA},*default,*sms,o2,*postpaid,cgrates.org,sms,1001,1001,8613800138000,2026-10-01T08:00:00Z,2026-10-01T08:00:00Z,1,0.01\n",
+    ({"charge": "0", "duration": "0", "answered": "no"},),
+    folded=(1, 3),
+    notes=("audit.note.cgrates-run", "audit.note.cgrates-tor"),
+)
 CGRATES_TABLE = Sample(
     "cgrates",
     "table cdrs with titles, usage in nanoseconds",
@@ -491,7 +501,7 @@ PORTASWITCH = Sample(
     "acme,2125550101,8613800138000,CHINA,Mobile,2026-10-01 08:00:07,2026-10-01 08:01:10,0:01:06,0.132,Completed\n",
     (
         {
-            "account": "acme", "caller": "2125550101", "callee": "8613800138000", "answer": "2026-10-01 08:00:07", "end": "2026-10-01 08:01:10",
+            "account": "", "caller": "2125550101", "callee": "8613800138000", "answer": "2026-10-01 08:00:07", "end": "2026-10-01 08:01:10",
             "billed": "0:01:06", "charge": "0.132",
         },
     ),

@@ -111,7 +111,7 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:
             continue
         told = row[shift : shift + FIXED]
         method, code = told[METHOD].upper(), told[CODE]
-        caller, callee = (row[at] if at < len(row) else "" for at in places)
+        caller, callee = (rows.user_of(row[at]) if at < len(row) else "" for at in places)
         key = (told[CALL_ID], *sorted((told[FROM_TAG], told[TO_TAG])))
         if method not in METHODS or not _CODE.fullmatch(code):
             yield rows.refused(line, layout.delimiter.join(row), "record-type", type=f"{told[METHOD]} {code}"[:40])

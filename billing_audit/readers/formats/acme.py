@@ -81,8 +81,8 @@ def _call(line: int, row: list[str], at: int, readings: list[cisco_clock.Reading
     return Record(
         line=line,
         id=row[SESSION],
-        caller=row[at - 4],
-        callee=row[at - 3],
+        caller=rows.user_of(row[at - 4]),
+        callee=rows.user_of(row[at - 3]),
         start=setup,
         answer=connect,
         answered=rows.YES if connect else rows.NO,

@@ -1,7 +1,8 @@
 """CGRateS: CDR export with the default fields (no titles), with titles, and rows of the table `cdrs` of its StorDB.
 
-Usage is a Go duration ("1m3.5s") or nanoseconds. Of the runs of one call only one is a charge: `*default`, or the first name that is not
-`*raw`; the others are folded. Cost −1 means not rated. Times carry their zone or are UTC.
+Usage is a Go duration ("1m3.5s") or nanoseconds. Of the runs of one call one is this bill's: `*default`, or the first that is not `*raw`
+where the file has no `*default`; the others are folded, and so is what is no call (SMS, data). Cost −1 means not rated. Times carry their
+zone or are UTC.
 """
 
 import re
@@ -16,19 +17,14 @@ NAME: Final = "cgrates"
 TITLE: Final = "CGRateS CDR export and StorDB table cdrs"
 SOURCE: Final = "CGRateS documentation: Event Exporter Service, *default fields; StorDB schema, table cdrs"
 
+# CGRID, RunID, ToR, OriginID, RequestType, Tenant, Category, Account, Subject, Destination, SetupTime, AnswerTime, Usage, Cost
 DEFAULT: Final[dict[Field, int]] = {
-    "id": 0,
-    "account": 7,
-    "callee": 9,
-    "start": 10,
-    "answer": 11,
-    "duration": 12,
-    "charge": 13,
-    "caller": 8,
-}
-RUN: Final = (
-    1  # CGRID, RunID, ToR, OriginID, RequestType, Tenant, Category, Account, Subject, Destination, SetupTime, AnswerTime, Usage, Cost
-)
+    "id": 0, "account": 7, "caller": 8, "callee": 9, "start": 10, "answer": 11, "duration": 12, "charge": 13,
+}  # fmt: skip
+CDRS: Final[dict[Field, int]] = {
+    "id": 1, "account": 10, "caller": 11, "callee": 12, "start": 13, "answer": 14, "duration": 15, "charge": 18,
+}  # fmt: skip
+RUN, RUN_OF_CDRS = 1, 2
 WITH_HOST: Final = 15  # columns where OriginHost stands before RequestType
 TABLE: Final = 20  # columns of a row of `cdrs`, at least: id, cgrid, run_id, …
 FIELDS: Final[dict[Field, tuple[str, ...]]] = {
@@ -40,10 +36,12 @@ FIELDS: Final[dict[Field, tuple[str, ...]]] = {
     "answer": ("answertime", "answer_time"),
     "duration": ("usage",),
     "charge": ("cost",),
-    "gateway": ("runid", "run_id"),  # kept here so that `records` finds the run; it is no gateway
 }
 NEVER: Final = ("0001-01-01T00:00:00Z", "0000-00-00 00:00:00")
+RUN_TITLES: Final = ("runid", "run_id")
+NO_CALLS: Final = frozenset(("*sms", "*data", "*mms", "*generic", "*monetary"))
 RUNS: Final = Note("audit.note.cgrates-run")
+TORS: Final = Note("audit.note.cgrates-tor")
 _GO = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?(?:(\d+(?:\.\d+)?)(?:us|µs))?(?:(\d+)ns)?")
 _SHA1 = re.compile(r"[0-9a-f]{40}|[0-9a-f]{7,39}")
 _TOR = re.compile(r"\*[a-z]+")
@@ -78,32 +76,24 @@ def _fits(row: shape.Row) -> bool:
 def detect(head: Head) -> Layout | None:
     """Return where the fields stand: by titles, or in the order of the export or the table."""
     if (found := titles.find(head, frozenset(("usage", "cost", "destination", "account")), FIELDS)) is not None:
-        if not any(title in found.titles for title in ("runid", "run_id", "cgrid", "tor")):
+        if not any(title in found.titles for title in (*RUN_TITLES, "cgrid", "tor")):
             return None
-        return _layout(found.columns, found.delimiter, found.skip)
+        run = next((found.titles.index(title) for title in RUN_TITLES if title in found.titles), -1)
+        return _layout(found.columns, found.delimiter, found.skip, shape.rows(head, found.delimiter, found.skip), run)
     for delimiter in (",", ";", "|"):
-        found_rows = shape.rows(head, delimiter)
-        if shape.most(found_rows, _fits):
-            more = 1 if len(found_rows[0]) >= WITH_HOST and not found_rows[0][4].startswith("*") else 0
+        rows_ = shape.rows(head, delimiter)
+        if shape.most(rows_, _fits):
+            more = 1 if len(rows_[0]) >= WITH_HOST and not rows_[0][4].startswith("*") else 0
             columns: dict[Field, int] = {field: index + (more if index > 3 else 0) for field, index in DEFAULT.items()}
-            return _layout(columns | {"gateway": RUN}, delimiter, 0)
-        if shape.most(found_rows, lambda row: len(row) >= TABLE and row[0].isdecimal() and _fits([*row[1:3], row[6], *row[7:]])):
-            table: dict[Field, int] = {
-                "id": 1,
-                "gateway": 2,
-                "account": 10,
-                "caller": 11,
-                "callee": 12,
-                "start": 13,
-                "answer": 14,
-                "duration": 15,
-                "charge": 18,
-            }
-            return _layout(table, delimiter, 0)
+            return _layout(columns, delimiter, 0, rows_, RUN)
+        if shape.most(rows_, lambda row: len(row) >= TABLE and row[0].isdecimal() and _fits([*row[1:3], row[6], *row[7:]])):
+            return _layout(CDRS, delimiter, 0, rows_, RUN_OF_CDRS)
     return None
 
 
-def _layout(columns: dict[Field, int], delimiter: str, skip: int) -> Layout:
+def _layout(columns: dict[Field, int], delimiter: str, skip: int, sample: list[shape.Row], run: int) -> Layout:
+    runs = [row[run] for row in sample if run < len(row)] if run >= 0 else []
+    charged = "*default" if "*default" in runs else next((name for name in runs if name != "*raw"), "*raw")
     return Layout(
         format=NAME,
         columns=columns | {"answered": columns["answer"]} if "answer" in columns else columns,
@@ -113,14 +103,14 @@ def _layout(columns: dict[Field, int], delimiter: str, skip: int) -> Layout:
         answered=rows.ANSWERED,
         zone="UTC",
         absent={"charge": ("-1", "-1.0", "-1.0000"), "answer": NEVER},
+        own={"run": run, "charged": charged},
     )
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:
-    """Yield one record a charged run."""
-    least = max(layout.columns.values()) + 1
-    run = layout.columns.get("gateway", -1)
-    charged = ""
+    """Yield one record a call of the run that this bill is made of."""
+    run, charged = int(layout.own["run"]), layout.own["charged"]
+    least = max(*layout.columns.values(), run) + 1
     for item in rows.fields(stream, layout.delimiter, layout.skip):
         if not isinstance(item, tuple):
             yield item
@@ -128,15 +118,14 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:
         line, row = item[0], [value.strip() for value in item[1]]
         if len(row) < least:
             yield rows.refused(line, layout.delimiter.join(row), "columns", found=len(row), expected=least)
-            continue
-        if run >= 0:
-            charged = charged or (row[run] if row[run] != "*raw" else "")
-            if row[run] != (charged or "*default"):
-                yield Folded(line=line, note=RUNS)
-                continue
-        told: dict[Field, str] = {field: row[index] for field, index in layout.columns.items() if field not in ("gateway", "answered")}
-        told["duration"] = micros(told["duration"])
-        told["answered"] = rows.NO if told.get("answer", "") in ("", *NEVER) else rows.YES
-        if not shape.is_dialled(told.get("caller", "")):
-            told["caller"] = ""  # the rating subject is a number only where people rate by number
-        yield rows.record(line, told)
+        elif run >= 0 and row[run] != charged:
+            yield Folded(line=line, note=RUNS)
+        elif any(value in NO_CALLS for value in row[:8]):
+            yield Folded(line=line, note=TORS)
+        else:
+            told: dict[Field, str] = {field: row[index] for field, index in layout.columns.items() if field != "answered"}
+            told["duration"] = micros(told["duration"])
+            told["answered"] = rows.NO if told.get("answer", "") in ("", *NEVER) else rows.YES
+            if not shape.is_dialled(told.get("caller", "")):
+                told["caller"] = ""  # the rating subject is a number only where people rate by number
+            yield rows.record(line, told)

@@ -33,10 +33,9 @@ FIELDS: Final[dict[Field, tuple[str, ...]]] = {
     "end": ("datetimedisconnect",),
     "duration": ("duration",),
     "gateway": ("destdevicename",),
-    "account": ("clientmattercode",),
 }
 STANDARD: Final[dict[Field, int]] = {
-    "id": 50, "caller": 8, "callee": 30, "start": 4, "answer": 47, "end": 48, "duration": 55, "gateway": 57, "account": 70,
+    "id": 50, "caller": 8, "callee": 30, "start": 4, "answer": 47, "end": 48, "duration": 55, "gateway": 57,
 }  # fmt: skip
 """Places of release 6 and later, for files without titles."""
 TYPE, MANAGER, CALL, LEG, ORIGINAL, CLUSTER = 0, 1, 2, 3, 29, 65

@@ -17,7 +17,7 @@ NEEDS: Final = (
 )
 FIELDS: Final[dict[Field, tuple[str, ...]]] = {
     "id": ("session id", "session_id"),
-    "account": ("account", "client", "orig client", "client_name", "account_name"),
+    "account": ("client", "orig client", "client_name", "account", "account_name"),
     "caller": ("src party id", "src_party_id", "src_party_id_in", "src_party_id_ext"),
     "callee": ("dst party id", "dst_party_id", "dst_party_id_in", "dst_party_id_ext"),
     "start": ("setup time", "setup_time"),

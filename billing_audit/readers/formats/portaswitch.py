@@ -1,4 +1,7 @@
-"""PortaSwitch: xDR files of a customer or vendor, by their titles. The time is that of the connect, the seconds are the charged ones."""
+"""PortaSwitch: xDR files of a customer or vendor, by their titles. The time is that of the connect, the seconds are the charged ones.
+
+An account of PortaSwitch is a line of the customer whose file this is, so it is not read as the account that the bill is for.
+"""
 
 from typing import Final
 
@@ -11,7 +14,6 @@ SOURCE: Final = "PortaOne documentation: xDR summary, customer and vendor xDRs; 
 
 FIELDS: Final[dict[Field, tuple[str, ...]]] = {
     "id": ("call id", "h323_conf_id", "call_id", "id"),
-    "account": ("account id", "account_id"),
     "caller": ("from", "from (cli or ani)", "from (cli)", "cli"),
     "callee": ("to", "to (cld or dnis)", "to (cld)", "cld"),
     "answer": ("connect time", "date/time", "connect_time"),
@@ -25,7 +27,7 @@ CHARGED: Final = frozenset(FIELDS["billed"])
 
 def detect(head: Head) -> Layout | None:
     """Return where the fields stand, if a line has PortaSwitch's titles: account, both numbers, charged time and amount."""
-    for account in FIELDS["account"]:
+    for account in ("account id", "account_id"):
         found = titles.find(head, frozenset((account,)), FIELDS)
         if found is None or not CHARGED & set(found.titles):
             continue

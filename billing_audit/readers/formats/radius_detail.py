@@ -82,13 +82,14 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001
 
 def _leg(line: int, packet: Packet, text: str) -> Leg:
     readings = {name: cisco_clock.read(packet.get(f"h323-{name}-time", "")) for name in ("setup", "connect", "disconnect")}
+    caller, user = rows.user_of(packet.get("calling-station-id", "")), packet.get("user-name", "")
     record = Record(
         line=line,
         raw=text,
         id=packet.get("acct-session-id", ""),
-        caller=packet.get("calling-station-id", ""),
-        callee=packet.get("called-station-id", ""),
-        account=packet.get("user-name", ""),
+        caller=caller,
+        callee=rows.user_of(packet.get("called-station-id", "")),
+        account=user if user != caller else "",  # many gateways send the caller as user
         gateway=packet.get("h323-remote-address") or packet.get("nas-ip-address", ""),
         duration=packet.get("acct-session-time", ""),
     )

@@ -1,6 +1,7 @@
 """The rows of a delimited file in plain Python, for formats whose rows are not calls: bounded lines, bounded quotes, numbered lines."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final, TextIO
 
@@ -11,6 +12,7 @@ LONGEST: Final = 1 << 20  # characters of one line; the rest of a longer one is 
 MOST_JOINED: Final = 16  # lines of one row: a line break within quotes
 SHOWN: Final = 500  # characters of a refused row that are kept
 
+_ADDRESS = re.compile(r"(?:^|[<\s\"])(?:sips?|tel):([^@;>\s]{1,100})", re.IGNORECASE)
 YES, NO = "yes", "no"
 ANSWERED: Final = frozenset((YES,))  # what `records` that know it write into Record.answered
 
@@ -29,6 +31,12 @@ def record(line: int, told: Mapping[Field, str]) -> Record:
     for field, value in told.items():
         setattr(made, field, value)
     return made
+
+
+def user_of(text: str) -> str:
+    """Return the user part of a SIP or tel address, with or without a name and brackets around it; any other text as it is."""
+    found = _ADDRESS.search(text)
+    return found[1] if found else text
 
 
 def lines(stream: TextIO) -> Iterator[tuple[int, str | None]]:
