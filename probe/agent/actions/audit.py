@@ -102,9 +102,9 @@ def _told(said: Texts) -> Iterator[None]:
         yield
     except Unreadable as why:
         where = f"{why.file}:{why.line}" if why.line else why.file
-        raise AuditProblem(f"{where}: {_say(why.what, said)}; {_say(why.cure, said)}") from why
+        raise AuditProblem(f"{where}: {_say(why.what, said)} {_say(why.cure, said)}") from why
     except AuditError as why:
-        raise AuditProblem(f"{_say(why.what, said)}; {_say(why.cure, said)}") from why
+        raise AuditProblem(f"{_say(why.what, said)} {_say(why.cure, said)}") from why
     except OSError as why:
         raise AuditProblem(f"{why.filename or 'the working files'}: {why.strerror or why}") from why
 

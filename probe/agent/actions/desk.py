@@ -125,6 +125,14 @@ class Desk:
             raise DeskProblem(str(why)) from why
 
 
+def audited(text: bytes) -> Audit | None:
+    """Return the audit of a case of bills; None when the evidence is that of a measurement."""
+    try:
+        return read_audit(text)
+    except msgspec.DecodeError:
+        return None
+
+
 def explained(text: bytes) -> tuple[Proof, Explanation]:
     """Return a proof and what it leads to; DeskProblem when the text is no proof."""
     try:

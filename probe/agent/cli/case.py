@@ -91,14 +91,14 @@ def show(number: int, form: str, language: str | None, config_file: str | None, 
 def explain(
     number: int | None, file: Any, evidence: bool, form: str, language: str | None, config_file: str | None, state_dir: str | None
 ) -> None:
-    """Derive the verdict of a case again from its evidence alone; exit 1 when it comes out differently.
+    """Derive the verdict of a case again from its evidence alone; exit 1 when it comes out differently. Of bills: show their audit.
 
     \b
     firstline case explain 12
     firstline case explain 12 --evidence > evidence.json
     firstline case explain --from evidence.json     after changing a reading
     """
-    from probe.agent.actions.desk import Desk, explained
+    from probe.agent.actions.desk import Desk, audited, explained
     from reports.locale.text import texts
 
     if (number is None) == (file is None):
@@ -109,8 +109,12 @@ def explain(
 
         click.echo(json.format(text, indent=1).decode())
         return
-    proof, explanation = _shown(lambda: explained(text))
     said = texts(language)
+    audit = audited(text)
+    if audit is not None:  # of bills nothing is derived: both files would be needed; what was found is shown as it was
+        _show_audit(audit, said, form)
+        return
+    proof, explanation = _shown(lambda: explained(text))
     if form == "json":
         from reports.render.json import pretty
 
@@ -121,6 +125,17 @@ def explain(
 
         click.echo(explanation_text(proof, explanation, said, sys.stdout.isatty(), _columns()), nl=False)
     click.get_current_context().exit(0 if explanation.same else 1)
+
+
+def _show_audit(audit: Any, said: Any, form: str) -> None:
+    if form == "json":
+        from reports.audit.facts import audit_json
+
+        click.echo(audit_json(audit, said), nl=False)
+        return
+    from reports.audit.screen import audit_screen
+
+    click.echo(audit_screen(audit, said, _columns(), sys.stdout.isatty()), nl=False)
 
 
 def _shown(read: Any) -> Any:
