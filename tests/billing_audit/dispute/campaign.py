@@ -55,7 +55,7 @@ def one(label: str, dispute: Dispute, way: str, contract: bool, deck: bool) -> J
         told = f"died/{type(why).__name__}: {str(why)[:200]} at {where.filename.split('/')[-1]}:{where.lineno}"
         codes = tuple(p.code for p in dispute.planted)
         return Judged(label, len(codes), tuple(codes), (), (), (told,), False, (), 0.0, codes)
-    return judge(dispute, said, label, sides=contract and deck, money=contract and deck)
+    return judge(dispute, said, label, contract, deck)
 
 
 def run(

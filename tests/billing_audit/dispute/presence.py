@@ -8,7 +8,6 @@ import numpy as np
 from tests.billing_audit.dispute.plant import VERDICT, Planted, Rejected, Scene
 from tests.billing_audit.dispute.world import DAY, HOUR
 
-
 EDGE_MS: Final = 300_000
 
 

@@ -13,6 +13,12 @@ from tests.billing_audit.dispute.plant import NO_MONEY, Planted
 MONEY_RATIO: Final = 0.005  # of a planted cause
 FALSE_RATIO: Final = 0.02  # of the money or of the rows
 CLEAN_RATIO: Final = 0.0002  # of the bill, where nothing was planted
+KIN: Final = (  # what can't be told apart without the paper that tells it: without a deck, without a contract
+    (frozenset(("rate", "prefix", "code_list", "rate_change", "rate_change_zone", "time_band")), "deck"),
+    (frozenset(("increment", "increment_anchor", "free_seconds")), "contract"),
+    (frozenset(("rate", "time_band", "rate_change_zone", "rate_change")), "contract"),
+    (frozenset(("cut_off", "missing_import")), "contract"),
+)
 BINS: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.97, 1.01)
 
 
@@ -51,25 +57,33 @@ def told(cause: Planted) -> str:
     return f"{cause.code}/{cause.departs}→{cause.sides[0]} {cause.records} rows {cause.amount_micro / 1e6:.6f} {cause.parameters}"
 
 
-def judge(dispute: Dispute, said: Outcome, label: str, sides: bool = True, money: bool = True) -> Judged:
-    """Compare what was said with what was planted; `sides=False`: without a contract `undetermined` is as right."""
+def kin(code: str, papers: tuple[bool, bool]) -> set[str]:
+    """Return the codes that are as right as this one with these papers (contract, deck)."""
+    has = dict(zip(("contract", "deck"), papers, strict=True))
+    return {code}.union(*(family for family, paper in KIN if code in family and not has[paper]))
+
+
+def judge(dispute: Dispute, said: Outcome, label: str, contract: bool = True, deck: bool = True) -> Judged:
+    """Compare what was said with what was planted; where a paper lacks `undetermined` is as right, and a code's kin."""
     missed, sided, costly = [], [], []
+    papers = (contract, deck)
     for cause in dispute.planted:
-        same = [f for f in said.found if f.cause == cause.code]
-        right = [f for f in same if f.side in cause.sides or (not sides and f.side == "undetermined")]
+        same = [f for f in said.found if f.cause in kin(cause.code, papers)]
+        right = [f for f in same if f.side in cause.sides or (not all(papers) and f.side == "undetermined")]
         if not same:
             missed.append(told(cause))
         elif not right:
             sided.append(f"{told(cause)}; said {[str(f.side) for f in same]}")
-        elif money and cause.code not in NO_MONEY:
+        elif all(papers) and cause.code not in NO_MONEY:
             amount = sum(f.amount_micro for f in right)
             if abs(amount - cause.amount_micro) > MONEY_RATIO * abs(cause.amount_micro):
                 costly.append(f"{told(cause)}; said {amount / 1e6:.6f} ({amount / cause.amount_micro:.4f})")
-    false = _false(dispute, said)
+    false = _false(dispute, said, papers)
     exact = sum(f.amount_micro for f in said.found) + said.unexplained_micro == said.difference_micro == dispute.difference_micro
     known: dict[str, set[str]] = {}
     for p in dispute.planted:
-        known.setdefault(p.code, set()).update(p.sides)
+        for code in kin(p.code, papers):
+            known.setdefault(code, set()).update(p.sides)
     confidence = tuple(
         (f.confidence, f.cause in known and (f.side in known[f.cause] or f.side == "undetermined"))
         for f in said.found
@@ -89,9 +103,9 @@ def judge(dispute: Dispute, said: Outcome, label: str, sides: bool = True, money
     )
 
 
-def _false(dispute: Dispute, said: Outcome) -> list[Found]:
+def _false(dispute: Dispute, said: Outcome, papers: tuple[bool, bool]) -> list[Found]:
     """Return the causes that were not planted and carry more than 2 % of the disputed money or of the rows."""
-    known = {p.code for p in dispute.planted} | {t for p in dispute.planted for t in p.tolerated} | {"unexplained"}
+    known = {"unexplained"}.union(*(kin(p.code, papers) for p in dispute.planted), *(p.tolerated for p in dispute.planted))
     disputed = sum(abs(p.amount_micro) for p in dispute.planted)
     bill = int(dispute.local["charge_micro"].sum())
     limit = FALSE_RATIO * disputed if disputed else CLEAN_RATIO * bill
