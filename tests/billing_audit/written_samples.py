@@ -245,6 +245,27 @@ ACC_TABLE = Sample(
     ({"id": "c1", "caller": "2125550101", "callee": "8613800138000", "answer": "2026-10-01 08:00:07", "end": "2026-10-01 08:01:10"},),
     folded=(2, 4),
 )
+ACC_WHOLE = Sample(
+    "acc",
+    "OpenSIPS, a row is a whole call",
+    "id,method,from_tag,to_tag,callid,sip_code,sip_reason,time,caller_id,callee_id,duration,ms_duration,setuptime,created\n"
+    "1,INVITE,t1,u1,c1,200,OK,2026-10-01 08:01:10,2125550101,sip:8613800138000@192.0.2.1,63,63200,7,2026-10-01 08:00:00\n"
+    "2,INVITE,t2,u2,c2,486,Busy,2026-10-01 08:02:00,2125550101,sip:8613800138000@192.0.2.1,0,0,0,\n",
+    (
+        {"id": "c1", "callee": "8613800138000", "start": "2026-10-01 08:00:00", "total": "70", "duration": "63", "answered": "200"},
+        {"id": "c2", "start": "2026-10-01 08:02:00", "duration": "0", "answered": "486"},
+    ),
+)
+ACC_PORT = Sample(
+    "acc",
+    "a port among the extra columns",
+    "".join(
+        f"INVITE|t{n}|u{n}|c{n}|200|OK|179081280{n}|2125550101|5060|861380013800{n}\nBYE|t{n}|u{n}|c{n}|200|OK|179081281{n}|||\n"
+        for n in range(3)
+    ),
+    tuple({"id": f"c{n}", "caller": "2125550101", "callee": f"861380013800{n}"} for n in range(3)),
+    folded=(2, 4, 6),
+)
 CUCM_TITLES = (
     "cdrRecordType,globalCallID_callManagerId,globalCallID_callId,origLegCallIdentifier,dateTimeOrigination,callingPartyNumber,"
     "originalCalledPartyNumber,finalCalledPartyNumber,dateTimeConnect,dateTimeDisconnect,pkid,duration,origDeviceName,destDeviceName"

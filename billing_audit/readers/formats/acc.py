@@ -31,6 +31,7 @@ METHOD, FROM_TAG, TO_TAG, CALL_ID, CODE, REASON, TIME = range(7)  # behind an id
 FIXED: Final = 7
 CALLERS: Final = ("src_user", "caller_id", "from_user", "caller", "calling", "src", "from_uri", "cgr_account")
 CALLEES: Final = ("dst_ouser", "dst_user", "callee_id", "to_user", "callee", "called", "dst", "to_uri", "cgr_destination")
+WHOLE: Final = ("created", "setuptime", "duration")  # OpenSIPS, do_accounting(…, "cdr"): one row is the whole call
 CHALLENGES: Final = frozenset(("401", "407"))
 
 CLOSED: Final = Note("audit.note.acc-bye")
@@ -63,11 +64,12 @@ def detect(head: Head) -> Layout | None:
         shift = max(map(_shift, found))
         time = shift + TIME  # of the INVITE: start (failed) or answer; of the BYE: end; talk is what lies between
         columns: dict[Field, int] = {"id": shift + CALL_ID, "start": time, "answer": time, "end": time, "duration": time}
-        columns["answered"] = shift + CODE
+        columns |= {"answered": shift + CODE, "total": time}
         columns |= {field: named.columns[field] for field in ("caller", "callee") if field in named.columns} if named else {}
         if "callee" not in columns:
             columns |= _numbers([row for row in found if _shift(row) == shift and row[shift] == "INVITE"], shift + FIXED)
-        return Layout(format=NAME, delimiter=delimiter, skip=skip, columns=columns, answered=frozenset(("200",)))
+        own: dict[str, int | str] = {title: named.titles.index(title) for title in WHOLE if title in named.titles} if named else {}
+        return Layout(format=NAME, delimiter=delimiter, skip=skip, columns=columns, answered=frozenset(("200",)), own=own)
     return None
 
 
@@ -88,7 +90,8 @@ def _numbers(invites: list[shape.Row], first: int) -> dict[Field, int]:
         return {}
     caller = dialled[0]
     users = [index for index in dialled[1:] if any(_digits(row[index]) != _digits(row[caller]) for row in invites)]
-    return {"caller": caller, "callee": users[0]} if users else {"callee": caller}
+    varied = [index for index in users if len({row[index] for row in invites}) > 1]  # a port is the same in all rows
+    return {"caller": caller, "callee": (varied or users)[0]} if users else {"callee": caller}
 
 
 def _digits(text: str) -> str:
@@ -115,6 +118,12 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:
         key = (told[CALL_ID], *sorted((told[FROM_TAG], told[TO_TAG])))
         if method not in METHODS or not _CODE.fullmatch(code):
             yield rows.refused(line, layout.delimiter.join(row), "record-type", type=f"{told[METHOD]} {code}"[:40])
+        elif method == "INVITE" and code[0] == "2" and (whole := _whole(layout, row)) is not None:
+            created, setup, talk = whole
+            total = str(int(setup) + int(talk))
+            yield Record(
+                line=line, id=told[CALL_ID], start=created, total=total, duration=talk, answered=code, caller=caller, callee=callee
+            )
         elif method == "INVITE" and code[0] == "2":
             yield from pairs.answered(key, Open(line, caller, callee, told[TIME]))
         elif method == "INVITE" and code not in CHALLENGES and code[0] != "1":
@@ -124,6 +133,14 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:
         else:
             yield Folded(line=line, note=SEQUEL)
     yield from pairs.end()
+
+
+def _whole(layout: Layout, row: list[str]) -> tuple[str, str, str] | None:
+    """Return when the call was created, seconds of set-up and of talk, where a row says that it is a whole call; None otherwise."""
+    if len(layout.own) < len(WHOLE):
+        return None
+    told = [row[at] if at < len(row) else "" for at in (int(layout.own[title]) for title in WHOLE)]
+    return (told[0], told[1], told[2]) if told[0] and told[1].isdecimal() and told[2].isdecimal() and told[2] != "0" else None
 
 
 Key = tuple[str, ...]
