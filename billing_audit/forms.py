@@ -1,7 +1,7 @@
 """Which prefix rules make both bills write a number alike: learned from calls that both surely have."""
 
 from collections import Counter
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,14 @@ from billing_audit.numbers import PLUS, TAG, TECH_UNIT, digits, length
 from billing_audit.rewriting import Rule, tokens
 
 LEAST_END: Final = 7
-DEEPEST: Final = 6  # digits of a number that a rule may look at beyond the prefix it takes off
+DEEPEST: Final = 4  # digits of a number that a rule may look at beyond the prefix it takes off
 AGREE: Final = 0.98
 LEAST: Final = 3  # numbers that a rule must fit
 MOST_TAILS: Final = 24
-MOST_FORMS: Final = 4_000
 MOST_RULES: Final = 64
 
 Action = tuple[str, str]  # strip, add
+Node = tuple[int, str, str]  # which bill, a front, the first digits behind it
 Seen = Counter[tuple[tuple[str, ...], Action]]
 
 
@@ -35,23 +35,30 @@ def learn_rules(
     return tuple(made)
 
 
+class Form(NamedTuple):
+    """How numbers of the same calls differ: what stands in front in each bill, one end of those that begin alike, in how many rows."""
+
+    one: str
+    other: str
+    tail: str
+    rows: int
+
+
 def _field(field: str, ours: Ints, theirs: Ints, names: Names, deck: Ints | None) -> list[Rule]:
     a, b = digits(ours), digits(theirs)
     able = (length(a) >= LEAST_END) & (length(b) >= LEAST_END) & (a % 10**LEAST_END == b % 10**LEAST_END)
     ours, theirs, a, b = ours[able], theirs[able], a[able], b[able]
-    if not len(a) or (np.where(ours < 3 * TAG, ours % TAG, ours) == np.where(theirs < 3 * TAG, theirs % TAG, theirs)).all():
+    kinds = _kind(ours), _kind(theirs)
+    same = (a == b) & (kinds[0] == kinds[1])
+    if same.all():
         return []
-    forms = _forms(ours, theirs, a, b, names)
+    forms = _forms((kinds[0][~same], kinds[1][~same]), a[~same], b[~same], names)
     seen: tuple[Seen, Seen] = (Counter(), Counter())
-    alike: Counter[str] = Counter()
-    for (head_a, head_b), tails in forms.items():
-        if head_a == head_b:
-            alike.update({head_a + tail: count for tail, count in tails.items()})
-    for (head_a, head_b, tail), target in _targets(forms, deck).items():
-        count = forms[head_a, head_b][tail]
-        _note(seen[0], head_a, target, tail, count)
-        _note(seen[1], head_b, target, tail, count)
+    for form, target in _targets(forms, deck):
+        _note(seen[0], form.one, target, form.tail, form.rows)
+        _note(seen[1], form.other, target, form.tail, form.rows)
     rules = [_tree(seen[0]), _tree(seen[1])]
+    alike = _alike(kinds[0][same], a[same], names) if rules[0] or rules[1] else {}
     for _ in range(3):  # numbers that both write alike must still be alike afterwards
         if not _carry(alike, seen, rules, deck):
             break
@@ -63,33 +70,43 @@ def _field(field: str, ours: Ints, theirs: Ints, names: Names, deck: Ints | None
     ]
 
 
-def _forms(ours: Ints, theirs: Ints, a: Ints, b: Ints, names: Names) -> dict[tuple[str, str], Counter[str]]:
-    """Return pairs of heads → tails: what stands before the digits that both numbers end in alike, and these digits; counted."""
+def _forms(kinds: tuple[Ints, Ints], a: Ints, b: Ints, names: Names) -> list[Form]:
+    """Return the forms in which two numbers differ; a trunk or access code that both write before their end belongs to what is in front."""
     least = np.minimum(length(a), length(b))
-    common = np.zeros(len(a), np.int64)
-    for size in range(LEAST_END, 18):
-        same = (a % 10**size == b % 10**size) & (least >= size)
-        common[same & (common == np.where(size == LEAST_END, 0, size - 1))] = size
+    common = np.full(len(a), LEAST_END, np.int64)
+    for size in range(LEAST_END + 1, 18):
+        unit = 10**size
+        common += (common == size - 1) & (least >= size) & (a % unit == b % unit)
+    for _ in range(2):
+        common -= (common > LEAST_END) & (_tail(a, common) // 10 ** (common - 1) == 10)
     unit = 10**common
-    kinds = np.stack([_kind(ours), a // unit, _kind(theirs), b // unit, suffix_of(a, common)], axis=1)
-    order = np.lexsort(kinds.T[::-1])
-    kinds = kinds[order]
-    fresh = np.flatnonzero(np.append(True, (kinds[1:] != kinds[:-1]).any(axis=1))) if len(kinds) else np.zeros(0, np.int64)
-    sizes = np.diff(np.append(fresh, len(kinds)))
-    heads: dict[tuple[str, str], Counter[str]] = {}
-    for (kind_a, head_a, kind_b, head_b, tail), count in zip(kinds[fresh].tolist(), sizes.tolist(), strict=True):
-        told = str(tail)[1:]
-        zeros = told[
-            : len(told) - len(told[:2].lstrip("0")) - len(told[2:])
-        ]  # a trunk or access code that both write is no part of the number
-        key = _front(kind_a, names) + str(head_a)[1:] + zeros, _front(kind_b, names) + str(head_b)[1:] + zeros
-        tails = heads.setdefault(key, Counter())
-        told = told[len(zeros) :]
-        tails[told if len(tails) < MOST_FORMS else told[:DEEPEST]] += count
-    return heads
+    tail = _tail(a, common)
+    columns = [kinds[0], a // unit, kinds[1], b // unit, tail // 10 ** (common - DEEPEST)]
+    return [
+        Form(_front(kind_a, names) + str(head_a)[1:], _front(kind_b, names) + str(head_b)[1:], str(whole)[1:], count)
+        for kind_a, head_a, kind_b, head_b, _, whole, count in _counted(columns, tail)
+    ]
 
 
-def suffix_of(sentinel: Ints, count: Ints) -> Ints:
+def _counted(columns: list[Ints], whole: Ints) -> list[list[int]]:
+    """Return the distinct rows of the columns, the least of `whole` in each and how many there are; sorted."""
+    order = np.lexsort((whole, *reversed(columns)))
+    if not len(order):
+        return []
+    table = np.stack([*columns, whole], axis=1)[order]
+    first = np.flatnonzero(np.append(True, (table[1:, :-1] != table[:-1, :-1]).any(axis=1)))
+    counts = np.diff(np.append(first, len(table)))
+    return [[*row, count] for row, count in zip(table[first].tolist(), counts.tolist(), strict=True)]
+
+
+def _alike(kinds: Ints, a: Ints, names: Names) -> dict[str, int]:
+    """Return numbers that both bills write alike, one for all that begin with the same digits, and how many these are."""
+    size = length(a)
+    start = a // 10 ** np.maximum(size - DEEPEST - 2, 0)
+    return {_front(kind, names) + str(whole)[1:]: count for kind, _, whole, count in _counted([kinds, start], a)}
+
+
+def _tail(sentinel: Ints, count: Ints) -> Ints:
     """Return the last `count` digits (a count for each) with a 1 before."""
     unit = 10**count
     return unit + sentinel % unit
@@ -104,47 +121,49 @@ def _front(kind: int, names: Names) -> str:
     return "" if kind == 0 else "+" if kind == 1 else names.text(kind - 2)
 
 
-def _targets(forms: dict[tuple[str, str], Counter[str]], deck: Ints | None) -> dict[tuple[str, str, str], str]:
-    """Return, for each form (two unequal heads and a tail) that is no chance, the digits that both heads become.
+def _targets(forms: list[Form], deck: Ints | None) -> list[tuple[Form, str]]:
+    """Return the forms that are no chance, and the digits that both their fronts become.
 
-    Heads that stand before the same kind of number (its first two digits) and meet one another become the same digits, whichever two of
+    Fronts that stand before the same kind of number (its first two digits) and meet one another become the same digits, whichever two of
     them meet; a country code found for some is proposed for all.
     """
-    parts = [(one, other, tail) for (one, other), tails in sorted(forms.items()) for tail in sorted(tails) if one != other]
-    union: dict[tuple[int, str, str], tuple[int, str, str]] = {}
+    met: Counter[tuple[str, str]] = Counter()
+    for form in forms:
+        met[form.one, form.other] += form.rows
+    kept = [form for form in forms if met[form.one, form.other] >= LEAST]
+    union: dict[Node, Node] = {}
 
-    def root(node: tuple[int, str, str]) -> tuple[int, str, str]:
+    def root(node: Node) -> Node:
         while union.setdefault(node, node) != node:
             node = union[node]
         return node
 
-    common = {pair for pair, tails in forms.items() if sum(tails.values()) >= LEAST}
-    parts = [part for part in parts if part[:2] in common]
-    for one, other, kind in sorted({(one, other, tail[:2]) for one, other, tail in parts}):
+    for one, other, kind in sorted({(form.one, form.other, form.tail[:2]) for form in kept}):
         union[root((0, one, kind))] = root((1, other, kind))
-    groups: dict[tuple[int, str, str], list[tuple[str, str, str]]] = {}
-    for part in parts:
-        groups.setdefault(root((0, part[0], part[2][:2])), []).append(part)
+    groups: dict[Node, list[Form]] = {}
+    for form in kept:
+        groups.setdefault(root((0, form.one, form.tail[:2])), []).append(form)
     homes: set[str] = set()
     for _ in range(2):
         made = {key: _target(group, homes, deck) for key, group in groups.items()}
         homes = _homes(groups, made)
-    return {part: made[key] for key, group in groups.items() for part in group}
+    return [(form, made[key]) for key, group in groups.items() for form in group]
 
 
-def _homes(groups: dict[tuple[int, str, str], list[tuple[str, str, str]]], made: dict[tuple[int, str, str], str]) -> set[str]:
+def _homes(groups: dict[Node, list[Form]], made: dict[Node, str]) -> set[str]:
     """Return the country codes that a fifth or more of the numbers get that a bill writes as inside a country."""
     found: Counter[str] = Counter()
     for key, head in made.items():
-        if any(part[side] in ("", "0") for part in groups[key] for side in (0, 1)):
-            found[head] += len(groups[key])
+        if any(form.one in ("", "0") or form.other in ("", "0") for form in groups[key]):
+            found[head] += sum(form.rows for form in groups[key])
     whole = sum(found.values())
     return {head for head, count in found.items() if head and count * 5 >= whole}
 
 
-def _target(group: list[tuple[str, str, str]], homes: set[str], deck: Ints | None) -> str:
-    tails = sorted({tail for _, _, tail in group if len(tail) > DEEPEST})
-    return best_head({head for part in group for head in part[:2]}, homes, tails[:: max(len(tails) // MOST_TAILS, 1)][:MOST_TAILS], deck)
+def _target(group: list[Form], homes: set[str], deck: Ints | None) -> str:
+    tails = sorted({form.tail for form in group})
+    fronts = {front for form in group for front in (form.one, form.other)}
+    return best_head(fronts, homes, tails[:: max(len(tails) // MOST_TAILS, 1)][:MOST_TAILS], deck)
 
 
 def _note(seen: Seen, head: str, target: str, tail: str, count: int) -> None:
@@ -152,7 +171,7 @@ def _note(seen: Seen, head: str, target: str, tail: str, count: int) -> None:
     seen[start, (head, target)] += count
 
 
-def _carry(alike: Counter[str], seen: tuple[Seen, Seen], rules: list[list[tuple[str, str, int]]], deck: Ints | None) -> bool:
+def _carry(alike: dict[str, int], seen: tuple[Seen, Seen], rules: list[list[tuple[str, str, int]]], deck: Ints | None) -> bool:
     """Note one action for both bills on numbers that both write alike and their rules would part; tell whether that is new."""
     groups: dict[tuple[Action, ...], Counter[str]] = {}
     for number, count in alike.items():

@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from billing_audit.align import Alignment, Ints
@@ -15,6 +16,9 @@ CLOSE_MS: Final = 10_000  # a pause longer than this is a new call
 LEAST: Final = 4
 SHARE: Final = 0.5  # of the records that last a period, so many must be followed at once
 PROVED: Final = 0.8
+SHORT_BITS: Final = 20
+
+Keys = npt.NDArray[np.uint64]
 
 
 def learn_chains(
@@ -40,24 +44,38 @@ def _rewritten(frame: pd.DataFrame, bill: Bill, rules: tuple[Rule, ...], tech: T
 
 
 def _chain(frame: pd.DataFrame, other: pd.DataFrame, alignment: Alignment) -> Chain | None:
-    order, pause = follow(frame, np.arange(len(frame)))
+    key = pair_key(frame["caller"].to_numpy(), frame["callee"].to_numpy())
+    order, pause = follow(frame, np.flatnonzero(np.bincount(_short(key), minlength=1 << SHORT_BITS)[_short(key)] > 1))
     if len(order) < 2:
         return None
     duration = frame["duration_ms"].to_numpy()[order]
     close = np.flatnonzero((np.abs(pause[1:]) <= CLOSE_MS) & (duration[:-1] >= SHORTEST_MS)) + 1
     if len(close) < LEAST:
         return None
-    return _periodic(duration, pause, close) or _proved(frame, other, order, pause, close, alignment)
+    start, keys = frame["start_ms"].to_numpy()[order], key[order]
+    both = np.ones(len(close), np.bool_)
+    for part in (close - 1, close):
+        both &= _has(other, keys[part], start[part], duration[part], alignment)
+    close = close[~both]  # calls dialled again, or cut in the same way by both bills, agree record by record
+    if len(close) < LEAST:
+        return None
+    return _periodic(frame, duration, pause, close) or _proved(frame, other, order, pause, close, alignment)
 
 
-def _periodic(duration: Ints, pause: Ints, close: Ints) -> Chain | None:
+def _short(key: Keys) -> Ints:
+    """Return some bits of the keys, to leave out most of those that can't be equal to another."""
+    return (key >> np.uint64(64 - SHORT_BITS)).astype(np.int64)
+
+
+def _periodic(frame: pd.DataFrame, duration: Ints, pause: Ints, close: Ints) -> Chain | None:
     """Return the chain of parts of one length, where far more records of that length are followed at once than of others."""
     before = duration[close - 1]
     seconds, count = np.unique((before + 500) // 1000, return_counts=True)
     best = int(seconds[count.argmax()]) * 1000
     mine = close[np.abs(before - best) <= 1_500]
-    lasting = np.abs(duration - best) <= 1_500
-    others = (duration >= SHORTEST_MS) & ~lasting
+    every = frame["duration_ms"].to_numpy()
+    lasting = np.abs(every - best) <= 1_500
+    others = (every >= SHORTEST_MS) & ~lasting
     followed = len(mine) / max(int(lasting.sum()), 1)
     usual = (len(close) - len(mine)) / max(int(others.sum()), 1)
     if len(mine) < LEAST or followed < SHARE or followed < 5 * usual:
@@ -94,16 +112,18 @@ def _proved(frame: pd.DataFrame, other: pd.DataFrame, order: Ints, pause: Ints, 
     return Chain(0, gap, seen=len(sure))
 
 
-def _has(
-    other: pd.DataFrame, key: np.ndarray[tuple[int], np.dtype[np.uint64]], start: Ints, total: Ints, alignment: Alignment
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _has(other: pd.DataFrame, key: Keys, start: Ints, total: Ints, alignment: Alignment) -> npt.NDArray[np.bool_]:
     """Tell which calls the other bill has as one record: same numbers, start and duration within tolerance."""
     keys = pair_key(other["caller"].to_numpy(), other["callee"].to_numpy())
+    wanted = np.zeros(1 << SHORT_BITS, np.bool_)
+    wanted[_short(key)] = True
+    rows = np.flatnonzero(wanted[_short(keys)])
+    keys = keys[rows]
     rank = np.unique(keys, return_inverse=True)
     at = np.searchsorted(rank[0], key)
     known = (at < len(rank[0])) & (rank[0][np.minimum(at, len(rank[0]) - 1)] == key) if len(rank[0]) else np.zeros(len(key), np.bool_)
     found = np.zeros(len(key), np.bool_)
-    begins, lasts = other["start_ms"].to_numpy(), other["duration_ms"].to_numpy()
+    begins, lasts = other["start_ms"].to_numpy()[rows], other["duration_ms"].to_numpy()[rows]
     order = np.lexsort((begins, rank[1]))
     first = np.searchsorted(rank[1][order], at)
     reach, slack = alignment.tolerance_ms, 3_000

@@ -108,6 +108,55 @@ def test_parts_of_cut_calls_are_one_record(side: Bill, period_s: int, capsys: py
     assert pairs[f"{'l' if side == Bill.LOCAL else 'c'}_charge_micro"].replace(MISSING, 0).sum() == bills[side]["charge_micro"].sum()
 
 
+@pytest.mark.parametrize("side", [Bill.LOCAL, Bill.CUSTOMER])
+def test_calls_cut_at_midnight_are_one_record(side: Bill) -> None:
+    rng = np.random.default_rng(11)
+    told = calls(rng, 6_000, mean_s=1200.0, redials=0.1)
+    bills = {bill: ledger(rng, told, number) for number, bill in enumerate(Bill)}
+    frame = bills[side]
+    start, talk = frame["start_ms"].to_numpy(), frame["duration_ms"].to_numpy()
+    first = np.minimum(DAY_MS // 6 - start % (DAY_MS // 6), talk)  # every four hours, to have enough of them
+    over = np.flatnonzero(first < talk)
+    rows = np.concatenate([np.arange(len(frame)), over])
+    made = taken(frame, rows)
+    made["duration_ms"] = np.concatenate([first, (talk - first)[over]])
+    made["start_ms"] = np.concatenate([start, (start + first)[over]])
+    made["charge_micro"] = made["billed_ms"] = made["duration_ms"]
+    made["source"] = made["source"].to_numpy() + (np.arange(len(rows)) >= len(frame)) * (1 << 30)
+    bills[side] = made
+    pairs, learned = audited(bills[Bill.LOCAL], bills[Bill.CUSTOMER])
+    assert set(learned.chains) == {side}
+    assert learned.chains[side].period_ms == 0
+    assert ((pairs["l_source"] != MISSING) & (pairs["c_source"] != MISSING)).mean() >= 0.999
+
+
+@pytest.mark.parametrize("mean_s", [60.0, 900.0])
+def test_redials_are_no_parts_of_one_call(mean_s: float) -> None:
+    rng = np.random.default_rng(12)
+    told = calls(rng, 20_000, mean_s=mean_s, redials=0.5)
+    again = np.flatnonzero(told.caller[1:] == told.caller[:-1]) + 1
+    told.start[again] = told.start[again - 1] + told.talk[again - 1] + rng.integers(300, 3_000, len(again))  # as fast as a machine dials
+    assert audited(some(rng, ledger(rng, told, 0), 0.1), some(rng, ledger(rng, told, 1), 0.1))[1].chains == {}
+
+
+def test_what_both_bills_cut_alike_stays_cut() -> None:
+    rng = np.random.default_rng(13)
+    told = calls(rng, 6_000, mean_s=900.0)
+    local, customer = cut(ledger(rng, told, 0), 1_800_000, rng), cut(ledger(rng, told, 1), 1_800_000, rng)
+    pairs, learned = audited(local, customer)
+    assert learned.chains == {}
+    assert len(pairs) == len(local) == len(customer)
+
+
+def test_bills_that_cut_at_different_lengths_are_both_merged() -> None:
+    rng = np.random.default_rng(14)
+    told = calls(rng, 20_000, mean_s=900.0)
+    local, customer = cut(ledger(rng, told, 0), 1_800_000, rng), cut(ledger(rng, told, 1), 900_000, rng)
+    pairs, learned = audited(local, customer)
+    assert {bill: chain.period_ms for bill, chain in learned.chains.items()} == {Bill.LOCAL: 1_800_000, Bill.CUSTOMER: 900_000}
+    assert len(pairs) == len(told)
+
+
 def cut(frame: pd.DataFrame, period: int, rng: np.random.Generator) -> pd.DataFrame:
     """Return the ledger with each call cut after every period, the next part up to a second later."""
     count = np.maximum((frame["duration_ms"].to_numpy() - 1) // period, 0) + 1

@@ -187,5 +187,11 @@ def test_a_traffic_jam_of_equal_numbers_is_matched_in_pieces() -> None:
 
 
 def test_tolerance_follows_the_spread_but_is_bounded() -> None:
-    assert [Alignment(spread_ms=spread).tolerance_ms for spread in (0, 3_000, 4_000, 20_000, 10**6)] == [4_750, 4_750, 6_000, 26_000, 120_000]
+    assert [Alignment(spread_ms=spread).tolerance_ms for spread in (0, 3_000, 4_000, 20_000, 10**6)] == [
+        4_750,
+        4_750,
+        6_000,
+        26_000,
+        120_000,
+    ]
     assert [Alignment(core_ms=core).core_tolerance_ms for core in (0, 2_000, 10**6)] == [1_500, 3_000, 60_000]
