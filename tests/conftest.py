@@ -31,6 +31,7 @@ PACKAGE_OF = {
     "node_exporter": "prometheus-node-exporter",
     "snmptrap": "snmp",
     "snmpinform": "snmp",
+    "soffice": "libreoffice-calc",
 }
 
 

@@ -11,6 +11,7 @@ from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, paint, wrap
 
 _MOST_ACCOUNTS: Final = 12
+_TAB: Final = {"\t": "tab"}
 _SAMPLE: Final = 28  # cells of one sample
 
 
@@ -83,15 +84,14 @@ def inspect_screen(seen: Sequence[Inspection], texts: Texts, columns: int = 100,
 
 def _table(table: TableSeen, texts: Texts, wide: int) -> list[str]:
     none = texts.text("audit.book.unknown")
-    marks = {"\t": "tab"}
     facts = [
         ("audit.head.format", printable(table.format)),
         ("audit.head.encoding", table.encoding),
-        ("audit.inspect.delimiter", marks.get(table.delimiter, table.delimiter)),
+        ("audit.inspect.delimiter", f"“{printable(_TAB.get(table.delimiter, table.delimiter))}”" if table.delimiter else ""),
         ("audit.head.zone", table.zone or none),
         ("audit.inspect.times", table.times),
-        ("audit.inspect.dates", table.date_order),
-        ("audit.inspect.decimal", table.decimal_mark),
+        ("audit.inspect.dates", "" if table.date_order == "unknown" else table.date_order),
+        ("audit.inspect.decimal", f"“{printable(table.decimal_mark)}”" if table.decimal_mark else ""),
         ("audit.inspect.units", join([f"{printable(name)} {unit}" for name, unit in table.units.items()])),
         ("audit.head.currency", table.currency or none),
     ]
@@ -103,7 +103,7 @@ def _table(table: TableSeen, texts: Texts, wide: int) -> list[str]:
         samples = "  ".join(clip(printable(sample), _SAMPLE) for sample in column.samples)
         rows.append([str(column.position), _field(column.field, texts), clip(printable(column.header), 24) or "–", samples])
     lines += [clip("  " + line, wide) for line in grid(rows, right=(0,))]
-    lines += [clip("  " + line, wide) for line in _accounts(table, texts)]
+    lines += ["  " + line for told in _accounts(table, texts) for line in wrap(told, wide - 2)]
     if table.unknown:
         told = texts.text("audit.inspect.unknown", headers=join([printable(name) for name in table.unknown]))
         lines += ["  " + line for line in wrap(told, wide - 2)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from billing_audit.audit import Audit, BillTotal
-from billing_audit.ledger import Note, Side
+from billing_audit.ledger import MICRO, Note, Side
 from checks.finding import State
 from reports.audit.figures import grouped, money, ratio, sign_of
 from reports.audit.five import Compared, clock_text, five
@@ -27,7 +27,7 @@ def audit_screen(
 ) -> str:
     """Return the screen of an audit, ending in a newline; no line is wider than `columns` (at least 40).
 
-    `written`: names of the files laid down; `took`: how long it ran, in words; `unseen`: what else was not looked at.
+    `written`: names of the files laid down; `took`: a sentence on how long it ran; `unseen`: what else was not looked at.
     """
     wide = max(_LEAST_COLUMNS, columns)
     parts = [
@@ -40,11 +40,11 @@ def audit_screen(
         _told(texts.text("audit.screen.changed"), [note_text(note, texts) for note in audit.verdict.changed], wide),
         _told(texts.text("audit.screen.noticed"), [note_text(note, texts) for note in audit.notes], wide),
         _told(texts.text("audit.screen.not-looked"), [*unlooked(audit, texts), *(note_text(note, texts) for note in unseen)], wide),
-        _told(texts.text("audit.screen.written"), [printable(name) for name in written], wide),
+        _told(texts.text("audit.screen.written"), ["  ".join(printable(name) for name in written)] if written else [], wide),
         _told(texts.text("audit.screen.next"), [next_step(audit, texts)], wide),
     ]
     if took:
-        parts.append(wrap(texts.text("audit.screen.took", took=took), wide))
+        parts.append(wrap(took, wide))
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
@@ -77,8 +77,15 @@ def verdict_line(audit: Audit, texts: Texts) -> str:
         parts.append(side_name(verdict.side, texts))
     if verdict.technical is not None:
         parts.append(texts.text("audit.verdict.sure", sure=sure(verdict.confidence)))
-    parts.append(texts.text("audit.verdict.disputable" if verdict.disputable else "audit.verdict.below"))
+    parts.append(texts.text("audit.verdict.disputable" if verdict.disputable else _not_disputable(audit)))
     return " · ".join(parts)
+
+
+def _not_disputable(audit: Audit) -> str:
+    """Return the id of why there is no dispute: too little money, or too little proof for so much."""
+    difference, whole = abs(audit.difference_micro or 0), abs(audit.local.total_micro or 0)
+    enough = difference >= audit.dispute.minimum * MICRO and difference >= audit.dispute.tolerance_ratio * whole
+    return "audit.verdict.unproved" if enough else "audit.verdict.below"
 
 
 def unlooked(audit: Audit, texts: Texts) -> list[str]:
@@ -86,7 +93,7 @@ def unlooked(audit: Audit, texts: Texts) -> list[str]:
     found = []
     refused = audit.local.refused + audit.customer.refused
     if refused:
-        found.append(texts.text("audit.unlooked.refused", n=refused, rows=f"{refused:,}"))
+        found.append(texts.text("audit.unlooked.refused", n=refused))
     if audit.contract is None:
         found.append(texts.text("audit.unlooked.contract"))
     for bill in (audit.local, audit.customer):

@@ -53,7 +53,7 @@ def write_statement(
 ) -> bool:
     """Write the statement and return True; False, and no file, where nothing lies on the customer's side.
 
-    `mask` hides digits of all numbers and leaves raw lines out; `company` is who writes, `day` the date (both left open for the pen without).
+    `mask` hides digits of all numbers and leaves raw lines out; `company` is who writes, `day` the date; what is not given is left open.
     """
     if not theirs(material.audit):
         return False

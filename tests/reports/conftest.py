@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -17,9 +18,11 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import module_from_spec, spec_from_file_location
 from ipaddress import ip_address
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -293,3 +296,19 @@ def making() -> SimpleNamespace:
             return [feed_event(event, lambda message: f"{message.id}: no answer – 没有应答") for event in story(store)]
 
     return SimpleNamespace(START=START, diagnose=diagnose, good=good, story=story, events=events)
+
+
+@pytest.fixture(scope="session")
+def audit_sample() -> ModuleType:
+    """Give tests/reports/audit_sample.py: `make(count)` is a dispute as the audit would give it."""
+    spec = spec_from_file_location("audit_sample", Path(__file__).with_name("audit_sample.py"))
+    module = module_from_spec(spec)
+    sys.modules["audit_sample"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def dispute(audit_sample: ModuleType) -> Any:
+    """Give a dispute of 1,200 calls: audit, frames, calls, lines, number."""
+    return audit_sample.make(1_200)
