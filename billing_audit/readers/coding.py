@@ -86,11 +86,10 @@ def _fits(line: bytes, encoding: str) -> bool:
 
 
 def head_of(start: bytes, coding: Coding) -> str:
-    """Return the first bytes as text, whole lines only unless there is but one."""
+    """Return the first bytes as text, lines ending in \\n, whole ones only unless there is but one."""
     encoding = UTF_8 if coding.encoding in (ASCII, UTF_8_BOM) else coding.encoding
     text = start[coding.mark : HEAD_BYTES].decode(encoding, "replace")
-    if coding.old_mac:
-        text = text.replace("\r", "\n")
+    text = text.replace("\r", "\n") if coding.old_mac else text.replace("\r\n", "\n").replace("\r", " ")
     if len(start) < HEAD_BYTES:
         return text
     return text[: text.rfind("\n") + 1] or text

@@ -13,6 +13,7 @@ Bytes = npt.NDArray[np.uint8]
 POWERS = 10 ** np.arange(19, dtype=np.int64)
 MOST = 18  # digits that surely fit an int64
 POINT = 46
+COMMA = 44
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,28 @@ def decimals(column: Texts, power: int) -> tuple[Ints, Bools]:
     lengths = bare.lengths
     ok = clean & (lengths >= 1) & (behind <= power) & (lengths - behind + power <= MOST)
     return integers(bare, ok) * POWERS[np.where(ok, power - behind, 0)], ok
+
+
+def ungrouped(column: Texts) -> tuple[Texts, Bools]:
+    """Return the column without the commas that part thousands (1,234,567.89), and which texts are such numbers.
+
+    The texts that are not keep their letters; one that begins with 0 is left over, for its comma may be a decimal one.
+    """
+    odd = np.flatnonzero((column.data - 48).view(np.uint8) > 9)
+    ends = column.offsets[1:]
+    row = np.searchsorted(ends, odd, side="right")
+    kinds = column.data[odd]
+    following = np.append(row[1:] == row[:-1], False) if odd.size else np.zeros(0, np.bool_)
+    after = np.where(following, np.append(odd[1:], 0), ends[row])
+    first = np.append(True, row[1:] != row[:-1]) if odd.size else following
+    before = odd - column.offsets[:-1][row]
+    comma, point = kinds == COMMA, kinds == POINT
+    good = (comma & (after - odd == 4) & (~first | ((before >= 1) & (before <= 3)))) | (point & ~following)
+    ok = np.bincount(row[comma], minlength=len(column)) > 0
+    ok[row[~good]] = False
+    starts = column.offsets[:-1][ok]
+    ok[np.flatnonzero(ok)[column.data[starts] == 48]] = False
+    keep = np.ones(len(column.data), np.bool_)
+    keep[odd[comma & ok[row]]] = False
+    removed = np.concatenate([[0], np.cumsum(~keep)])
+    return Texts(column.data[keep], column.offsets - removed[column.offsets]), ok

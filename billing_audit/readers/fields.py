@@ -1,5 +1,6 @@
 """One field of a block → integers with flags: by arithmetic where the texts allow, else by its plain function, text by text."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,11 +8,12 @@ from datetime import tzinfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from billing_audit.ledger import MISSING, Names
 from billing_audit.readers import amounts, callers, moments
 from billing_audit.readers.amounts import Mark
-from billing_audit.readers.digits import POINT, Bools, Ints, Texts, decimals, texts
+from billing_audit.readers.digits import COMMA, POINT, Bools, Ints, Texts, decimals, texts, ungrouped
 from billing_audit.readers.layout import Field, Layout, Unit
 from billing_audit.readers.moments import Calendar
 from billing_audit.readers.texts import Flags, Once, each, rest
@@ -19,6 +21,7 @@ from billing_audit.readers.unreadable import FLAG
 
 RATE_POWER = 9
 CHARGE_POWER = 6
+FEW = 64  # under so many rows the plain function is as fast
 _MS_POWER: Mapping[Unit, int] = {"s": 3, "ms": 0, "clock": 3}
 _EPOCH_POWER = {"epoch_s": 3, "epoch_ms": 0}
 _NO = (
@@ -30,6 +33,7 @@ _YES = (
     "answered", "answer", "ok", "200", "200 ok", "success", "successful", "completed", "complete", "connected", "y", "yes", "1", "true",
     "normal_clearing", "接通", "已接通", "应答", "已应答", "成功", "是", "正常", "呼叫成功",
 )  # fmt: skip
+_MARKS = {code: tuple(mark.encode() for mark, of in amounts.CURRENCIES.items() if of == code) for code in set(amounts.CURRENCIES.values())}
 _SAID = dict.fromkeys(_NO, 0) | dict.fromkeys(_YES, 1)
 
 
@@ -64,7 +68,12 @@ def _time(_: str, array: pa.Array, notation: Notation) -> tuple[Ints, Flags]:
         values, ok = moments.iso(column)
         if notation.calendar.turned:
             ok = np.zeros(len(column), np.bool_)
-        return rest(array, values, ok, notation.once("time", lambda text: moments.moment(text, notation.calendar)))
+        early = np.zeros(len(column), np.int16)
+        if not ok.any() and len(column) >= FEW:
+            half = notation.once("half", lambda text: moments.half(text, notation.calendar))
+            values, early, ok = moments.day_and_clock(column, half)
+        values, flags = rest(array, values, ok, notation.once("time", lambda text: moments.moment(text, notation.calendar)))
+        return values, np.where(ok, early, flags)
     values, ok = decimals(column, _EPOCH_POWER.get(kind, 0))
     if kind == "epoch_us":
         values = values // 1000
@@ -89,6 +98,11 @@ def _decimals(array: pa.Array, power: int, mark: Mark) -> tuple[Ints, Bools]:
     column = texts(array)
     if mark == ",":
         column = Texts(_SWAPPED[column.data], column.offsets)
+    if mark in (".", ",") and COMMA in column.data:
+        bare, grouped = ungrouped(column)
+        values, ok = decimals(bare, power)
+        plain, sure = decimals(column, power) if not (grouped | ok).all() else (values, ok)
+        return np.where(grouped, values, plain), np.where(grouped, ok, sure)
     values, ok = decimals(column, power)
     if mark == "both":
         marked = np.flatnonzero(column.data == POINT)
@@ -103,12 +117,21 @@ def _none(array: pa.Array) -> tuple[Ints, Bools]:
 def _money(name: str, array: pa.Array, notation: Notation) -> tuple[Ints, Flags]:
     power = RATE_POWER if name == "rate" else CHARGE_POWER
     per = notation.layout.rate_per_s if name == "rate" else 60
-    values, ok = _decimals(array, power, notation.mark)
+    values, ok = _decimals(_unmarked(array, notation), power, notation.mark)
     ok &= values < amounts.MOST_MONEY * 10**power
     values, flags = rest(array, values, ok, notation.once(name, lambda text: amounts.money(text, notation.mark, power, notation.currency)))
     if per != 60:
         values = np.where(values == MISSING, MISSING, _per_minute(values, per))
     return values, flags
+
+
+def _unmarked(array: pa.Array, notation: Notation) -> pa.Array:
+    """Return amounts without this currency's mark in front, where the first has one: "¥1.20" → "1.20"."""
+    first = array[0].as_py() if len(array) else b""
+    mark = next((mark for mark in _MARKS.get(notation.currency, ()) if first.startswith(mark)), None)
+    if mark is None:
+        return array
+    return pc.replace_substring_regex(array, pattern=f"^{re.escape(mark.decode())} ?", replacement="", max_replacements=1)
 
 
 def _per_minute(values: Ints, per: int) -> Ints:

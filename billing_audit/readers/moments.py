@@ -1,10 +1,13 @@
 """Times as bills write them → ms. One text at a time by `moment`, whole columns in the commonest notation by arithmetic."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from billing_audit.ledger import MISSING
 from billing_audit.readers.digits import Bools, Ints, Texts
@@ -174,3 +177,44 @@ def iso(column: Texts) -> tuple[Ints, Bools]:
     if width > 20:
         ms += value[20] * np.int64(100) + two(21)
     return ms if width in (20, 24) else ms + NAIVE, ok
+
+
+def halves(column: Texts) -> tuple[pa.Array, Ints]:
+    """Return date and time of day of the texts with one space in them, alternately in one binary array, and which rows these are."""
+    spaces = np.flatnonzero(column.data == 32)
+    row = np.searchsorted(column.offsets[1:], spaces, side="right")
+    rows = np.flatnonzero(np.bincount(row, minlength=len(column)) == 1)
+    if len(rows) < len(column):
+        return pa.array([], pa.binary()), np.zeros(0, np.int64)
+    keep = np.ones(len(column.data), np.bool_)
+    keep[spaces] = False
+    offsets = np.empty(2 * len(column) + 1, np.int32)
+    offsets[::2] = column.offsets - np.arange(len(column) + 1)
+    offsets[1::2] = spaces - np.arange(len(column))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(column.data[keep])]
+    return pa.Array.from_buffers(pa.binary(), 2 * len(column), buffers), rows
+
+
+def day_and_clock(column: Texts, parse: Callable[[bytes], tuple[int, int]]) -> tuple[Ints, npt.NDArray[np.int16], Bools]:
+    """Return ms, flag, and which rows were read, of a column in which every text is a date, one space and a time of day.
+
+    `parse` gives the day since 1970 of a date and the ms of a time of day: each different one is read once.
+    """
+    array, rows = halves(column)
+    nothing = np.zeros(len(column), np.bool_)
+    if not len(rows):
+        return np.zeros(len(column), np.int64), np.zeros(len(column), np.int16), nothing
+    coded = array.dictionary_encode()
+    answers = [parse(text) for text in coded.dictionary.to_pylist()]
+    indices = np.asarray(coded.indices).reshape(-1, 2)
+    values = np.array([value for value, _ in answers], np.int64)[indices]
+    flags = np.array([flag for _, flag in answers], np.int16)[indices]
+    is_clock = np.array([b":" in text for text in coded.dictionary.to_pylist()], np.bool_)[indices]
+    ok = (flags <= 0).all(axis=1) & ~is_clock[:, 0] & is_clock[:, 1]
+    flag = np.where(flags[:, 0] != 0, flags[:, 0], flags[:, 1])
+    return np.where(ok, values[:, 0], 0) * DAY_MS + values[:, 1], flag, ok
+
+
+def half(text: str, calendar: Calendar) -> tuple[int, int]:
+    """Return the day since 1970 of a date, ms of a time of day, and the flag."""
+    return clock(text) if ":" in text else date(text, calendar)

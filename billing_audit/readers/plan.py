@@ -1,5 +1,7 @@
 """How one table will be read: by a named format or by its headers, decided by its first 256 KiB."""
 
+import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,8 @@ from billing_audit.readers.unreadable import unreadable
 
 BY_HEADERS = "headers"
 DELIMITERS = ",;\t|"
+_DATE = re.compile(r"[\d年月日]{1,5}[-/.年][\w年月]{1,5}[-/.月]\d{1,4}日?(?:[ T]0?0:00(?::00)?)?")
+_CLOCK = re.compile(r"(?:[AaPp][Mm]|上午|下午)?\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[AaPp][Mm])?")
 SAMPLED = 400  # rows of the head that are looked at
 TEXT = Coding("utf-8", old_mac=False, mark=0)
 
@@ -61,7 +65,10 @@ def plans(piece: Piece, columns: Mapping[str, str]) -> list[Plan]:
     head = Head(piece.name, text, lines, "utf-8" if coding.encoding == "ascii" else coding.encoding, len(start) < HEAD_BYTES)
     for path in FORMATS.values():
         module = import_module(path)
-        layout: Layout | None = module.detect(head)
+        try:
+            layout: Layout | None = module.detect(head)
+        except (csv.Error, ValueError, LookupError):  # what breaks a format's look is not that format
+            continue
         if layout is not None:
             return [_named(piece, coding, head, layout, module, columns)]
     return [_by_headers(piece, coding, head, columns)]
@@ -187,6 +194,9 @@ def layout_of(
     units = {field: told.unit for field, told in said.items() if told.unit is not None}
     currency = next((told.currency for told in (said.get("charge"), said.get("rate")) if told and told.currency), "")
     per = said["rate"].per_s if "rate" in said else None
+    apart = _apart(chosen, cells, data)
+    if apart:
+        chosen["start"] = apart[1]
     layout = Layout(
         format=BY_HEADERS,
         columns=chosen,
@@ -197,7 +207,7 @@ def layout_of(
         rate_per_s=per or 60,
         currency=currency,
         headers={field: cells[index].strip() for field, index in chosen.items() if index < len(cells)},
-        date=_date_apart(chosen, cells, data),
+        date=apart[0] if apart else None,
     )
     layout = msgspec.structs.replace(layout, units=by_data(data, layout) | units)
     doubles = {field: names for field, names in header.doubles.items() if field not in columns and field != "start"}
@@ -207,21 +217,19 @@ def layout_of(
     return layout, tuple(notes)
 
 
-def _date_apart(columns: Mapping[Field, int], cells: Sequence[str], data: Sequence[Sequence[str]]) -> int | None:
-    """Return the column that holds the date when the start column holds times of day only."""
+def _apart(columns: dict[Field, int], cells: Sequence[str], data: Sequence[Sequence[str]]) -> tuple[int, int] | None:
+    """Return the columns of date and time of day where they stand apart: the start's column has only one of them, another the other."""
     if "start" not in columns:
         return None
-    clocks = [row[columns["start"]].strip() for row in data[:50] if columns["start"] < len(row)]
-    if not any(clocks) or not all(":" in text and len(text) < 16 and not any(mark in text for mark in "/-年") for text in clocks if text):
-        return None
-    return next(
-        (
-            index
-            for index, cell in enumerate(cells)
-            if headers.bare(cell) in ("date", "日期", "通话日期", "calldate", "startdate", "开始日期")
-        ),
-        None,
-    )
+    times = [index for index, cell in enumerate(cells) if (told := headers.meaning(cell)) is not None and told.field in ("start", "answer")]
+
+    def all_are(index: int, wanted: re.Pattern[str]) -> bool:
+        texts = [text for row in data[:50] if index < len(row) and (text := row[index].strip())]
+        return bool(texts) and all(wanted.fullmatch(text) for text in texts)
+
+    dates = [index for index in times if all_are(index, _DATE)]
+    clocks = [index for index in times if all_are(index, _CLOCK)]
+    return (dates[0], clocks[0]) if dates and clocks and columns["start"] in (*dates, *clocks) else None
 
 
 def _sheets(piece: Piece, columns: Mapping[str, str]) -> list[Plan]:

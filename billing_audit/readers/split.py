@@ -187,9 +187,10 @@ def _fields(text: str | bytes, shape: Shape) -> tuple[list[str] | None, str]:
 
 def _checked(fields: list[str] | None, text: str, shape: Shape) -> tuple[list[str] | None, str]:
     """Return the fields if they are as many as they should be, with the text of the row."""
+    told = text.removesuffix("\r")
     if fields is not None and len(fields) > shape.width and not any(extra.strip() for extra in fields[shape.width :]):
-        return fields[: shape.width], text
-    return fields, text
+        return fields[: shape.width], told
+    return fields, told
 
 
 def _collect(found: list[tuple[int, list[str] | None, str]], shape: Shape) -> Rows:

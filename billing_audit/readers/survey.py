@@ -15,6 +15,7 @@ from billing_audit.readers.split import Shape
 
 MONEY = ("rate", "charge")
 NUMBERS = ("charge", "rate", "duration", "total", "billed")
+NAMED = ("account", "currency")
 MOST_DATES = 20_000
 MOST_NAMES = 100_000
 _SLASHED = re.compile(r"\s*(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
@@ -130,7 +131,9 @@ def survey(plan: Plan, *, accounts: bool) -> Seen:
             header = plan.header[index].strip() if index < len(plan.header) else ""
             for value in array.value_counts().to_pylist():
                 text = value["values"].decode("utf-8", "replace")
-                if not (text.strip() == header != "" or is_total(text)):  # a header in the middle or a row of sums proves nothing
+                if not (
+                    text.strip() == header != "" or (name in NAMED and is_total(text))
+                ):  # a header in the middle or a row of sums proves nothing
                     seen.look(name, text, value["counts"])
     return seen
 

@@ -63,7 +63,7 @@ SYNONYMS: Final[dict[Field, str]] = {
         billableseconds billableduration billabletime billableminutes billable chargeableduration chargeabletime chargeable
         chargeableseconds chargeableunits chargeableminutes chargedduration chargedtime chargedseconds chargedquantity chargedminutes
         chargedtimesec ratedduration ratedminutes ratedseconds feetime rounded roundedduration roundedseconds effectiveduration
-        invoicedduration settlementduration
+        invoicedduration settlementduration minutesbilled secondsbilled unitsbilled
     """,
     "rate": """
         费率 单价 费率分钟 计费费率 结算费率 资费 通话费率 每分钟费率 分钟费率 结算单价 话费单价 rate rateperminute ratepermin
