@@ -29,6 +29,7 @@ from billing_audit.terms import Contract
 
 Ints = npt.NDArray[np.int64]
 
+AGAIN = ("rate", "rate_change", "rate_change_zone", "prefix", "code_list", "cost_rounding")
 CHUNK = 1 << 15  # pairs priced at once: their columns fit the cache
 
 
@@ -109,28 +110,35 @@ def find(pairs: pd.DataFrame, context: Context) -> Model:
         fitted[bill] = float(view.fits().mean()) if view.calls.charge.size else 0.0
     clocks = [mark for module in CLOCKS.values() for mark in module.find(table, context.learned.alignment)]
     presence = [mark for module in PRESENCE.values() for mark in module.find(table)]
-    return Model(
-        reference, departures, tuple(presence), tuple(_measured(table)), tuple(clocks), units, methods, table.size, fitted
-    )
+    return Model(reference, departures, tuple(presence), tuple(_measured(table)), tuple(clocks), units, methods, table.size, fitted)
 
 
 def look(view: View) -> None:
     """Put into view.found what departs from the reference, cause by cause in the catalogue's order; a second round sees what the first hid."""
     if view.calls.charge.size < 30 or not np.any(view.calls.charge):
         return
-    for _ in range(2):
-        before = len(view.found)
+    for turn in range(3):
+        before = {(one.cause, one.bend) for one in view.found}
         for code, module in METHODS.items():
             if any(one.cause == code for one in view.found):
                 continue
             departure = module.departs(view) if code in MEASURED else module.find(view)
             if departure is not None:
                 view.found.append(departure)
-                change = view.kept.get("change")
-                view.kept.clear()
-                view.kept["change"] = change
-        if len(view.found) == before or float(view.fits().mean()) > 0.995:
+                _forget(view)
+        if {(one.cause, one.bend) for one in view.found} == before or turn == 2:
             break
+        # prices that were looked for before bands and scale were known are looked for again
+        if float(view.fits().mean()) > 0.999 and not any(one.cause == "time_band" for one in view.found):
+            break
+        view.found = [one for one in view.found if one.cause not in AGAIN]
+        _forget(view)
+
+
+def _forget(view: View) -> None:
+    change = view.kept.get("change")
+    view.kept.clear()
+    view.kept["change"] = change
 
 
 def _measured(table: Table) -> list[Mark]:
@@ -268,9 +276,7 @@ def conclude(model: Model, sums: Sums, context: Context) -> tuple[Found, ...]:
 
 def _found(model: Model, sums: Sums, cause: str, side: Side, part: Part) -> Found:
     marks = [mark for mark in (*model.clocks, *model.presence, *model.measured) if (mark.cause, mark.side) == (cause, side)]
-    departures = [
-        one for bill in Bill for one in model.departures[bill] if (one.cause, side_of(model, bill, one)) == (cause, side)
-    ]
+    departures = [one for bill in Bill for one in model.departures[bill] if (one.cause, side_of(model, bill, one)) == (cause, side)]
     parameters: dict[str, str | int | float | bool | None] = {}
     evidence: list[Note] = []
     sources: Iterable[Departure | Mark] = (*departures, *marks)

@@ -265,7 +265,7 @@ def _audit(options: Options, told: dict[Bill, Intake], job: work.Job, gathered: 
         causes=causes,
         unexplained_micro=rest.amount_micro,
         unexplained_records=rest.records,
-        verdict=Verdict(None, Side.UNDETERMINED, 0.0, False),
+        verdict=judge(causes, rest.amount_micro, difference, totals, options.contract, options.previous),
         methods=model.methods,
         contract=options.contract.terms if options.contract else None,
         rewriting=_rewriting(job.learned, gathered.rules),

@@ -2,7 +2,7 @@
 
 from billing_audit.align import Alignment
 from billing_audit.infer.table import Bools, Mark, Table
-from billing_audit.ledger import Bill, Note, Side
+from billing_audit.ledger import Bill, Note, Side, Value
 
 CODE = "clock"
 LEAST_MS = 2_500
@@ -17,9 +17,14 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
     if abs(alignment.offset_ms) < LEAST_MS and abs(alignment.drift_ppb) < LEAST_PPB and not small:
         return []
     daily = round(alignment.drift_ppb * 86_400 / 1e9, 3)
-    values = {"offset": round(alignment.offset_ms / 1000, 1), "daily": daily, "steps": len(small), "rows": alignment.pairs}
+    values: dict[str, Value] = {
+        "offset": round(alignment.offset_ms / 1000, 1),
+        "daily": daily,
+        "steps": len(small),
+        "rows": alignment.pairs,
+    }
     note, separates = Note("audit.evidence.clock", values), Note("audit.evidence.separates.clock")
-    parameters = {"offset_s": values["offset"], "drift_s_a_day": daily}
+    parameters: dict[str, Value] = {"offset_s": values["offset"], "drift_s_a_day": daily}
     return [Mark(CODE, Bill.CUSTOMER, Side.UNDETERMINED, parameters, 1.0, int(table.both.sum()), (note,), separates)]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from billing_audit.infer.table import Bools, Mark, Table
-from billing_audit.ledger import MISSING, Bill, Note, Side
+from billing_audit.ledger import MISSING, Bill, Note, Side, Value
 
 CODE = "cut_off"
 SLACK_MS = 3_000
@@ -19,7 +19,7 @@ def find(table: Table) -> list[Mark]:
         over = _over(table, bill, table.has(bill))
         rows, of = int((over & table.only(bill)).sum()), int(over.sum())
         if rows >= LEAST and rows >= 0.3 * of:
-            values = {"rows": rows, "of": of, "missing": int(table.only(bill).sum())}
+            values: dict[str, Value] = {"rows": rows, "of": of, "missing": int(table.only(bill).sum())}
             separates = Note("audit.evidence.separates.cut_off")
             marks.append(
                 Mark(CODE, bill, Side.NONE, {"calls": rows}, rows / max(1, of), rows, (Note("audit.evidence.cut_off", values),), separates)

@@ -8,7 +8,7 @@ import numpy as np
 from billing_audit.align import Alignment
 from billing_audit.causes.missing_outage import utc
 from billing_audit.infer.table import WHOSE, Bools, Mark, Table
-from billing_audit.ledger import MISSING, Bill, Note, Side
+from billing_audit.ledger import MISSING, Bill, Note, Side, Value
 
 CODE = "dst"
 HOUR = 3_600_000
@@ -25,12 +25,13 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
     own = [turn for turn in turns if abs(turn - at) <= 28 * HOUR] if steps else turns
     bill, sure = _whose(table, own[0]) if own else (Bill.CUSTOMER, True)
     rows = _moved(table, alignment)
-    values = {"at": utc(own[0] if own else at), "hours": (steps[0][1] / HOUR) if steps else alignment.shift_ms / HOUR, "rows": int(rows.sum())}
+    count, when = int(rows.sum()), utc(own[0] if own else at)
+    values: dict[str, Value] = {"at": when, "hours": (steps[0][1] if steps else alignment.shift_ms) / HOUR, "rows": count}
     whose = "audit.evidence.dst.contract" if own else "audit.evidence.dst.foreign"
     notes = (Note("audit.evidence.dst", values), Note(whose, {"zone": table.reference.zone}))
     side = WHOSE[bill] if sure or not own else Side.UNDETERMINED
     separates = Note("audit.evidence.separates.dst")
-    return [Mark(CODE, bill, side, {"at": values["at"]}, 1.0 if sure else 0.6, values["rows"], notes, separates, alignment)]
+    return [Mark(CODE, bill, side, {"at": when}, 1.0 if sure else 0.6, count, notes, separates, alignment)]
 
 
 def applies(table: Table, mark: Mark) -> Bools:

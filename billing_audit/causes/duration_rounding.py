@@ -10,7 +10,7 @@ from billing_audit.infer.machine import Straight
 from billing_audit.infer.method import change_of
 from billing_audit.infer.table import Bools, Mark, Table
 from billing_audit.infer.view import Departure, View
-from billing_audit.ledger import Bill, Note, Side
+from billing_audit.ledger import Bill, Note, Side, Value
 from billing_audit.terms import DurationRounding, Terms
 
 CODE = "duration_rounding"
@@ -59,9 +59,15 @@ def find(table: Table) -> list[Mark]:
     if count < max(LEAST, 0.002 * of):
         return []
     ours = int((table.longer[rows] > 0).sum())
-    values = {"rows": count, "of": of, "share": round(100 * count / of, 2), "longer_here": ours, "longer_there": count - ours}
+    values: dict[str, Value] = {
+        "rows": count,
+        "of": of,
+        "share": round(100 * count / of, 2),
+        "longer_here": ours,
+        "longer_there": count - ours,
+    }
     note, separates = Note("audit.evidence.duration_rounding", values), Note("audit.evidence.separates.duration_rounding")
-    parameters = {"share": values["share"]}
+    parameters: dict[str, Value] = {"share": values["share"]}
     return [Mark(CODE, Bill.LOCAL, Side.NONE, parameters, 1.0, count, (note,), separates)]
 
 

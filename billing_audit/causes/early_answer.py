@@ -4,7 +4,7 @@ import numpy as np
 
 from billing_audit.causes import hung_call
 from billing_audit.infer.table import Bools, Ints, Mark, Table
-from billing_audit.ledger import MISSING, Bill, Note, Side
+from billing_audit.ledger import MISSING, Bill, Note, Side, Value
 
 CODE = "early_answer"
 LONGER_MS = 1_500  # more than rounding makes
@@ -46,16 +46,17 @@ def _route(table: Table, bill: Bill, odd: Bools, route: Ints, known: Bools, colu
     here = known & np.isin(route, values[hit])
     other = Bill.CUSTOMER if bill is Bill.LOCAL else Bill.LOCAL
     talk = table.column(other, "duration_ms")
-    values_ = {
-        "rows": int((odd & here).sum()),
+    rows = int((odd & here).sum())
+    told: dict[str, Value] = {
+        "rows": rows,
         "of": int(here.sum()),
         "elsewhere": round(100 * elsewhere, 2),
         "short": round(100 * float((talk[here] <= SHORT_MS).mean()), 1),
         "short_elsewhere": round(100 * float((talk[known & ~here] <= SHORT_MS).mean()), 1),
     }
-    parameters = {"gateways": len(routes), "longer": str(bill)}
-    note, separates = Note("audit.evidence.early_answer", values_), Note("audit.evidence.separates.early_answer")
-    return Mark(CODE, bill, Side.CARRIER, parameters, float(share[hit].mean()), values_["rows"], (note,), separates, (column, routes))
+    parameters: dict[str, Value] = {"gateways": len(routes), "longer": str(bill)}
+    note, separates = Note("audit.evidence.early_answer", told), Note("audit.evidence.separates.early_answer")
+    return Mark(CODE, bill, Side.CARRIER, parameters, float(share[hit].mean()), rows, (note,), separates, (column, routes))
 
 
 def longer(table: Table, bill: Bill) -> Bools:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from billing_audit.infer.table import WHOSE, Bools, Mark, Table
-from billing_audit.ledger import Bill, Note
+from billing_audit.ledger import Bill, Note, Value
 
 CODE = "hung_call"
 EXTREME_MS = 1_700_000  # the shortest timer that ends calls is half an hour
@@ -20,7 +20,7 @@ def find(table: Table) -> list[Mark]:
             continue
         talk = table.column(bill, "duration_ms")[rows]
         whole = int((np.abs((talk + 5_000) % 1_800_000) <= 10_000).sum())
-        values = {"rows": count, "whole": whole, "longest": round(int(talk.max()) / 3_600_000, 2)}
+        values: dict[str, Value] = {"rows": count, "whole": whole, "longest": round(int(talk.max()) / 3_600_000, 2)}
         separates = Note("audit.evidence.separates.hung_call")
         marks.append(
             Mark(CODE, bill, WHOSE[bill], {"calls": count}, whole / count, count, (Note("audit.evidence.hung_call", values),), separates)

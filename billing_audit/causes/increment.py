@@ -49,7 +49,12 @@ def find(view: View) -> Departure | None:
         CODE,
         Bend(change.classes, found.minimum, found.increment),
         "increment_s",
-        {"minimum": found.minimum, "increment": found.increment, "contract": change.expected.text(), "support": round(change.seen.support, 4)},
+        {
+            "minimum": found.minimum,
+            "increment": found.increment,
+            "contract": change.expected.text(),
+            "support": round(change.seen.support, 4),
+        },
         change.seen.support,
         change.seen.rows,
         (evidence(change, found.text(), change.expected.text()),),

@@ -5,7 +5,7 @@ import numpy as np
 from billing_audit.causes.duplicate import doubles
 from billing_audit.causes.missing_outage import utc
 from billing_audit.infer.table import Bools, Mark, Table, dense
-from billing_audit.ledger import MISSING, Bill, Note, Side
+from billing_audit.ledger import MISSING, Bill, Note, Side, Value
 
 CODE = "missing_import"
 ALL = -1
@@ -40,7 +40,7 @@ def find(table: Table) -> list[Mark]:
     inside = _inside(table, tuple(windows))
     rows = int((inside & lacks).sum())
     kind = "gateway" if all(one[0] != ALL for one in windows) else "time"
-    parameters = {"kind": kind, "windows": " ".join(f"{utc(a)}/{utc(b)}" for _, a, b in windows[:5])}
+    parameters: dict[str, Value] = {"kind": kind, "windows": " ".join(f"{utc(a)}/{utc(b)}" for _, a, b in windows[:5])}
     separates = Note("audit.evidence.separates.missing_import", {"missing": int(lacks.sum())})
     support = rows / max(1, int((inside & there).sum()))
     return [Mark(CODE, ours, Side.CUSTOMER, parameters, support, rows, tuple(notes[:6]), separates, tuple(windows))]

@@ -6,7 +6,7 @@ import numpy as np
 
 from billing_audit.causes.duplicate import doubles
 from billing_audit.infer.table import Bools, Mark, Table, dense
-from billing_audit.ledger import Bill, Note, Side
+from billing_audit.ledger import Bill, Note, Side, Value
 
 CODE = "missing_outage"
 SLACK_MS = 90_000
@@ -33,7 +33,10 @@ def find(table: Table) -> list[Mark]:
         taken |= inside
         windows.append((outage.start_ms - SLACK_MS, outage.end_ms + SLACK_MS))
         notes.append(
-            Note("audit.evidence.outage", {"node": outage.node, "from": utc(outage.start_ms), "to": utc(outage.end_ms), "rows": rows, "of": of})
+            Note(
+                "audit.evidence.outage",
+                {"node": outage.node, "from": utc(outage.start_ms), "to": utc(outage.end_ms), "rows": rows, "of": of},
+            )
         )
     rest = there & ~taken
     for first, last, rows, of in dense(start[rest], lacks[rest]):
@@ -42,7 +45,7 @@ def find(table: Table) -> list[Mark]:
     if not windows:
         return []
     rows = int((_inside(table, tuple(windows)) & lacks).sum())
-    parameters = {"windows": " ".join(f"{utc(a)}/{utc(b)}" for a, b in windows[:5]), "measured": measured}
+    parameters: dict[str, Value] = {"windows": " ".join(f"{utc(a)}/{utc(b)}" for a, b in windows[:5]), "measured": measured}
     separates = Note("audit.evidence.separates.missing_outage", {"missing": int(lacks.sum())})
     support = rows / max(1, int((_inside(table, tuple(windows)) & there).sum()))
     return [Mark(CODE, Bill.CUSTOMER, Side.COMPANY, parameters, support, rows, tuple(notes[:6]), separates, tuple(windows))]

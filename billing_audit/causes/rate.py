@@ -10,7 +10,7 @@ from billing_audit import numbers, rating
 from billing_audit.infer.machine import Calls, Reference, Straight
 from billing_audit.infer.rates import Price, odd_prices
 from billing_audit.infer.view import Departure, View
-from billing_audit.ledger import MISSING, Note
+from billing_audit.ledger import MISSING, Note, Value
 
 CODE = "rate"
 Ints = npt.NDArray[np.int64]
@@ -65,7 +65,9 @@ def departure(view: View, code: str, wrong: Sequence[Price], separates: Note) ->
         if key not in chosen or one.rows.size > chosen[key].rows.size:
             chosen[key] = one
     kept = list(chosen.values())
-    others = tuple((p.row, p.code, int(deck.rate_nano[p.row]), int(deck.rate_nano[p.parent]) if p.parent >= 0 else p.rate_nano) for p in kept)
+    others = tuple(
+        (p.row, p.code, int(deck.rate_nano[p.row]), int(deck.rate_nano[p.parent]) if p.parent >= 0 else p.rate_nano) for p in kept
+    )
     told = sorted(zip(kept, others, strict=True), key=lambda pair: -pair[0].rows.size)[:MOST_TOLD]
     rows = sum(p.rows.size for p in kept)
     notes = tuple(
@@ -83,7 +85,12 @@ def departure(view: View, code: str, wrong: Sequence[Price], separates: Note) ->
     )
     prefixes = " ".join(str(p.code)[1:] if p.code else deck.prefix_text(p.row) for p, _ in told)
     support = float(np.mean([min(1.0, p.rows.size / max(1, p.of)) for p in kept])) if code != "code_list" else 1.0
-    parameters = {"prefixes": prefixes, "count": len(kept), "price": rate_text(told[0][1][3]), "deck": rate_text(told[0][1][2])}
+    parameters: dict[str, Value] = {
+        "prefixes": prefixes,
+        "count": len(kept),
+        "price": rate_text(told[0][1][3]),
+        "deck": rate_text(told[0][1][2]),
+    }
     return Departure(code, Bend(others), "rate", parameters, support, rows, notes, separates)
 
 

@@ -9,7 +9,7 @@ from billing_audit import rating
 from billing_audit.causes.rate import MOST_TOLD, priced, rate_text
 from billing_audit.infer.machine import Calls, Reference, Straight
 from billing_audit.infer.view import FEW, Departure, View
-from billing_audit.ledger import MISSING, Note
+from billing_audit.ledger import MISSING, Note, Value
 
 CODE = "rate_change"
 Ints = npt.NDArray[np.int64]
@@ -135,7 +135,7 @@ def departure(view: View, code: str, kept: list[Kept], bend: Straight, separates
         for one in told
     )
     hits, of = sum(one.hits for one in kept), sum(one.of for one in kept)
-    parameters = {
+    parameters: dict[str, Value] = {
         "prefixes": " ".join(deck.prefix_text(one.row) for one in told),
         "count": len(kept),
         "effective": str(np.datetime64(kept[0].effective_ms, "ms")) + "Z",

@@ -4,7 +4,7 @@ import numpy as np
 
 from billing_audit.causes.early_answer import longer
 from billing_audit.infer.table import WHOSE, Bools, Mark, Table
-from billing_audit.ledger import MISSING, Bill, Note
+from billing_audit.ledger import MISSING, Bill, Note, Value
 
 CODE = "ring_time"
 MOST_MS = 180_000  # a set-up longer than that is given up (ITU-T E.180 tones, timers of switches)
@@ -25,13 +25,14 @@ def find(table: Table) -> list[Mark]:
         near = float((np.abs(table.excess(bill) - ring)[known] <= NEAR_MS).mean()) if known.sum() >= LEAST else None
         if near is not None and near < 0.5:
             continue
-        values = {"rows": int(odd.sum()), "of": int(talked.sum()), "median": round(float(np.median(table.excess(bill)[odd])) / 1000, 1)}
+        rows, median = int(odd.sum()), round(float(np.median(table.excess(bill)[odd])) / 1000, 1)
+        values: dict[str, Value] = {"rows": rows, "of": int(talked.sum()), "median": median}
         notes = [Note("audit.evidence.ring_time", values)]
         if near is not None:
             notes.append(Note("audit.evidence.ring_time.measured", {"share": round(100 * near, 2), "rows": int(known.sum())}))
         separates = Note("audit.evidence.separates.ring_time")
         support = near if near is not None else 0.8 * float(odd.sum() / talked.sum())
-        marks.append(Mark(CODE, bill, WHOSE[bill], {"median_s": values["median"]}, support, values["rows"], tuple(notes), separates))
+        marks.append(Mark(CODE, bill, WHOSE[bill], {"median_s": median}, support, rows, tuple(notes), separates))
     return marks
 
 

@@ -1,20 +1,19 @@
 """`time_band`: the side leaves out the hours with a price of their own, moves them, gives them another ratio, or makes some of its own."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import time
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
-from billing_audit import bands as calendar
-from billing_audit import rating
 from billing_audit.infer.amount import mode_of, plainest
 from billing_audit.infer.machine import Straight
 from billing_audit.infer.rates import ratio_of
 from billing_audit.infer.view import FEW, Departure, View
-from billing_audit.ledger import MISSING, Note
+from billing_audit.ledger import MISSING, Note, Value
 from billing_audit.terms import Band, Terms
 
 CODE = "time_band"
@@ -59,8 +58,12 @@ def find(view: View) -> Departure | None:
     within = int((part.fits([*view.bends, bend]) & touched).sum())
     if within < 0.5 * int(touched.sum()):
         return None
-    told = {"rows": within * step, "of": int(touched.sum()) * step, "what": name}
-    parameters = {"what": name, "bands": " ".join(text(band) for band in bend.bands), "contract": " ".join(text(b) for b in terms.bands)}
+    told: dict[str, Value] = {"rows": within * step, "of": int(touched.sum()) * step, "what": name}
+    parameters: dict[str, Value] = {
+        "what": name,
+        "bands": " ".join(text(band) for band in bend.bands),
+        "contract": " ".join(text(b) for b in terms.bands),
+    }
     return Departure(
         CODE,
         bend,
@@ -75,7 +78,8 @@ def find(view: View) -> Departure | None:
 
 def text(band: Band) -> str:
     """Return a band as "weekend 00:00-00:00 ×0.75"."""
-    return f"{band.name} {band.start:%H:%M}-{band.end:%H:%M} {''.join(str(d + 1) for d in band.weekdays)} ×{band.ratio if band.ratio is not None else '…'}"
+    days = "".join(str(day + 1) for day in band.weekdays)
+    return f"{band.name} {band.start:%H:%M}-{band.end:%H:%M} {days} ×{'…' if band.ratio is None else band.ratio}"
 
 
 def _touched(view: View, bend: Bend) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -132,9 +136,11 @@ def _ratios(view: View) -> Iterator[tuple[str, tuple[Band, ...], str]]:
         new = []
         for index, band in enumerate(terms.bands):
             rows = good & (prices.band == index)
-            share = mode_of(cost[rows] / plain[rows], view.tolerance / plain[rows]) if rows.sum() >= 20 and band.ratio is not None else 1.0
-            ratio = None if band.ratio is None else Decimal(str(round(plainest(float(band.ratio) * share, 0.001), 6)))
-            new.append(msgspec.structs.replace(band, ratio=ratio))
+            own = band.ratio
+            if own is not None and rows.sum() >= 20:
+                share = mode_of(cost[rows] / plain[rows], view.tolerance / plain[rows])
+                own = Decimal(str(round(plainest(float(own) * share, 0.001), 6)))
+            new.append(msgspec.structs.replace(band, ratio=own))
         yield "ratio", tuple(new), terms.band_boundary
         return
     if odd.sum() < 20:
@@ -172,19 +178,8 @@ def _own(view: View, near: np.ndarray, good: np.ndarray, ratio: float) -> Iterat
 
 def calendar_hours(view: View) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return starts on the wall clock of the contract's zone, ms."""
-    from datetime import UTC, datetime
-    from zoneinfo import ZoneInfo
-
     start = view.calls.start_ms
     hours, inverse = np.unique(start // 3_600_000, return_inverse=True)
     zone = ZoneInfo(view.reference.zone)
-    offsets = np.array([_offset(int(h), zone, UTC, datetime) for h in hours], np.int64)
-    return np.asarray(start + offsets[inverse], np.int64)
-
-
-def _offset(hour: int, zone, utc, clock) -> int:  # type: ignore[no-untyped-def]
-    delta = clock.fromtimestamp(hour * 3600, utc).astimezone(zone).utcoffset()
-    return int(delta.total_seconds() * 1000)
-
-
-__all__ = ["CODE", "Bend", "calendar", "find", "rating", "replace"]
+    offsets = [datetime.fromtimestamp(hour * 3600, zone).utcoffset() or timedelta() for hour in hours.tolist()]
+    return np.asarray(start + np.array([int(one.total_seconds()) * 1000 for one in offsets], np.int64)[inverse], np.int64)

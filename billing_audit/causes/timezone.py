@@ -2,7 +2,7 @@
 
 from billing_audit.align import Alignment
 from billing_audit.infer.table import Bools, Mark, Table
-from billing_audit.ledger import Bill, Note, Side
+from billing_audit.ledger import Bill, Note, Side, Value
 
 CODE = "timezone"
 
@@ -14,7 +14,7 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
     hours = alignment.shift_ms / 3_600_000
     note = Note("audit.evidence.timezone", {"hours": hours, "zone": alignment.zone or "?", "rows": alignment.pairs})
     separates = Note("audit.evidence.separates.timezone")
-    parameters = {"hours": hours, "zone": alignment.zone}
+    parameters: dict[str, Value] = {"hours": hours, "zone": alignment.zone}
     return [Mark(CODE, Bill.CUSTOMER, Side.NONE, parameters, 1.0, int(table.both.sum()), (note,), separates)]
 
 

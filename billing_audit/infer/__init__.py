@@ -1,18 +1,14 @@
 """What a side's own rows say of its method."""
 
-from decimal import Decimal
 from typing import Final
 
 import msgspec
-import numpy as np
-import pandas as pd
 
 from billing_audit.audit import Inferred
-from billing_audit.infer.amount import amount_of
 from billing_audit.infer.method import change_of
-from billing_audit.infer.seconds import Method, of_terms
-from billing_audit.infer.view import View, told_fee
-from billing_audit.terms import CostRounding, DurationRounding, Terms
+from billing_audit.infer.seconds import of_terms
+from billing_audit.infer.view import View
+from billing_audit.terms import CostRounding, Terms
 
 ENOUGH: Final = 60
 
@@ -41,6 +37,3 @@ def method_of(view: View) -> Inferred:
         cost_rounding=msgspec.structs.replace(rounding, digits=digits),
     )
     return Inferred(inferred, support, size)
-
-
-__all__ = ["ENOUGH", "Decimal", "DurationRounding", "Method", "amount_of", "method_of", "np", "pd", "told_fee"]

@@ -42,6 +42,7 @@ def _amount(view: View) -> Amount:
     charge = view.calls.charge.astype(np.float64)
     good = np.isfinite(minutes) & (seconds > 0) & (minutes > 0) & (charge != 0)
     minutes, fees, charge, seconds = minutes[good], fees[good], charge[good], seconds[good]
+    tax = 1.0 + float(view.reference.terms.tax_ratio or 0)
     fee = float(told_fee(view.reference))
     if charge.size < 20:
         return Amount(Fraction(1), int(fee), 0.0, 0.0, int(charge.size))
@@ -64,16 +65,16 @@ def _amount(view: View) -> Amount:
         ratio = float(_plain(ratio, SAME if ratio not in (1.0,) else 0.0, minutes, charge, fees, wide))
         tries.append((share(ratio, None), ratio, None))
         own = _mode(charge / ratio - minutes, np.full(charge.size, wide / ratio))
-        own = max(0.0, _rounded(own, wide / ratio))
+        own = max(0.0, _rounded(own / tax, wide / ratio / tax)) * tax
         tries.append((share(ratio, own), ratio, own))
     best = max(one[0] for one in tries)
     support, ratio, chosen = next(one for one in tries if one[0] >= best - 0.015)
-    if ratio != 1.0 and not _everywhere(charge, minutes, fees, fee if chosen is None else chosen, wide):
+    if ratio != 1.0 and not _everywhere(charge, minutes, fees, fee * tax if chosen is None else chosen, wide):
         support, ratio, chosen = next(one for one in tries if one[1] == 1.0 and one[0] >= max(t[0] for t in tries if t[1] == 1.0) - 0.015)
     if support - expected < 0.05:
         return Amount(Fraction(1), int(fee), expected, expected, int(charge.size))
     exact = Fraction(ratio).limit_denominator(100_000)
-    return Amount(exact, int(fee) if chosen is None else round(chosen), support, expected, int(charge.size))
+    return Amount(exact, int(fee) if chosen is None else round(chosen / tax), support, expected, int(charge.size))
 
 
 def _everywhere(charge: Floats, minutes: Floats, fees: Floats, fee: float, wide: float) -> bool:

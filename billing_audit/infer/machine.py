@@ -1,17 +1,18 @@
 """A side's way of charging as the reference (contract, deck) and what departs from it: each departure can be repaired alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from billing_audit import rating
 from billing_audit.decks.deck import Deck
 from billing_audit.ledger import MISSING
-from billing_audit.money import to_digits
+from billing_audit.money import divide, divide_one
 from billing_audit.terms import CostRounding, Terms
 
 Ints = npt.NDArray[np.int64]
@@ -137,19 +138,27 @@ class Desk:
             scale *= bend.scale()
         if scale == 1:
             return rating.charge(billed, self.calls.start_ms, terms, prices, self.reference.zone)
-        rounding = terms.cost_rounding or CostRounding()
-        fine = _fine(terms)
-        raw = rating.charge(billed, self.calls.start_ms, fine, prices, self.reference.zone)
-        scaled = np.rint(raw.astype(np.float64) * float(scale)).astype(np.int64)
-        exact = scaled if abs(float(scale) * np.abs(raw[raw != MISSING]).max(initial=0)) < 2**52 else _exactly(raw, scale)
-        return np.where(raw == MISSING, MISSING, to_digits(exact, rounding.digits, rounding.mode))
+        return _scaled(billed, self.calls.start_ms, terms, prices, self.reference.zone, scale)
 
 
-def _fine(terms: Terms) -> Terms:
-    import msgspec
-
-    return msgspec.structs.replace(terms, cost_rounding=CostRounding())
-
-
-def _exactly(raw: Ints, scale: Fraction) -> Ints:
-    return np.array([round(Fraction(int(one)) * scale) if one != MISSING else MISSING for one in raw], np.int64)
+def _scaled(billed: Ints, start_ms: Ints, terms: Terms, prices: rating.Prices, zone: str, scale: Fraction) -> Ints:
+    """Return charges with a ratio on everything, rounded once, after it: prices are enlarged so that no digit is lost before."""
+    rounding = terms.cost_rounding or CostRounding()
+    absolute = terms.max_cost is not None or any(step.rate is not None for step in terms.steps)
+    enlarged = scale.numerator if not absolute and scale.numerator <= 2000 else 1
+    larger = replace(
+        prices,
+        rate_nano=np.where(prices.rate_nano == MISSING, MISSING, prices.rate_nano * enlarged),
+        fee_micro=prices.fee_micro * enlarged,
+        band_rates=tuple(np.where(rate == MISSING, MISSING, rate * enlarged) for rate in prices.band_rates),
+    )
+    fine = msgspec.structs.replace(terms, cost_rounding=CostRounding(6, rounding.mode))
+    raw = rating.charge(billed, start_ms, fine, larger, zone)
+    known = np.where(raw == MISSING, 0, raw)
+    rest = scale / enlarged
+    unit = 10 ** max(0, 6 - rounding.digits)
+    if int(np.abs(known).max(initial=0)) * rest.numerator >= 1 << 62:
+        cost = np.array([divide_one(int(one) * rest.numerator, rest.denominator * unit, rounding.mode) for one in known], np.int64)
+    else:
+        cost = divide(known * rest.numerator, rest.denominator * unit, rounding.mode)
+    return np.where(raw == MISSING, MISSING, cost * unit)

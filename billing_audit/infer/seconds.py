@@ -17,7 +17,8 @@ ROWS = 200  # rows of each
 NEAR = 0.004  # a method that explains this share of rows less is as good: the contract's, then the plainest, is taken
 MINIMA = (0, 1, 6, 10, 12, 15, 18, 20, 25, 30, 45, 60, 90, 120, 180)
 INCREMENTS = (*range(1, 61), 90, 120, 180)
-FREE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30)
+FREE = (*range(1, 21), 30, 60)
+COMMON = ((1, 1), (6, 6), (12, 6), (30, 6), (60, 60), (60, 1), (60, 6), (30, 30), (1, 6), (10, 10), (30, 1), (60, 30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,9 @@ def plausible(expected: Method, milliseconds: bool) -> list[Method]:
     both = [one for m in plain for one in (m, replace(m, anchor="from_zero")) if one.anchored() or one.anchor == "after_minimum"]
     common = {(e.minimum, e.increment) for e in plain if (e.minimum or 1) in {1, 6, 12, 30, 60} and e.increment in {1, 6, 12, 30, 60}}
     both.sort(key=lambda m: ((m.minimum, m.increment) not in common, m.minimum % m.increment != 0, m.increment, m.minimum))
-    return [expected, *around(expected, milliseconds), *both]
+    usual = [replace(expected, minimum=low, increment=step) for low, step in COMMON]
+    given = [replace(one, free=n, grace=0) for one in usual for n in FREE] + [replace(one, free=0, grace=n) for one in usual for n in FREE]
+    return [expected, *around(expected, milliseconds), *both, *given]
 
 
 def around(found: Method, milliseconds: bool) -> list[Method]:
@@ -109,7 +112,7 @@ def around(found: Method, milliseconds: bool) -> list[Method]:
         near += [replace(found, hold_ms=hold) for hold in (50, 100, 1000) if hold != found.hold_ms]
     near += [replace(found, grace=n) for n in (0, *FREE) if n != found.grace]
     near += [replace(found, free=n) for n in (0, *FREE) if n != found.free]
-    near += [replace(found, free=-n) for n in FREE[:6]]
+    near += [replace(found, free=-n) for n in (1, 2, 3, 5, 6)]
     if found.minimum or found.increment > 1:
         near += [replace(found, minimum=0, increment=1)]
     return near
@@ -259,4 +262,3 @@ def shorth(values: Floats, share: float = 0.4) -> Floats:
     rows = np.arange(values.shape[0])
     middle = (ordered[rows, at] + ordered[rows, np.minimum(at + width, ordered.shape[1] - 1)]) / 2
     return np.where(np.isfinite(middle), middle, 0.0)
-
