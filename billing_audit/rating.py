@@ -32,7 +32,10 @@ CHUNK: Final = 1 << 15  # calls at once: a column of them is 256 KiB, so that a 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prices:
-    """The price of each call: what of deck and terms holds for it. Where none is found the rate is MISSING and the row NONE."""
+    """The price of each call: what of deck and terms holds for it. Where none is found the rate is MISSING and the row NONE.
+
+    Not to be written to: a column that is the same for all calls takes the room of one.
+    """
 
     row: Whole  # of the deck
     rate_nano: Whole  # a minute, of the band at the call's start
@@ -84,9 +87,8 @@ def rate(callee: Whole, start_ms: Whole, duration_ms: Whole, answered: Whole | N
 def prices(callee: Whole, start_ms: Whole, deck: Deck | None, terms: Terms, zone: str) -> Prices:
     """Return the price of each call: callee codes with digits as in the deck, starts in ms UTC, bands on the clock of `zone`."""
     count = len(callee)
-    band = bands.of_times(start_ms, terms.bands, zone)
-    row = np.full(count, NONE, np.int64)
-    rate_nano = np.full(count, MISSING, np.int64)
+    band = bands.of_times(start_ms, terms.bands, zone) if terms.bands else _all(NONE, count)
+    row, rate_nano = _all(NONE, count), _all(MISSING, count)
     if deck is not None and len(deck):
         named = {name: index for index, name in enumerate(deck.bands)}
         in_deck: Whole | int = NONE
@@ -141,11 +143,16 @@ def _band_rates(callee: Whole, start_ms: Whole, deck: Deck | None, terms: Terms)
     return tuple(rates)
 
 
+def _all(value: int, count: int) -> Whole:
+    """Return the same value for all calls, in the room of one (not to be written to): whole columns cost more than rating does."""
+    return np.broadcast_to(np.int64(value), count)
+
+
 def _or_terms(deck: Deck | None, name: str, row: Whole, otherwise: int) -> Whole:
     """Return what the deck's rows say, and the terms' value where they do not."""
     column: Whole | None = None if deck is None else getattr(deck, name)
     if column is None or not len(column) or column.max() == MISSING:
-        return np.full(len(row), otherwise, np.int64)
+        return _all(otherwise, len(row))
     told = np.where(row >= 0, column[row], MISSING)
     return np.where(told == MISSING, otherwise, told)
 

@@ -15,7 +15,8 @@ from billing_audit.terms import Band, CostRounding, DurationRounding, Step, Term
 
 AUTUMN = int(datetime(2026, 10, 24, 20, tzinfo=UTC).timestamp() * 1000)  # Europe's clocks go back on 25 October 2026 at 01:00 UTC
 MODES = st.sampled_from(["up", "half_up", "half_even", "down"])
-WHEN = st.integers(AUTUMN, AUTUMN + 40 * 3_600_000) | st.integers(0, 160).map(lambda n: AUTUMN + n * 900_000)
+NEAR = st.tuples(st.integers(0, 160), st.integers(-120_000, 2_000) | st.integers(-120, 2).map(lambda seconds: seconds * 1000))
+WHEN = st.integers(AUTUMN, AUTUMN + 40 * 3_600_000) | NEAR.map(lambda near: AUTUMN + near[0] * 900_000 + near[1])  # about a band's edge
 
 
 def some(strategy):
