@@ -96,6 +96,7 @@ def by_slice(book: Any, looks: Looks, audit: Audit, texts: Texts, kind: str, cou
         1, 11, last - 1, 11, {"type": "data_bar", "bar_color": "#9DB7D6", "bar_negative_color": "#E3A3A3", "bar_solid": True}
     )
     if kind == "day":
+        sheet.raw.set_column(1, 1, None, None, {"hidden": True})  # a day has no destination; the columns stay those of the other sheet
         _chart(book, sheet, texts, titles, last, 14, len(money_of))
 
 

@@ -71,8 +71,11 @@ def verdict_line(audit: Audit, texts: Texts) -> str:
     parts = [texts.text(f"audit.technical.{word}")]
     divided = shares(audit)
     if divided:
-        of = ratio(divided.get(verdict.side, 0), sum(divided.values()))
-        parts.append(texts.text("audit.verdict.side", side=side_name(verdict.side, texts), share=of))
+        most = next(iter(divided)) if verdict.side == Side.UNDETERMINED else verdict.side
+        of = ratio(divided.get(most, 0), sum(divided.values()))
+        settled = verdict.side != Side.UNDETERMINED
+        said = side_name(most, texts)
+        parts.append(texts.text("audit.verdict.side" if settled else "audit.verdict.most", side=said, share=of))
     elif verdict.technical:
         parts.append(side_name(verdict.side, texts))
     if verdict.technical is not None:

@@ -94,11 +94,11 @@ def _concerning(material: Material, money_of: Sequence[str]) -> Iterator[pd.Data
 
 def _letter(sheet: Sheet, audit: Audit, texts: Texts, counted: Tally, company: str, day: date | None, mask: bool) -> None:
     known = dict(parties(audit, texts))
-    customer, period = known[texts.text("audit.book.customer")], known[texts.text("audit.book.period")]
+    period = known[texts.text("audit.book.period")]
     sheet.wide(texts.text("audit.letter.title"), "title")
     blank = "＿" * 8 if texts.language == "zh" else "_" * 16
     for id, value in (
-        ("audit.letter.to", customer),
+        ("audit.letter.to", audit.customer_name or blank),
         ("audit.letter.from", company or blank),
         ("audit.letter.day", blank if day is None else day.isoformat()),
         ("audit.letter.about", texts.text("audit.letter.subject", period=period, number=audit.digest[:16])),
