@@ -3,6 +3,7 @@
 The second part needs the folder of FIRSTLINE_BILLS; nothing of it is kept here but the numbers that its files must give.
 """
 
+import gzip
 import importlib.util
 import os
 import sys
@@ -63,6 +64,18 @@ def test_a_file_is_read_with_every_row_accounted_for(sample: Any, tmp_path: Path
     assert file.format == sample.format
     assert (len(found), file.folded, len(refused)) == (len(sample.records), len(sample.folded), len(sample.refused))
     assert set(sample.notes) <= {note.id for note in file.notes}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("sample", NAMED)
+def test_encoding_line_ends_and_packing_change_nothing(sample: Any, encoding: str, tmp_path: Path) -> None:
+    plain, other = tmp_path / "plain", tmp_path / "other"
+    plain.write_text(sample.text, encoding="utf-8")
+    other.write_bytes(gzip.compress(sample.text.replace("\n", "\r\n").encode(encoding)))
+    (found, refused, file, _), (again, refused_again, file_again, _) = read(plain), read(other)
+    assert again == found
+    assert [(row.line, row.reason) for row in refused_again] == [(row.line, row.reason) for row in refused]
+    assert (file_again.format, file_again.rows, file_again.folded) == (file.format, file.rows, file.folded)
 
 
 LOCAL_OR_EPOCH, SAID_UTC = 1790812807, 1790841607  # 2026-10-01 00:00:07 UTC, which is 08:00:07 in Shanghai; 08:00:07 UTC

@@ -119,6 +119,21 @@ def test_every_format_says_what_it_is_and_where_that_is_documented(name: str) ->
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
 
 
+@pytest.mark.parametrize("name", ["ASTERISK", "ASTERISK_CUSTOM", "FREESWITCH", "VOS_TABLE"])
+def test_a_line_of_titles_over_rows_without_is_passed_over(name: str) -> None:
+    made = getattr(WRITTEN, name)
+    width = len(next(csv.reader([made.text.splitlines()[0]])))
+    text = ",".join(f"title{n}" for n in range(width)) + "\n" + made.text
+    assert detected(text) == [made.format]
+    assert MODULES[made.format].detect(head_of(text)).skip == 1
+    assert len([item for item in items(MODULES[made.format], text) if isinstance(item, Record)]) == len(made.records)
+
+
+@pytest.mark.parametrize(("before", "behind"), [("挂断方向", "接通状态"), ("话单流水号", "呼叫时间"), ("落地成本", "备注")])
+def test_a_bill_with_titles_that_vos_does_not_have_is_read_by_its_headers(before: str, behind: str) -> None:
+    assert detected(WRITTEN.VOS_EXPORT.text.replace(before, behind)) == []
+
+
 OTHERS = {
     "rate deck": "prefix,destination,rate,effective_from\n86,China,0.01,2026-10-01\n8613,China Mobile,0.012,2026-10-01\n",
     "prose": "Dear finance,\nplease find the bill attached.\n\nKind regards\n",

@@ -39,5 +39,6 @@ def detect(head: Head) -> Layout | None:
             columns["account"] = account
         if width > 16:  # loguniqueid = yes
             columns["id"] = 16
-        return Layout(format=NAME, columns=columns, answered=frozenset(("answered",)), absent={"answer": NEVER})
+        skip = shape.titled(found, lambda row: fits(row, start))  # noqa: B023
+        return Layout(format=NAME, skip=skip, columns=columns, answered=frozenset(("answered",)), absent={"answer": NEVER})
     return None

@@ -60,7 +60,7 @@ def template(found: list[shape.Row]) -> Shape | None:
     """Return the template that most of these rows fit, with only the columns that all of them have."""
     for name, columns, cause in SHAPES:
         good = [row for row in found if fits(row, columns, cause)]
-        if good and len(good) * 4 >= len(found) * 3:
+        if shape.most(found, lambda row: fits(row, columns, cause)):  # noqa: B023
             width = min(map(len, good))
             return name, {field: index for field, index in columns.items() if index < width}, cause
     return None
@@ -79,6 +79,9 @@ def again(head: Head, index: int) -> tuple[Note, ...]:
 
 def detect(head: Head) -> Layout | None:
     """Return where the fields stand, if most of the first rows are of one of the templates."""
-    if (found := template(shape.rows(head))) is None:
+    rows = shape.rows(head)
+    if (found := template(rows)) is None:
         return None
-    return Layout(format=NAME, columns=found[1], notes=again(head, found[1]["id"]))
+    _, columns, cause = found
+    skip = shape.titled(rows, lambda row: fits(row, columns, cause))
+    return Layout(format=NAME, skip=skip, columns=columns, notes=again(head, columns["id"]))

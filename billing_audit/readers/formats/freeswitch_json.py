@@ -13,7 +13,7 @@ NAME: Final = "freeswitch-json"
 TITLE: Final = "FreeSWITCH json_cdr"
 SOURCE: Final = "FreeSWITCH documentation, mod_json_cdr; channel variables of a call"
 
-MOST_SHOWN: Final = 2000  # characters of a document that are shown as its line
+MOST_SHOWN: Final = 500  # characters of a document that are shown as its line
 
 
 class Profile(msgspec.Struct):

@@ -19,7 +19,7 @@ SOURCE: Final = "FreeSWITCH documentation, mod_xml_cdr; channel variables of a c
 
 LARGEST: Final = 4 << 20  # characters of one document
 DEEPEST: Final = 64
-MOST_SHOWN: Final = 2000
+MOST_SHOWN: Final = 500  # characters of a document that are shown as its line
 CHUNK: Final = 1 << 16
 END: Final = "</cdr>"
 _BEGIN = re.compile(r"<cdr[\s>]")

@@ -49,7 +49,7 @@ def packets(stream: TextIO) -> Iterator[tuple[int, Packet, str]]:
         began = began if packet else number
         if len(packet) < MOST_ATTRIBUTES:
             _put(packet, found[1].lower(), found[2].strip().strip('"'))
-        if size < rows.SHOWN * 4:
+        if size < rows.SHOWN:
             shown.append(found[0].strip())
             size += len(found[0])
     if packet:

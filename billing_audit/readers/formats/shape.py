@@ -36,8 +36,14 @@ def cut(line: str, delimiter: str = ",") -> Row:
 
 
 def most(found: Sequence[Row], fits: Callable[[Row], bool]) -> bool:
-    """Tell whether three quarters of the rows fit; no row is no."""
-    return bool(found) and sum(map(fits, found)) * 4 >= len(found) * 3
+    """Tell whether three quarters of the rows fit, a line of titles above them left out; no row is no."""
+    rows_ = found[titled(found, fits) :]
+    return bool(rows_) and sum(map(fits, rows_)) * 4 >= len(rows_) * 3
+
+
+def titled(found: Sequence[Row], fits: Callable[[Row], bool]) -> int:
+    """Return 1 when the first row is a line of titles over rows that fit, else 0: exports from a database put one there."""
+    return 1 if found and not fits(found[0]) and not any(is_number(value) or is_time(value) for value in found[0]) else 0
 
 
 def is_time(text: str) -> bool:

@@ -9,7 +9,7 @@ NAME: Final = "vos3000-export"
 TITLE: Final = "VOS3000 CDR export (话单)"
 SOURCE: Final = "VOS3000: titles of the CDR export of its client"
 
-NEEDS: Final = (frozenset(("通话时长", "计费时长")), frozenset(("通话时长(秒)", "计费时长(秒)")), frozenset(("通话时长", "落地网关")))
+NEEDS: Final = (frozenset(("通话时长",)), frozenset(("通话时长(秒)",)))
 FIELDS: Final[dict[Field, tuple[str, ...]]] = {
     "id": ("话单流水号", "流水号", "话单号"),
     "account": ("对账账户", "账户号码", "账户名称"),
@@ -26,10 +26,25 @@ FIELDS: Final[dict[Field, tuple[str, ...]]] = {
 """落地成本 (agentfee) is the carrier's cost and no charge of this bill."""
 
 
+_ONLY = """
+话单流水号 流水号 话单号 终止时间 终止原因 挂断方向 挂断原因 落地成本 代理商费用 代理商计费时长
+主叫接入号码 被叫接入号码 主叫呼入号 被叫呼入号 主叫网关
+"""
+_MORE = """
+主叫ip 被叫ip 主叫到网关号码 被叫到网关号码 计费方式 计费模式 呼叫等级 税费 套餐费用 套餐计费时长 账户名称 账户号码 地区 主叫地区 被叫地区
+代理商账户 代理商名称 计费类型 主叫编码 被叫编码 主叫pdd 被叫pdd 软交换名称 序号 费率前缀 主叫设备 被叫设备
+"""
+ONLY_VOS: Final = frozenset(_ONLY.split())
+TITLES: Final = frozenset(title for known in FIELDS.values() for title in known) | ONLY_VOS | frozenset(_MORE.split())
+"""All titles of the client's export: a file with any other title is somebody else's, and is read by its headers."""
+
+
 def detect(head: Head) -> Layout | None:
     """Return where the fields stand, if a line has the titles."""
     for needs in NEEDS:
         found = titles.find(head, needs, FIELDS)
-        if found is not None and {"caller", "callee", "answer"} <= found.columns.keys() and titles.plain(head, found):
+        if found is None or not set(found.titles) <= TITLES | {""} or not set(found.titles) & ONLY_VOS:
+            continue
+        if {"caller", "callee", "answer"} <= found.columns.keys() and titles.plain(head, found):
             return Layout(format=NAME, columns=found.columns, delimiter=found.delimiter, skip=found.skip)
     return None

@@ -32,5 +32,5 @@ def detect(head: Head) -> Layout | None:
         found = shape.rows(head, delimiter)
         if shape.most(found, _fits):
             columns = COLUMNS | {field: index for field, index in ACCESS.items() if not any(row[index - 1] for row in found if _fits(row))}
-            return Layout(format=NAME, columns=columns, delimiter=delimiter, times="epoch_ms", zone="UTC")
+            return Layout(format=NAME, skip=shape.titled(found, _fits), columns=columns, delimiter=delimiter, times="epoch_ms", zone="UTC")
     return None
