@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from billing_audit.money import Doubtful
 
 MOST_CODES: Final = 10_000  # of one row's list
 LONGEST_CODE: Final = 17
+MOST_KEPT: Final = 1 << 14  # cells whose meaning is kept: a deck repeats its prices, dates and increments
 LONGEST_S: Final = 86_400
 HIGHEST: Final = 10**15  # nano-units: a million a minute
 _RANGE = re.compile(r"(\d{1,17})\s*[-–~～]\s*(\d{1,17})")
@@ -43,6 +45,8 @@ def doubt(why: str, **values: str | int) -> Doubtful:
 
 def codes(country: str, told: str) -> tuple[int, ...]:
     """Return the prefixes of a row, a 1 before the digits of each: country and area codes joined, lists and ranges spelled out."""
+    if not country and told.isascii() and told.isdecimal() and told[:2] != "00" and len(told) <= LONGEST_CODE:
+        return (int("1" + told),)
     head = _digits(country) if country else ""
     if told.lower() in ("*any", "any", "default", "*") and not head:
         return (1,)
@@ -94,6 +98,7 @@ def _checked(bare: str, text: str) -> str:
     return bare
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def price(text: str, comma: bool, per_minute: tuple[int, int]) -> int:
     """Return a price in nano-units a minute; `comma` when the file has proven that its decimal mark is a comma."""
     told = text.replace(",", ".") if comma and "." not in text else text
@@ -119,6 +124,7 @@ def amount(text: str, comma: bool) -> int:
     return money.micro(value)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def seconds(text: str) -> int:
     """Return whole seconds of a cell like "6", "6s", "6 sec", "6.0"; MISSING for an empty one."""
     if not text:
@@ -129,6 +135,7 @@ def seconds(text: str) -> int:
     return int(told[1])
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def increments(text: str) -> tuple[int, int]:
     """Return minimum and increment of "60/6", "60+6", "60"; MISSING both for an empty cell."""
     if not text:
@@ -141,6 +148,7 @@ def increments(text: str) -> tuple[int, int]:
     return parts[0], parts[-1]
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def mark(text: str) -> str:
     """Return keep, end or block for a mark of change."""
     bare = re.sub(r"[\s_\-]+", "", text).lower()
@@ -168,6 +176,7 @@ def turned(texts: Iterable[str]) -> str:
     return proven.pop() if len(proven) == 1 else ""
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def moment(text: str, zone: ZoneInfo, order: str) -> tuple[int, bool]:
     """Return a time in ms UTC and whether it is a day without a time; days begin at midnight of `zone`. MISSING for an empty cell."""
     if not text or text.startswith("0000-00-00") or text.lower() in ("*asap", "*monthly", "-"):

@@ -88,6 +88,8 @@ def _no_entry(row: Row, told: Mapping[str, str]) -> bool:
     filled = [cell for cell in row.cells if cell]
     if len(filled) == 1:
         return _CODE.fullmatch(told.get("prefix") or told.get("country_code") or "") is None
+    if told["rate"][:1].isdecimal():  # no header
+        return False
     again = columns.named(row.cells)
     return "rate" in again and ("prefix" in again or "country_code" in again)
 
