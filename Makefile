@@ -8,7 +8,7 @@ WORKERS ?= 2
 PO     := $(wildcard reports/locale/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint bench lab-packages lock clean
+.PHONY: help run test test-long lint bench bench-audit lab-packages lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ lint: $(VENV)/.texts ## ruff and mypy, strict
 
 bench: $(VENV)/.texts ## figures beside fping, blackbox_exporter and node_exporter, in one run
 	$(BIN)/python -m bench
+
+bench-audit: $(VENV)/.texts ## figures of the billing audit beside DuckDB and datacompy, in one run
+	$(BIN)/python -m bench.audit
 
 lab-packages: ## install the system programs that some tests and benches use (Debian; root)
 	@.ci/lab-packages

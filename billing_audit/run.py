@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from billing_audit import attribute, pairs_file, work
-from billing_audit.audit import Audit, BillTotal, Rewriting, Verdict
+from billing_audit.audit import Audit, BillTotal, Rewriting
 from billing_audit.cluster import over
 from billing_audit.compare import Compared, by_day, by_prefix, histogram, lead_label, none, scatter
 from billing_audit.identity import digest
 from billing_audit.learn import Learned, learn
-from billing_audit.ledger import LINE_BITS, Bill, Names, Side
+from billing_audit.ledger import LINE_BITS, Bill, Names
 from billing_audit.notices import notices
 from billing_audit.options import MIB, AuditError, Options, Progress
 from billing_audit.reading import Intake, Meter, intake, reader_of
@@ -24,6 +24,7 @@ from billing_audit.spill import Spill, Stretch
 from billing_audit.sums import UNEXPLAINED, merged
 from billing_audit.sums import Part as Sum
 from billing_audit.terms import Contract, Dispute
+from billing_audit.verdict import judge
 
 __all__ = ["AuditError", "Options", "Progress", "Result", "audit"]
 
