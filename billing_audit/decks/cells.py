@@ -205,9 +205,18 @@ def moment(text: str, zone: ZoneInfo, order: str) -> tuple[int, bool]:
     return round(local.timestamp() * 1000), hour is None
 
 
-def ends(text: str, zone: ZoneInfo, order: str) -> int:
-    """Return until when a price holds, exclusive: a day ends it at its midnight, 23:59:59 means the second after it."""
+@lru_cache(maxsize=MOST_KEPT)
+def ends(text: str, zone: ZoneInfo, order: str) -> tuple[int, int]:
+    """Return until when a price holds, exclusive: if the day named is the first without it, and if it is the last with it.
+
+    Both are the same where a time is told; 23:59:59 means the second after it.
+    """
     at_ms, day = moment(text, zone, order)
-    if at_ms == MISSING or day or not text.rstrip("Z").endswith("23:59:59"):
-        return at_ms
-    return at_ms + int(timedelta(seconds=1).total_seconds()) * 1000
+    if at_ms == MISSING:
+        return at_ms, at_ms
+    if day:
+        local = datetime.fromtimestamp(at_ms / 1000, zone).replace(tzinfo=None) + timedelta(days=1)
+        return at_ms, round(local.replace(tzinfo=zone).timestamp() * 1000)
+    if text.rstrip("Z").endswith("23:59:59"):
+        at_ms += 1000
+    return at_ms, at_ms

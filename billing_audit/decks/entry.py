@@ -22,6 +22,7 @@ class Entry(msgspec.Struct, frozen=True):
     file: int = 0
     line: int = 0
     ended: bool = False
+    last_ms: int = MISSING  # until when it holds if the day that `to_ms` begins is its last one
 
     def price(self) -> tuple[int, ...]:
         """Return what two rows must share to be the same price."""

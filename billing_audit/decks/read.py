@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-import msgspec
 import numpy as np
 
 from billing_audit.decks import cells, cgrates, columns
 from billing_audit.decks.columns import Layout
 from billing_audit.decks.deck import NONE, Deck, build
 from billing_audit.decks.entry import Entry, Faulty
+from billing_audit.decks.settle import settled
 from billing_audit.decks.sheets import Row, Sheet, open_sheets, unusable
-from billing_audit.ledger import MISSING, Note, Refused, source_of
+from billing_audit.ledger import MISSING, Refused, source_of
 from billing_audit.money import Doubtful
 
 MOST_ENTRIES: Final = 4_000_000
@@ -52,7 +52,7 @@ def read(paths: Sequence[Path], zone: str = "UTC", side: Literal["sell", "buy"] 
         if lacking:
             raise unusable(tariff[0][2].name, "set", lacking=", ".join(lacking))
         _sort(cgrates.entries(tariff, place), found, refused)
-    kept = _settled(found, names, refused)
+    kept = settled(found, names, refused)
     return _deck(kept), tuple(refused)
 
 
@@ -127,8 +127,8 @@ def _row(
     if cells.seconds(cell("grace")) not in (MISSING, 0):
         raise cells.doubt("grace", text=told["grace"][:40])
     begins, _ = cells.moment(cell("from"), zone, order)
-    until = cells.ends(cell("to"), zone, order)
-    if MISSING not in (until, begins) and until <= begins:
+    until, last = cells.ends(cell("to"), zone, order)
+    if MISSING not in (last, begins) and last <= begins:
         raise cells.doubt("ends_first", text=told["to"][:40])
     names = dict.fromkeys(told[name] for name in ("country", "destination", "region") if told.get(name))
     band = cells.band(cell("band"))
@@ -138,38 +138,8 @@ def _row(
         place[0], country = "prefix", ""
     for code in cells.codes(country, prefix):
         yield Entry(
-            code, rate, minimum, increment, fee, free, begins, until, band, " ".join(names), source[0], source[1], ended=mark == "end"
+            code, rate, minimum, increment, fee, free, begins, until, band, " ".join(names), *source, ended=mark == "end", last_ms=last
         )
-
-
-def _settled(found: Sequence[Entry], names: Sequence[str], refused: list[Refused]) -> list[Entry]:
-    """Return the entries without repetitions, codes that ended cut at their end; two prices of one code from one time are refused."""
-    first: dict[tuple[int, str, int], Entry] = {}
-    ended: dict[tuple[int, str], list[Entry]] = {}
-    for entry in found:
-        key = (entry.prefix, entry.band, entry.from_ms)
-        before = first.get(key)
-        if before is None:
-            first[key] = entry
-        elif before.price() != entry.price():
-            note = Note("audit.refused.deck_twice", {"line": before.line, "file": names[before.file]})
-            refused.append(Refused(names[entry.file], entry.line, "prefix", str(entry.prefix)[1:], note))
-            continue
-        if entry.ended:
-            ended.setdefault((entry.prefix, entry.band), []).append(entry)
-    kept: list[Entry] = []
-    for entry in first.values():
-        if entry.ended:
-            continue
-        until = entry.to_ms
-        for end in ended.get((entry.prefix, entry.band), ()):
-            if end.from_ms == MISSING and (end.file, end.line) > (entry.file, entry.line):
-                until = entry.from_ms  # ended without a date: as if it had never been
-            elif end.from_ms > entry.from_ms and (until == MISSING or end.from_ms < until):
-                until = end.from_ms
-        if until == MISSING or until > entry.from_ms:
-            kept.append(entry if until == entry.to_ms else msgspec.structs.replace(entry, to_ms=until))
-    return kept
 
 
 def _deck(kept: Sequence[Entry]) -> Deck:

@@ -199,7 +199,7 @@ FAULTS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("a range too long", "prefix,rate\n10000-20000,1\n20000-29999,1\n", [(2, "prefix", "deck_code_range")]),
     ("day or month first", "prefix,rate,effective_from\n49,1,10/11/2026\n", [(2, "from", "deck_date_turned")]),
     ("no date", "prefix,rate,effective_from\n49,1,soon\n50,1,2026-02-30\n", [(2, "from", "deck_date"), (3, "from", "deck_date")]),
-    ("ends first", "prefix,rate,effective_from,effective_to\n49,1,2026-10-02,2026-10-02\n", [(2, "to", "deck_ends_first")]),
+    ("ends first", "prefix,rate,effective_from,effective_to\n49,1,2026-10-02,2026-10-01\n", [(2, "to", "deck_ends_first")]),
     ("an increment of 0", "prefix,rate,increment\n49,1,60/0\n50,1,0/60\n", [(2, "increment", "deck_increment")]),
     ("an increment in words", "prefix,rate,increment\n49,1,minute\n", [(2, "increment", "deck_seconds")]),
     ("a grace", "prefix,rate,grace period\n49,1,3\n50,1,0\n", [(2, "grace", "deck_grace")]),
@@ -249,6 +249,31 @@ def test_dates_begin_at_midnight_of_the_contracts_zone(deck_file, text: str, at:
 def test_the_last_second_of_a_day_ends_a_price_at_the_next_midnight(deck_file) -> None:
     deck, _ = decks.read([deck_file("prefix,rate,effective_to\n49,1,2026-10-31 23:59:59\n50,1,2026-11-01\n")])
     assert deck.to_ms.tolist() == [ms("2026-11-01T00:00:00Z")] * 2
+
+
+LAST_DAYS: list[tuple[str, list[str], list[str]]] = [
+    # from/to of 49's prices, and until when they hold
+    ("nothing tells", ["2026-10-01/2026-10-14"], ["2026-10-14"]),
+    ("the next begins the day after", ["2026-10-01/2026-10-14", "2026-10-15/2026-10-31"], ["2026-10-15", "2026-11-01"]),
+    ("the next begins on that day", ["2026-10-01/2026-10-15", "2026-10-15/2026-10-31"], ["2026-10-15", "2026-10-31"]),
+    ("two days after", ["2026-10-01/2026-10-13", "2026-10-15/2026-10-31"], ["2026-10-13", "2026-10-31"]),
+    ("one day only", ["2026-10-01/2026-10-01", "2026-10-15/2026-10-31"], ["2026-10-02", "2026-11-01"]),
+]
+
+
+@pytest.mark.parametrize(("spans", "until"), [case[1:] for case in LAST_DAYS], ids=[case[0] for case in LAST_DAYS])
+def test_the_last_day_belongs_to_a_price_where_the_deck_shows_it(deck_file, spans: list[str], until: list[str]) -> None:
+    rows = "".join(f"49,{at},{span.replace('/', ',')}\n" for at, span in enumerate(spans, 1))
+    deck, refused = decks.read([deck_file("prefix,rate,effective_from,effective_to\n" + rows)])
+    assert refused == ()
+    assert deck.to_ms.tolist() == [ms(f"{day}T00:00:00Z") for day in until]
+
+
+def test_days_that_contradict_each_other_are_no_proof(deck_file) -> None:
+    text = "prefix,rate,effective_from,effective_to\n49,1,2026-10-01,2026-10-01\n50,1,2026-10-01,2026-10-05\n50,2,2026-10-05,2026-10-09\n"
+    deck, refused = decks.read([deck_file(text)])
+    assert reasons(refused) == [(2, "to", "deck_ends_first")]
+    assert [deck.prefix_text(row) for row in range(len(deck))] == ["50", "50"]
 
 
 def test_a_deck_amended_by_a_notice(deck_file) -> None:

@@ -92,6 +92,11 @@ ODD = Band("odd", time(2, 15), time(2, 45))
         (ODD, "2026-10-25T01:45:00+00:00", False),
         (ODD, "2026-03-29T00:59:59+00:00", False),  # the hour that does not come
         (ODD, "2026-03-29T01:00:00+00:00", False),
+        (Band("ends in the gap", time(1), time(2, 30)), "2026-03-29T00:59:59+00:00", True),
+        (Band("ends in the gap", time(1), time(2, 30)), "2026-03-29T01:00:00+00:00", False),  # 03:00 follows 01:59:59
+        (Band("put back before it", time(2, 30), time(4)), "2026-10-25T00:59:59+00:00", True),
+        (Band("put back before it", time(2, 30), time(4)), "2026-10-25T01:00:00+00:00", False),  # 02:00 again
+        (Band("put back before it", time(2, 30), time(4)), "2026-10-25T01:30:00+00:00", True),
         (Band("holiday", dates=(date(2026, 10, 3),)), "2026-10-02T21:59:59+00:00", False),
         (Band("holiday", dates=(date(2026, 10, 3),)), "2026-10-02T22:00:00+00:00", True),
         (Band("holiday", dates=(date(2026, 10, 3),)), "2026-10-03T22:00:00+00:00", False),
