@@ -22,7 +22,8 @@ class Alignment(msgspec.Struct, frozen=True, kw_only=True):
     `core_ms` holds 19 of 20 of what remains, `spread_ms` practically all. Differences of durations (theirs − ours) mostly lie in `usual_ms`
     (roundings), 9 of 10 no further from it than `length_ms`. `zone`: that in which the customer's times are right ("" unknown), and
     `zone_cause` `timezone`, a mapping, or `dst`, a side leaves out the contract zone's summer time or follows another zone's. `ring`: whose
-    ring time must be taken off its start, because the other writes the INVITE. pairs 0: nothing was learned.
+    ring time must be taken off its start, because the other writes the INVITE. `ends`: calls end together but do not begin together, so
+    the offset is that of their ends. pairs 0: nothing was learned.
     """
 
     shift_ms: int = 0
@@ -33,6 +34,7 @@ class Alignment(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
     zone_cause: Literal["", "timezone", "dst"] = ""
     ring: Literal["", "local", "customer"] = ""
+    ends: bool = False
     pairs: int = 0
     spread_ms: int = 1_000
     core_ms: int = 1_000
@@ -50,14 +52,14 @@ class Alignment(msgspec.Struct, frozen=True, kw_only=True):
         return np.where(start_ms == MISSING, MISSING, start_ms - late)
 
     def otherwise(self, start_ms: Ints) -> tuple[Ints, Ints]:
-        """Return which rows lie within six hours of a step, and their times on our clock if they are of its other side.
+        """Return which rows lie within six hours of a step, and how much later they are on our clock if they are of its other side.
 
         When a clock goes back an hour is written twice, and where calls are few nobody knows the minute of a step.
         """
-        moved, near = self.correct(start_ms), np.zeros(len(start_ms), np.bool_)
+        moved, near = np.zeros(len(start_ms), np.int64), np.zeros(len(start_ms), np.bool_)
         for at, delta in self.steps:
             here = (np.abs(start_ms - at) <= DOUBT_MS) & ~near
-            moved = np.where(here, moved + np.where(start_ms >= at, delta, -delta), moved)
+            moved[here] = np.where(start_ms >= at, delta, -delta)[here]
             near |= here
         return np.flatnonzero(near), moved[near]
 

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from msgspec import structs
 
 from billing_audit.align import Alignment, Ints
 from billing_audit.assignment import choose
@@ -48,18 +49,31 @@ def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned) -> pd.D
     """Return PAIRS: matched pairs, then our records alone, then theirs; each record once.
 
     A pair's starts lie within `alignment.tolerance_ms` when durations or ends agree, within `core_tolerance_ms` when they do not (a hung
-    call). First equal numbers, then a masked or absent caller on the callee alone, then numbers of which only the ends agree.
+    call). First equal numbers, then a masked or absent caller on the callee alone, numbers of which only the last digits
+    agree, then calls that a step of their clock may have moved; all by the ends of calls first where these agree better than starts.
     """
     alignment = learned.alignment
     ours = _calls(local, local["start_ms"].to_numpy(), _ring_of(local, alignment.ring == "local"))
     theirs = _calls(customer, alignment.correct(customer["start_ms"].to_numpy()), _ring_of(customer, alignment.ring == "customer"))
     partner = np.full(len(ours), -1, np.int64)
     taken = np.zeros(len(theirs), np.bool_)
-    for step in (_same_numbers, _same_callee, _same_ends, _over_a_step):
-        found = step(ours, theirs, np.flatnonzero(partner < 0), np.flatnonzero(~taken), alignment)
-        partner[found.ours] = found.theirs
-        taken[found.theirs] = True
+    rounds = [(ours, theirs, alignment)]
+    if alignment.ends:
+        low, high = alignment.usual_ms
+        sharp = structs.replace(alignment, core_ms=1_000, spread_ms=1_000, usual_ms=(-high, -low))
+        rounds.insert(0, (_by_end(ours), _by_end(theirs), sharp))
+    for mine, yours, way in rounds:
+        for step in (_same_numbers, _same_callee, _same_ends, _over_a_step):
+            found = step(mine, yours, np.flatnonzero(partner < 0), np.flatnonzero(~taken), way)
+            partner[found.ours] = found.theirs
+            taken[found.theirs] = True
     return _pairs(ours, theirs, partner, taken)
+
+
+def _by_end(calls: Calls) -> Calls:
+    """Return the calls with their ends for their starts, looked at backwards: durations below zero."""
+    known = (calls.talk != MISSING) & (calls.start != MISSING)
+    return replace(calls, start=np.where(known, calls.start + calls.talk, calls.start), talk=np.where(known, -calls.talk, calls.talk))
 
 
 def _ring_of(frame: pd.DataFrame, taken_off: bool) -> Ints | None:
@@ -105,9 +119,9 @@ def _over_a_step(ours: Calls, theirs: Calls, mine: Ints, yours: Ints, alignment:
     """Return pairs among what is left near steps of their clock, as if written on the step's other side."""
     if not alignment.steps:
         return Found(mine[:0], yours[:0])
-    near, moved = alignment.otherwise(theirs.frame["start_ms"].to_numpy()[yours])
+    near, shift = alignment.otherwise(theirs.frame["start_ms"].to_numpy()[yours])
     start = theirs.start.copy()
-    start[yours[near]] = moved
+    start[yours[near]] += shift
     again = replace(theirs, start=start)
     found = _same_numbers(ours, again, mine, yours[near], alignment)
     rest = np.setdiff1d(mine, found.ours), np.setdiff1d(yours[near], found.theirs)

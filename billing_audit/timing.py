@@ -57,6 +57,10 @@ def alignment_of(anchors: Anchors, local: pd.DataFrame, customer: pd.DataFrame, 
         rest = rest + _ring_of(local, anchors.ours) if ring == "local" else rest - _ring_of(customer, anchors.theirs)
         moved = int(np.median(rest))
         core, spread = _spreads(rest - moved, longer)
+    ends = not ring and _ends_agree(rest, longer, core)
+    if ends:
+        moved = int(np.median((rest + longer)[np.abs(rest) <= CLOSE_MS]))
+        core, spread = _spreads(rest - moved, longer)
     usual, length = _lengths(rest - moved, longer, core)
     name, cause = _zone(clock, start, zone, anchors.undone)
     first, steps = _on_their_clock(clock, other, zone, anchors.undone)
@@ -71,6 +75,7 @@ def alignment_of(anchors: Anchors, local: pd.DataFrame, customer: pd.DataFrame, 
         zone=name,
         zone_cause=cause,
         ring=ring,
+        ends=ends,
         pairs=clock.fits,
         spread_ms=spread,
         core_ms=core,
@@ -115,8 +120,8 @@ def _zone(clock: Clock, start: Ints, zone: str, undone: bool) -> tuple[str, Lite
 
 
 def _fixed(away: int, zone: str, at: int) -> tuple[str, Literal["timezone", "dst"]]:
-    standard, summer = zones.standard_offset(zone, at)
-    return zones.name_of(away), "dst" if summer and away == standard else "timezone"
+    own = zones.own_offsets(zone, at)
+    return zones.name_of(away), "dst" if len(own) > 1 and away in own else "timezone"
 
 
 def _other(clock: Clock, start: Ints, zone: str) -> str:
@@ -162,6 +167,15 @@ def _longer(anchors: Anchors, local: pd.DataFrame, customer: pd.DataFrame) -> In
     """Return theirs − ours of the anchors' durations; 0 where one is not told."""
     ours, theirs = local["duration_ms"].to_numpy()[anchors.ours], customer["duration_ms"].to_numpy()[anchors.theirs]
     return np.where((ours != MISSING) & (theirs != MISSING), theirs - ours, 0)
+
+
+def _ends_agree(rest: Ints, longer: Ints, core: int) -> bool:
+    """Tell whether calls end together though they do not begin together: one bill counts from the INVITE, and tells no ring time."""
+    near = np.abs(rest) <= CLOSE_MS
+    if core <= 1_500 or near.sum() < 20:
+        return False
+    over = (rest + longer)[near]
+    return bool(np.quantile(np.abs(over - np.median(over)), 0.9) < core / 3)
 
 
 def _ring_of(frame: pd.DataFrame, rows: Ints) -> Ints:

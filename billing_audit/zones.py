@@ -69,11 +69,10 @@ def offsets(zone: str, at_ms: Ints) -> Ints:
     return levels[np.searchsorted([at for at, _, _ in found], at_ms, side="right")]
 
 
-def standard_offset(zone: str, at_ms: int) -> tuple[int, bool]:
-    """Return the zone's offset outside summer time around this time (ms), and whether it has summer time then."""
+def own_offsets(zone: str, at_ms: int) -> set[int]:
+    """Return the offsets (ms) that the zone has in the year around this time: two where it has summer time."""
     place = ZoneInfo(zone)
-    seen = {_offset(place, at_ms + days * DAY_MS) for days in range(-180, 181, 20)}
-    return min(seen), len(seen) > 1
+    return {_offset(place, at_ms + days * DAY_MS) for days in range(-180, 181, 20)}
 
 
 def name_of(offset_ms: int) -> str:

@@ -107,7 +107,7 @@ def wall_of(times: np.ndarray, zone: str) -> np.ndarray:
     [
         (0, "Europe/Berlin", "UTC", "timezone"),
         (1, "Europe/Berlin", "UTC+1", "dst"),
-        (2, "Europe/Berlin", "UTC+2", "timezone"),
+        (2, "Europe/Berlin", "UTC+2", "dst"),
         (8, "Europe/Berlin", "UTC+8", "timezone"),
         (-5, "America/New_York", "UTC-5", "dst"),
         (0, "America/New_York", "UTC", "timezone"),
@@ -164,7 +164,10 @@ def test_an_invite_time_is_known_by_the_ring_time_of_the_other_bill() -> None:
     found = learn(with_ring, ledger(rng, told, 1, start=told.start - told.ring), Names(), "UTC").alignment
     assert (found.ring, found.offset_ms) == ("local", 0)
     assert found.core_ms <= 1_000
+    counted = learned(told, told.start - told.ring, talk=told.talk + told.ring)
+    assert (counted.ring, counted.ends, counted.offset_ms) == ("", True, 0)  # calls end together: no clock is wrong
     silent = learned(told, told.start - told.ring)
+    assert not silent.ends
     assert silent.ring == ""
     assert 15_000 <= silent.spread_ms <= 60_000
     assert silent.core_ms < silent.spread_ms
