@@ -119,7 +119,7 @@ def moment(text: str, calendar: Calendar) -> tuple[int, int]:
         return (int(found[3]), 0) if found[3] else (int(found[4]) // 1000, 0)
     if found := _COMPACT.fullmatch(told):
         return _compact(found)
-    split = re.fullmatch(r"(.*\d[年月日\d]*|.*\d{4})(?:[T\s]+|(?<=日))(\S*:.*|\S*时.*|\d{1,2}\s*[AaPp]\.?[Mm]\.?)", told)
+    split = re.fullmatch(r"(.*\d[年月日\d]*|.*\d{4})(?:[T\s]+|(?<=日))((?:上午|下午)?\s?\S*:.*|\S*时.*|\d{1,2}\s*[AaPp]\.?[Mm]\.?)", told)
     if not split:
         day, flag = date(told, calendar)
         return MISSING, flag if flag > 0 else FLAG["date_only"]

@@ -112,18 +112,18 @@ def _joined(rows: Rows, more: Rows) -> Rows:
 def _lines_of(block: bytes, rows: int, shape: Shape) -> tuple[Ints, int] | None:
     """Return on which line of the block (from 0) each of so many rows begins, and how many are empty; None: can't be told."""
     total = newlines(block)
+    data = np.frombuffer(block, np.uint8)
+    quotes = np.flatnonzero(data == _QUOTE) if shape.quote and shape.quote.encode() in block else None
+    if quotes is not None and not _well_quoted(data, quotes, ord(shape.delimiter)):
+        return None
     if rows == total:
         return np.arange(rows), 0
-    data = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(data == 10)
     starts = np.concatenate([[0], ends[:-1] + 1])
     empty = (ends == starts) | ((ends == starts + 1) & (data[starts] == 13))
-    if not shape.quote or shape.quote.encode() not in block:
+    if quotes is None:
         found = np.flatnonzero(~empty)
         return (found, total - rows) if len(found) == rows else None
-    quotes = np.flatnonzero(data == _QUOTE)
-    if not _well_quoted(data, quotes, ord(shape.delimiter)):
-        return None
     inside = np.searchsorted(quotes, starts) % 2 == 1
     found = np.flatnonzero(~inside & ~empty)
     return (found, int(np.count_nonzero(~inside & empty))) if len(found) == rows else None
@@ -133,10 +133,12 @@ def _well_quoted(data: npt.NDArray[np.uint8], quotes: Ints, delimiter: int) -> b
     """Tell whether quotes open and close whole fields only, so that counting them says where a row ends."""
     if len(quotes) % 2:
         return False
-    before = data[np.maximum(quotes[::2] - 1, 0)]
-    after = data[np.minimum(quotes[1::2] + 1, len(data) - 1)]
-    opens = np.isin(before, (delimiter, 10, _QUOTE)) | (quotes[::2] == 0)
-    return bool(opens.all() and np.isin(after, (delimiter, 10, 13, _QUOTE)).all())
+    before = np.zeros(256, np.bool_)
+    before[[delimiter, 10, _QUOTE]] = True
+    behind = before.copy()
+    behind[13] = True
+    opens = before[data[np.maximum(quotes[::2] - 1, 0)]] | (quotes[::2] == 0)
+    return bool(opens.all() and behind[data[np.minimum(quotes[1::2] + 1, len(data) - 1)]].all())
 
 
 def by_hand(block: bytes, first: int, shape: Shape) -> Rows:

@@ -25,10 +25,10 @@ _MARKED = re.compile("|".join(re.escape(mark) for mark in sorted(amounts.CURRENC
 
 @dataclass
 class Seen:
-    """What was counted. `slashed`: d/m/y texts as (first, second, year); `iso_days`: days of the month of year-first dates."""
+    """What was counted. `slashed`: d/m/y texts as (first, second, year); `iso`: month and day of year-first dates."""
 
     slashed: Counter[tuple[int, int, int]] = field(default_factory=Counter)
-    iso_days: Counter[int] = field(default_factory=Counter)
+    iso: set[tuple[int, int]] = field(default_factory=set)
     marks: set[Mark] = field(default_factory=set)
     currencies: Counter[str] = field(default_factory=Counter)
     accounts: Counter[str] = field(default_factory=Counter)
@@ -50,13 +50,13 @@ class Seen:
                 self.marks.add(told)
 
     def _date(self, text: str, rows: int) -> None:
-        if len(self.slashed) + len(self.iso_days) > MOST_DATES:
+        if len(self.slashed) + len(self.iso) > MOST_DATES:
             return
         if found := _SLASHED.match(text):
             if found[2] != ".":
                 self.slashed[int(found[1]), int(found[3]), int(found[4])] += rows
         elif found := _ISO.match(text):
-            self.iso_days[int(found[3])] += rows
+            self.iso.add((int(found[2]), int(found[3])))
         elif text.strip():
             self.other_times += rows
 
@@ -70,13 +70,17 @@ class Seen:
         """The order of d/m/y that the texts prove, and whether Excel turned dates round."""
         order = _order(self.slashed)
         firsts = [first for first, second, _ in self.slashed if first != second]
-        turned = order == "dmy" and bool(firsts) and min(firsts) > 12 and len(self.iso_days) >= 3 and max(self.iso_days) <= 12
+        months = {second for _, second, _ in self.slashed}
+        turned = order == "dmy" and bool(firsts) and min(firsts) > 12 and len(self.iso) >= 3
+        turned = turned and all(
+            month <= 12 and day in months for month, day in self.iso
+        )  # what they would have been: day/month of these months
         return Calendar(order, turned)
 
     @property
     def hopeless(self) -> bool:
         """Whether every time is a d/m/y that nothing in the table decides."""
-        if self.calendar.order != "unknown" or not self.slashed or self.iso_days or self.other_times:
+        if self.calendar.order != "unknown" or not self.slashed or self.iso or self.other_times:
             return False
         return all(first != second for first, second, _ in self.slashed)
 
