@@ -215,6 +215,12 @@ XML_MANY = Sample(
     folded=(4,),
     refused=((6, "xml-entities"),),
 )
+XML_WRAPPED = Sample(
+    "freeswitch-xml",
+    "in an outer element, in one line",
+    "<cdrs>" + (xml(A_LEG) + xml(C_LEG)).replace('<?xml version="1.0"?>', "").replace("\n", "") + "</cdrs>",
+    (XML_RECORD, {"id": C_LEG}),
+)
 ACC_FLAT = Sample(
     "acc",
     "flatstore: pairs, a BYE of the other side, a failed call, a call without BYE, a BYE alone",

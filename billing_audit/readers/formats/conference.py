@@ -67,7 +67,6 @@ class Conferences:
         call.record.gateway = second.record.gateway or call.record.gateway
         call.record.callee = call.record.callee or second.record.callee
         call.record.caller = call.record.caller or second.record.caller
-        call.record.parts = 1
         self._ended[leg.conference] = None
         if len(self._ended) > ENDED:
             self._ended.popitem(last=False)

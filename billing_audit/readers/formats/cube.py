@@ -17,7 +17,12 @@ TITLE: Final = "Cisco CUBE and IOS voice gateways, file accounting"
 SOURCE: Final = "Cisco, CDR Accounting for Cisco IOS Voice Gateways: Configuring File Accounting; call origin as in DIAL-CONTROL-MIB"
 
 LEAST: Final = 23  # columns up to dnis: the compact record ends there, the detailed one has 130
-ORIGINS: Final = {"1": ORIGINATE, "2": ANSWER}  # DIAL-CONTROL-MIB: originate(1), answer(2), callback(3)
+ORIGINS: Final = {
+    "1": ORIGINATE,
+    "2": ANSWER,
+    ORIGINATE: ORIGINATE,
+    ANSWER: ANSWER,
+}  # DIAL-CONTROL-MIB: originate(1), answer(2), callback(3)
 OUT_TRUNK, IN_TRUNK = 81, 84
 
 
@@ -54,7 +59,7 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001
             continue
         if connect is not None and connect.moment == disconnect.moment and connect.fraction == disconnect.fraction:
             connect = None  # never answered: both times are that of the release
-        origin = ORIGINS.get(row[13], "")
+        origin = ORIGINS.get(row[13].lower(), "")
         trunk = row[IN_TRUNK if origin == ANSWER else OUT_TRUNK] if len(row) > IN_TRUNK else ""
         record = Record(
             line=line,
