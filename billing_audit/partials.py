@@ -48,7 +48,7 @@ def merge(frame: pd.DataFrame, chain: Chain) -> tuple[pd.DataFrame, pd.DataFrame
     """Return the frame with chains of parts as one record each (that of the first part), and source → head of the parts taken in."""
     rows = _suspects(frame, chain)
     order, pause = follow(frame, rows)
-    joined = (pause >= chain.least_ms) & (pause <= chain.gap_ms)
+    joined = (pause >= chain.least_ms) & (pause <= chain.gap_ms) & (frame["duration_ms"].to_numpy()[order] > 0)
     if chain.period_ms:
         duration = frame["duration_ms"].to_numpy()[order]
         joined[1:] &= np.abs(duration[:-1] - chain.period_ms) <= 1_500

@@ -16,6 +16,7 @@ CLOSE_MS: Final = 10_000  # a pause longer than this is a new call
 LEAST: Final = 4
 SHARE: Final = 0.5  # of the records that last a period, so many must be followed at once
 PROVED: Final = 0.8
+SLACK_MS: Final = 3_000
 SHORT_BITS: Final = 20
 
 Keys = npt.NDArray[np.uint64]
@@ -49,7 +50,7 @@ def _chain(frame: pd.DataFrame, other: pd.DataFrame, alignment: Alignment) -> Ch
     if len(order) < 2:
         return None
     duration = frame["duration_ms"].to_numpy()[order]
-    close = np.flatnonzero((np.abs(pause[1:]) <= CLOSE_MS) & (duration[:-1] >= SHORTEST_MS)) + 1
+    close = np.flatnonzero((np.abs(pause[1:]) <= CLOSE_MS) & (duration[:-1] >= SHORTEST_MS) & (duration[1:] > 0)) + 1
     if len(close) < LEAST:
         return None
     start, keys = frame["start_ms"].to_numpy()[order], key[order]
@@ -93,6 +94,7 @@ def _proved(frame: pd.DataFrame, other: pd.DataFrame, order: Ints, pause: Ints, 
     """Return the chain of parts of any length, where the other bill has one record as long as both together."""
     start, duration = frame["start_ms"].to_numpy()[order], frame["duration_ms"].to_numpy()[order]
     key = pair_key(frame["caller"].to_numpy()[order], frame["callee"].to_numpy()[order])
+    close = close[duration[close] > 2 * SLACK_MS]  # a shorter one does not show in the sum
     joined = np.zeros(len(order), np.bool_)
     joined[close] = True
     head = np.flatnonzero(~joined)
@@ -126,7 +128,7 @@ def _has(other: pd.DataFrame, key: Keys, start: Ints, total: Ints, alignment: Al
     begins, lasts = other["start_ms"].to_numpy()[rows], other["duration_ms"].to_numpy()[rows]
     order = np.lexsort((begins, rank[1]))
     first = np.searchsorted(rank[1][order], at)
-    reach, slack = alignment.tolerance_ms, 3_000
+    reach, slack = alignment.tolerance_ms, SLACK_MS
     for look in range(8):  # records of the same numbers looked at: a bound, enough for a sample
         row = first + look
         ok = known & (row < len(order))

@@ -139,6 +139,19 @@ def test_redials_are_no_parts_of_one_call(mean_s: float) -> None:
     assert audited(some(rng, ledger(rng, told, 0), 0.1), some(rng, ledger(rng, told, 1), 0.1))[1].chains == {}
 
 
+def test_unanswered_tries_behind_a_call_are_no_parts_of_it() -> None:
+    rng = np.random.default_rng(15)
+    told = calls(rng, 6_000, redials=0.1, mean_s=200.0)
+    again = np.flatnonzero(told.caller[1:] == told.caller[:-1]) + 1
+    told.start[again] = told.start[again - 1] + told.talk[again - 1] + 2_000
+    told.talk[again - 1] += 30_000
+    told.start[again] += 30_000
+    told.talk[again] = 0
+    local, customer = ledger(rng, told, 0), ledger(rng, told, 1)
+    customer = taken(customer, customer["duration_ms"].to_numpy() > 0)
+    assert audited(local, customer)[1].chains == {}
+
+
 def test_what_both_bills_cut_alike_stays_cut() -> None:
     rng = np.random.default_rng(13)
     told = calls(rng, 6_000, mean_s=900.0)
