@@ -1,7 +1,7 @@
 """Times as Cisco voice equipment writes them (and Oracle after it): "*16:25:29.234 UTC Fri Aug 31 2012", with the clock's state."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -17,20 +17,26 @@ MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", 
 
 
 class Reading:
-    """A time as written: civil time (without zone), the zone's name, whether the clock said it was not synchronised."""
+    """A time as written: civil day and time of day (without zone), the zone's name, whether the clock said it was not synchronised."""
 
-    __slots__ = ("doubtful", "fraction", "moment", "zone")
+    __slots__ = ("clock", "day", "doubtful", "fraction", "zone")
 
-    def __init__(self, moment: datetime, fraction: str, zone: str, doubtful: bool) -> None:
-        self.moment = moment
+    def __init__(self, day: str, clock: str, fraction: str, zone: str, doubtful: bool) -> None:
+        self.day = day
+        self.clock = clock
         self.fraction = fraction
         self.zone = zone
         self.doubtful = doubtful
 
+    @property
+    def moment(self) -> datetime:
+        """The civil time, whole seconds."""
+        return datetime.fromisoformat(f"{self.day} {self.clock}")
+
     def text(self, offset_s: int | None) -> str:
-        """Return the time for a Layout of texts: with its offset from UTC where that is known, civil where not."""
-        if offset_s is None:
-            return f"{self.moment:%Y-%m-%d %H:%M:%S}{self.fraction}"
+        """Return the time for a Layout of texts: in UTC where the offset is known, civil where not."""
+        if not offset_s:
+            return f"{self.day} {self.clock}{self.fraction}{'' if offset_s is None else 'Z'}"
         return f"{self.moment - timedelta(seconds=offset_s):%Y-%m-%d %H:%M:%S}{self.fraction}Z"
 
 
@@ -40,23 +46,24 @@ def is_clock(text: str) -> bool:
 
 
 @lru_cache(maxsize=4096)  # days, not instants
-def _day(year: int, month: str, day: int) -> datetime | None:
+def _day(year: int, month: str, day: int) -> str:
     try:
-        return datetime(year, MONTHS.index(month.lower()) + 1, day)  # noqa: DTZ001
+        return f"{date(year, MONTHS.index(month.lower()) + 1, day)}"
     except ValueError:
-        return None
+        return ""
 
 
 def read(text: str) -> Reading | None:
     """Return the reading, None when the text is none."""
     told = _TIME.fullmatch(text.strip())
-    if told is None or (day := _day(int(told["year"]), told["month"], int(told["day"]))) is None:
+    if told is None:
         return None
-    hours, minutes, seconds = map(int, told["clock"].split(":"))
-    if hours > 23 or minutes > 59 or seconds > 59:
+    mark, clock, part, zone, month, day, year = told.groups()
+    civil = _day(int(year), month, int(day))
+    clock = clock.rjust(8, "0")
+    if not civil or clock >= "24" or clock[3] > "5" or clock[6] > "5":
         return None
-    moment = day + timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    return Reading(moment, told["part"] or "", told["zone"].upper(), bool(told["mark"]))
+    return Reading(civil, clock, part or "", zone.upper(), bool(mark))
 
 
 def offset_s(reading: Reading, epoch_s: int | None) -> int | None:

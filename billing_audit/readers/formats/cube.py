@@ -57,7 +57,7 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001
         if setup is None or disconnect is None:
             yield rows.refused(line, ",".join(row), "time", "start" if setup is None else "end")
             continue
-        if connect is not None and connect.moment == disconnect.moment and connect.fraction == disconnect.fraction:
+        if connect is not None and connect.text(None) == disconnect.text(None):
             connect = None  # never answered: both times are that of the release
         origin = ORIGINS.get(row[13].lower(), "")
         trunk = row[IN_TRUNK if origin == ANSWER else OUT_TRUNK] if len(row) > IN_TRUNK else ""
