@@ -15,8 +15,8 @@ import pandas as pd
 from billing_audit.audit import Histogram, Slice
 from billing_audit.days import days, iso
 from billing_audit.ledger import MISSING
-from billing_audit.numbers import digits, length
-from billing_audit.tables import Ints, Table, grouped, nothing
+from billing_audit.numbers import PLAIN, PLUS, digits
+from billing_audit.tables import Groups, Ints, Table, Weights, nothing
 
 LEAD_DIGITS: Final = 4  # without a deck, calls are told apart by so many leading digits of the callee
 MOST_POINTS: Final = 2_000
@@ -26,7 +26,8 @@ WHOLE_SECOND_MS: Final = 1_000  # durations less than this apart are one duratio
 MEASURES: Final = ("l_duration_ms", "c_duration_ms", "l_billed_ms", "c_billed_ms", "l_charge_micro", "c_charge_micro")
 OURS, THEIRS = 1, 2
 DIFFERS: Final = ("rate", "duration", "billed", "charge", "time")
-_NOBODY = np.iinfo(np.uint64).max
+_NOBODY = int(np.iinfo(np.uint64).max)
+Rows = slice | npt.NDArray[np.intp]
 
 
 class Way(NamedTuple):
@@ -81,8 +82,9 @@ def compare(pairs: pd.DataFrame, way: Way) -> Compared:
     column = {name: pairs[name].to_numpy() for name in pairs.columns}
     ours, theirs = column["l_source"] != MISSING, column["c_source"] != MISSING
     present = ours * OURS + theirs * THEIRS
-    both = np.flatnonzero(ours & theirs)
+    both = _first_or_some(ours & theirs)
     values = [_known(column[name]) for name in MEASURES]
+    weights = [None if value is None else Weights(value) for value in values]
     corrected = way.correct(column["c_start_ms"]) if theirs.any() else column["c_start_ms"]
     start = np.where(ours, column["l_start_ms"], np.where(theirs, corrected, 0))
     prefix = leading(column["callee"]) if way.prefix is None else way.prefix(column["callee"], start)
@@ -92,15 +94,21 @@ def compare(pairs: pd.DataFrame, way: Way) -> Compared:
     parts = [int(column[name][there].sum()) for name, there in (("l_parts", ours), ("c_parts", theirs))]
     alone = [int(np.count_nonzero(present == side)) for side in (OURS, THEIRS)]
     return Compared(
-        (both.size, *alone, *parts, int(np.count_nonzero(np.logical_or.reduce(apart)))),
+        (raw.size, *alone, *parts, int(np.count_nonzero(np.logical_or.reduce(apart)))),
         tuple(int(np.count_nonzero(one)) for one in apart),
         tuple(value is not None for value in values),
-        grouped(days(start, way.zone), values, present),
-        grouped(prefix, values, present),
-        grouped(raw // OFFSET_UNIT_MS, (), np.ones(both.size, np.int64)),
+        Groups(days(start, way.zone), present).table(weights),
+        Groups(prefix, present).table(weights),
+        Groups(raw // OFFSET_UNIT_MS, 1).table(()),
         chosen,
         durations,
     )
+
+
+def _first_or_some(wanted: npt.NDArray[np.bool_]) -> slice | npt.NDArray[np.intp]:
+    """Return which rows are wanted: a slice, which copies nothing, where they are the first ones, as `match` gives them."""
+    count = int(np.count_nonzero(wanted))
+    return slice(0, count) if wanted[:count].all() else np.flatnonzero(wanted)
 
 
 def _known(value: Ints) -> Ints | None:
@@ -111,12 +119,11 @@ def _known(value: Ints) -> Ints | None:
     return None if int(value.max()) == MISSING else np.where(value == MISSING, 0, value)
 
 
-def _apart(column: dict[str, Ints], both: npt.NDArray[np.intp], corrected: Ints, apart_ms: int) -> list[npt.NDArray[np.bool_]]:
+def _apart(column: dict[str, Ints], both: Rows, corrected: Ints, apart_ms: int) -> list[npt.NDArray[np.bool_]]:
     """Tell of each pair in what it differs, in the order of DIFFERS; what one side does not say does not differ."""
     found = []
     for name, limit in (("rate_nano", 1), ("duration_ms", WHOLE_SECOND_MS), ("billed_ms", 1), ("charge_micro", 1)):
-        left, right = column[f"l_{name}"], column[f"c_{name}"]
-        left, right = (left, right) if both.size == left.size else (left[both], right[both])
+        left, right = column[f"l_{name}"][both], column[f"c_{name}"][both]
         unlike = left != right if limit == 1 else np.abs(left - right) >= limit
         for side in (left, right):
             if side.size and int(side.min()) == MISSING:
@@ -128,27 +135,28 @@ def _apart(column: dict[str, Ints], both: npt.NDArray[np.intp], corrected: Ints,
 
 def leading(callee: Ints) -> Ints:
     """Return a 1 and the first digits of each callee; 0 where it is no number."""
-    told = digits(callee)
-    cut = np.maximum(length(told) - LEAD_DIGITS, 0)
-    found: Ints = told // 10**cut
+    plain = callee.size > 0 and int(callee.min()) >= PLAIN and int(callee.max()) < PLUS
+    told = callee - PLAIN if plain else digits(callee)
+    found = told
+    low, high = (len(str(int(edge))) - 1 for edge in (told.min(), told.max())) if told.size else (0, 0)
+    for figures in range(max(low, LEAD_DIGITS + 1), high + 1):  # one division by a constant a length is faster than one by an array
+        cut = told // 10 ** (figures - LEAD_DIGITS)
+        found = cut if low == high else np.where((told >= 10**figures) & (told < 10 ** (figures + 1)), cut, found)
     return found
 
 
-def _points(column: dict[str, Ints], both: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.uint64], Ints]:
+def _points(column: dict[str, Ints], both: Rows) -> tuple[npt.NDArray[np.uint64], Ints]:
     """Return the pairs for the plot: those with the lowest hash, so that any division of the calls chooses the same."""
     left, right = column["l_duration_ms"][both], column["c_duration_ms"][both]
-    with np.errstate(over="ignore"):
-        mixed = (column["callee"][both] ^ (column["l_start_ms"][both] << 17) ^ (left << 7) ^ right).astype(np.uint64)
-        mixed *= np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-        mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed[(left == MISSING) | (right == MISSING)] = _NOBODY
-    near = np.arange(mixed.size)
-    if mixed.size > MOST_POINTS:
-        near = np.flatnonzero(mixed <= np.partition(mixed, MOST_POINTS - 1)[MOST_POINTS - 1])
-    order = near[np.argsort(mixed[near], kind="stable")][:MOST_POINTS]
-    order = order[mixed[order] != _NOBODY]
-    return mixed[order], np.column_stack((left[order], right[order]))
+    mixed = ((column["callee"][both] << 20) ^ column["l_start_ms"][both]).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    near = np.flatnonzero(mixed < np.uint64(_NOBODY // max(mixed.size, 1) * min(MOST_POINTS * 4, mixed.size)))
+    near = near[(left[near] != MISSING) & (right[near] != MISSING)]
+    if near.size < MOST_POINTS * 2:  # the hash is even, so that these hold the lowest; few pairs, or many without durations: look at all
+        near = np.flatnonzero((left != MISSING) & (right != MISSING))
+    keys = mixed[near] ^ ((left[near] << 7) ^ right[near]).view(np.uint64)
+    order = np.argsort(keys, kind="stable")[:MOST_POINTS]
+    rows = near[order]
+    return keys[order], np.column_stack((left[rows], right[rows]))
 
 
 def by_day(told: Compared) -> tuple[Slice, ...]:

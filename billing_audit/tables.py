@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 DENSE = 1 << 20  # up to so many numbers in a row are counted in place, others are sorted first
+SPLIT_BITS = 26
+SPLIT = 1 << SPLIT_BITS
 EXACT = 1 << 53  # a float holds whole numbers below this without loss
 
 
@@ -40,33 +42,55 @@ def nothing(width: int) -> Table:
     return Table(np.empty(0, np.int64), np.empty((0, width), np.int64))
 
 
-def grouped(keys: Ints, values: Sequence[Ints | None], present: Ints) -> Table:
-    """Return by key: how many rows have presence 1, 2 and 3, then the sum of each of `values` (None: 0)."""
-    if not keys.size:
-        return nothing(3 + len(values))
-    low, high = int(keys.min()), int(keys.max())
-    if high - low < DENSE:
-        at, told = keys - low if low else keys, None
-    else:
-        told, at = np.unique(keys, return_inverse=True)
-    size = high - low + 1 if told is None else told.size
-    counts = np.bincount(at * 4 + present, minlength=size * 4).reshape(size, 4)
-    used = counts.any(axis=1)
-    sums = np.zeros((int(used.sum()), 3 + len(values)), np.int64)
-    sums[:, :3] = counts[used, 1:]
-    for column, value in enumerate(values, 3):
-        if value is not None:
-            sums[:, column] = _added(at, value, size)[used]
-    return Table(np.flatnonzero(used) + low if told is None else told[used], sums)
+def grouped(keys: Ints, values: Sequence[Ints | None], present: Ints | int) -> Table:
+    """Return by key: how many rows have presence 1, 2 and 3 (all of them one: a number), then the sum of each of `values` (None: 0)."""
+    return Groups(keys, present).table([None if value is None else Weights(value) for value in values])
 
 
-def _added(at: Ints, value: Ints, size: int) -> Ints:
-    """Return the exact sums of `value` by place."""
-    greatest = max(abs(int(value.min())), abs(int(value.max())))
-    if greatest * value.size < EXACT:
-        return np.bincount(at, value, size).astype(np.int64)
-    high = value >> 26
-    low = value - (high << 26)
-    upper = np.zeros(size, np.int64)
-    np.add.at(upper, at, high)
-    return (upper << 26) + np.bincount(at, low, size).astype(np.int64)
+class Weights:
+    """Values to be added, as floats where that is exact, made once for several tables."""
+
+    def __init__(self, value: Ints) -> None:
+        greatest = max(abs(int(value.min())), abs(int(value.max()))) if value.size else 0
+        self.exact = greatest * value.size < EXACT
+        self.low = (value if self.exact else value & (SPLIT - 1)).astype(np.float64)
+        self.high = None if self.exact else value >> SPLIT_BITS
+
+    def added(self, at: Ints, size: int) -> Ints:
+        """Return the exact sums by place."""
+        found = np.bincount(at, self.low, size).astype(np.int64)
+        if self.high is not None:
+            upper = np.zeros(size, np.int64)
+            np.add.at(upper, at, self.high)
+            found += upper << SPLIT_BITS
+        return found
+
+
+class Groups:
+    """Rows by key: their places in a table."""
+
+    def __init__(self, keys: Ints, present: Ints | int) -> None:
+        low, high = (int(keys.min()), int(keys.max())) if keys.size else (0, -1)
+        told: Ints | None = None
+        if high - low < DENSE:
+            self.at, self.size = keys - low if low else keys, high - low + 1
+        else:
+            told, self.at = np.unique(keys, return_inverse=True)
+            self.size = told.size
+        counts = np.zeros((self.size, 4), np.int64)
+        if isinstance(present, int):
+            counts[:, present] = np.bincount(self.at, minlength=self.size)
+        else:
+            counts = np.bincount(self.at * 4 + present, minlength=self.size * 4).reshape(self.size, 4)
+        self.used = np.flatnonzero(counts.any(axis=1))
+        self.counts = counts[self.used, 1:]
+        self.keys = self.used + low if told is None else told[self.used]
+
+    def table(self, values: Sequence[Weights | None]) -> Table:
+        """Return counts and sums."""
+        sums = np.zeros((self.used.size, 3 + len(values)), np.int64)
+        sums[:, :3] = self.counts
+        for column, value in enumerate(values, 3):
+            if value is not None:
+                sums[:, column] = value.added(self.at, self.size)[self.used]
+        return Table(self.keys, sums)
