@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from billing_audit.ledger import MICRO, MISSING
+from reports.locale.text import printable
 
 Ints = npt.NDArray[np.int64]
 
@@ -19,7 +20,7 @@ DAY_MS: Final = 86_400_000
 
 def sign_of(currency: str) -> str:
     """Return what stands before an amount, with its space: "¥ ", "USD " becomes "$ "; "" without a currency."""
-    return f"{_SIGNS.get(currency, currency)} " if currency else ""
+    return f"{_SIGNS.get(currency) or printable(currency)} " if currency else ""
 
 
 def digits_of(currency: str) -> int:

@@ -82,7 +82,8 @@ def _duration(audit: Audit, texts: Texts) -> Compared:
     found = _found(audit, "duration", texts)
     ours, theirs = summed(audit.by_day, "l_duration_ms") or 0, summed(audit.by_day, "c_duration_ms") or 0
     apart = f"{minutes(ours - theirs)} ({ratio(ours - theirs, ours)})" if ours != theirs else ""
-    unit, said = texts.text("audit.five.minutes"), " · ".join(filter(None, (apart, found)))
+    lost = texts.text("audit.five.with-missing") if apart and (audit.missing_in_local or audit.missing_in_customer) else ""
+    unit, said = texts.text("audit.five.minutes"), " · ".join(filter(None, (apart, lost, found)))
     return Compared("duration", ours == theirs and not found, minutes(ours), minutes(theirs), unit, said)
 
 

@@ -47,7 +47,7 @@ _STYLE: Final = (
     ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}"
     "th,td{border-bottom:1px solid var(--rule);padding:.28em .55em;text-align:left;vertical-align:top}"
     "th{color:var(--soft);font-weight:600;background:var(--pale)}.r{text-align:right}td.r,td:first-child{white-space:nowrap}"
-    "tr.sum td{font-weight:700;border-top:2px solid var(--band)}.good{color:var(--good);font-weight:600}"
+    "tr.sum td{font-weight:700;border-top:2px solid var(--band)}.good,.bad{white-space:nowrap}.good{color:var(--good);font-weight:600}"
     ".bad{color:var(--bad);font-weight:600}"
     "code{font:12px/1.4 ui-monospace,Consolas,monospace;overflow-wrap:anywhere}"
     "svg{width:100%;height:auto;display:block;margin:.4em 0}svg text{font-size:11px;fill:var(--soft)}"

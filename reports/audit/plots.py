@@ -11,6 +11,7 @@ WIDE, HIGH = 860, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 12, 14, 40
 COLOURS = 8  # of the page's palette: classes c0 … c7
 _MOST_DAYS = 400
+_LEAST_BARS = 9
 
 
 def day_bars(days: dict[str, tuple[int, ...]], names: Sequence[str], title: str, unit: str) -> str:
@@ -49,6 +50,10 @@ def offset_bars(histogram: Histogram, title: str, unit: str) -> str:
     counts, edges = histogram.counts, histogram.edges
     if not counts or len(edges) != len(counts) + 1 or not max(counts):
         return ""
+    if len(counts) < _LEAST_BARS:  # one bar alone would say nothing of how narrow it is
+        more, wide = (_LEAST_BARS - len(counts) + 1) // 2, edges[1] - edges[0]
+        counts = (*(0,) * more, *counts, *(0,) * more)
+        edges = (*(edges[0] - wide * at for at in range(more, 0, -1)), *edges, *(edges[-1] + wide * at for at in range(1, more + 1)))
     steep = max(counts) > 200 * (sorted(counts)[len(counts) // 2] + 1)
     shown = [log10(count + 1) for count in counts] if steep else [float(count) for count in counts]
     ticks = [0.0, *(float(power) for power in range(1, ceil(max(shown)) + 1))] if steep else _ticks(0.0, max(shown))

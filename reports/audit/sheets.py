@@ -38,6 +38,7 @@ class Looks:
         boxed = {"border": 1, "border_color": RULE}
         exact = "#,##0.000000;[Red]-#,##0.000000;0.000000"
         total = line | {"bold": True, "top": 2, "top_color": BAND, "bg_color": PALE}
+        # "#,##0.###" would show 61 seconds as "61."
         kinds: dict[str, dict[str, Any]] = {
             "title": plain | {"bold": True, "font_size": 16, "font_color": BAND},
             "subtitle": plain | {"font_color": "#5A6573"},
@@ -53,8 +54,8 @@ class Looks:
             "raw": line | {"num_format": "@", "quote_prefix": True, "font_name": "Consolas", "font_size": 9},
             "number": line | {"num_format": "@", "quote_prefix": True, "indent": 1},
             "count": line | {"num_format": "#,##0"},
-            "seconds": line | {"num_format": "#,##0.###"},
-            "apart": line | {"num_format": "+#,##0.###;-#,##0.###;0"},
+            "seconds": line | {"num_format": "General"},
+            "apart": line | {"num_format": '"+"General;"-"General;0'},
             "minutes": line | {"num_format": "#,##0.00"},
             "cents": line | {"num_format": f"{cents};[Red]-{cents};{cents}"},
             "exact": line | {"num_format": exact},

@@ -17,7 +17,9 @@ from reports.audit.words import UNEXPLAINED, columns_of
 Calls = Callable[[], Iterator[pd.DataFrame]]
 Lines = Callable[[list[int]], dict[int, str]]
 SLOT_MS: Final = 900_000  # every zone's midnight lies at the edge of a quarter of an hour
-BATCH: Final = 50_000  # differing calls that are in memory at once, to be sorted by time
+BATCH: Final = 50_000  # differing calls that are in memory at once, to be sorted by time (about 1 kB each with both lines)
+LARGEST_BATCH: Final = 250_000  # … of very many: each batch is a pass over all pairs and both bills
+_PASSES: Final = 8
 NO_TIME: Final = -(1 << 60)  # the first slot of calls that have no time; they go by line
 _NO_TIME_LINES: Final = 20_000
 _CHARGES: Final = ("l_charge_micro", "c_charge_micro")
@@ -34,7 +36,7 @@ class Material:
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """A part of the time that has about BATCH calls: its first slot and the one behind the last, how many calls, money per column.
+    """A part of the time with about BATCH calls (LARGEST_BATCH of very many): first slot, the one behind the last, calls, money by column.
 
     `charges`: what these calls cost here and there.
     """
@@ -78,7 +80,7 @@ def tally(audit: Audit, calls: Calls, wanted: Sequence[str] | None = None) -> Ta
         columns = (*known[:-1], *more, UNEXPLAINED)
     packed = {slot: tuple(held.get(column, 0) for column in (*columns, *_CHARGES, "")) for slot, held in sorted(slots.items())}
     whole = added(list(packed.values()), len(columns) + 3)
-    return Tally(whole[-1], columns, whole[:-3], _days(packed, audit.timezone), tuple(_batches(packed)))
+    return Tally(whole[-1], columns, whole[:-3], _days(packed, audit.timezone), tuple(_batches(packed, whole[-1])))
 
 
 def added(parts: Sequence[tuple[int, ...]], length: int) -> tuple[int, ...]:
@@ -149,11 +151,12 @@ def _days(slots: dict[int, tuple[int, ...]], zone: str) -> dict[str, tuple[int, 
     return dict(sorted(days.items()))
 
 
-def _batches(slots: dict[int, tuple[int, ...]]) -> Iterator[Batch]:
+def _batches(slots: dict[int, tuple[int, ...]], calls: int) -> Iterator[Batch]:
+    most = max(BATCH, min(LARGEST_BATCH, calls // _PASSES))
     held: list[int] = []
     rows = 0
     for slot, (*_, count) in slots.items():
-        if held and rows + count > BATCH:
+        if held and rows + count > most:
             yield _batch(held, slots)
             held, rows = [], 0
         held.append(slot)

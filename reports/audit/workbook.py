@@ -24,7 +24,7 @@ OPTIONS: Final = {"constant_memory": True, "strings_to_formulas": False, "string
 def write_workbook(path: Path, material: Material, texts: Texts, counted: Tally | None = None, replace: bool = False) -> int:
     """Write the workbook and return how many sheets of calls it has (more than one beyond 1,048,573 calls).
 
-    Memory is bounded by one batch of calls (50,000). `AlreadyThere` where the file exists, unless `replace`.
+    Memory is bounded by one batch of calls (50,000; of millions 250,000). `AlreadyThere` where the file exists, unless `replace`.
     """
     counted = counted or tally(material.audit, material.calls)
     with laid_down(path, replace) as out:
