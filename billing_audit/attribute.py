@@ -25,7 +25,7 @@ from billing_audit.learn import Learned
 from billing_audit.ledger import MISSING, Bill, Names, Note, Side
 from billing_audit.outages import Outage
 from billing_audit.sums import UNEXPLAINED, Part, Sums
-from billing_audit.terms import Contract
+from billing_audit.terms import Contract, Terms
 
 Ints = npt.NDArray[np.int64]
 
@@ -93,24 +93,33 @@ def find(pairs: pd.DataFrame, context: Context) -> Model:
     """Return the causes that these pairs (all, or a sample that holds all calls of its numbers) show."""
     frame = columns_of(pairs, context.learned.alignment.correct)
     frame["c_written_ms"] = pairs["c_start_ms"].to_numpy()
-    reference = reference_of(frame, context.contract, context.deck, context.zone)
-    table = Table(frame, reference, context.contract, context.outages, edges_of(context.contract))
+    edges = edges_of(context.contract)
+    bare = Table(frame, Reference(None, Terms(), context.zone), context.contract, context.outages, edges)
+    records = {bill: bare.calls(bill, Bill.LOCAL).part(bare.has(bill)) for bill in Bill}
+    reference = reference_of(records, context.contract, context.deck, context.zone, look)
+    table = Table(frame, reference, context.contract, context.outages, edges)
     departures: dict[Bill, tuple[Departure, ...]] = {}
     units: dict[Bill, int] = {}
     methods: dict[str, Inferred] = {}
     fitted: dict[Bill, float] = {}
     for bill in Bill:
-        there = table.has(bill)
-        calls = table.calls(bill, Bill.LOCAL).part(there)
-        view = view_of(bill, calls, reference)
+        view = view_of(bill, records[bill], reference)
         units[bill] = view.unit
         look(view)
         departures[bill] = tuple(sorted(view.found, key=lambda one: REPAIRED.index(one.cause)))
         methods[str(bill)] = method_of(view)
         fitted[bill] = float(view.fits().mean()) if view.calls.charge.size else 0.0
+    departures = _agreed(departures, reference)
     clocks = [mark for module in CLOCKS.values() for mark in module.find(table, context.learned.alignment)]
     presence = [mark for module in PRESENCE.values() for mark in module.find(table)]
     return Model(reference, departures, tuple(presence), tuple(_measured(table)), tuple(clocks), units, methods, table.size, fitted)
+
+
+def _agreed(departures: Mapping[Bill, tuple[Departure, ...]], reference: Reference) -> dict[Bill, tuple[Departure, ...]]:
+    """Return the departures without those that both bills share where nothing fixes the parameter: there they agree, and the reference is wrong."""
+    told = {bill: {(one.cause, repr(one.bend)) for one in found if one.parameter not in reference.fixed} for bill, found in departures.items()}
+    shared = told[Bill.LOCAL] & told[Bill.CUSTOMER]
+    return {bill: tuple(one for one in found if (one.cause, repr(one.bend)) not in shared) for bill, found in departures.items()}
 
 
 def look(view: View) -> None:

@@ -9,6 +9,7 @@ from billing_audit.ledger import MISSING, Bill, Note, Side, Value
 CODE = "early_answer"
 LONGER_MS = 1_500  # more than rounding makes
 LEAST = 40
+MERGED_MS = 60_000  # parts may differ by more for reasons of their own
 SHORT_MS = 10_000
 
 
@@ -60,10 +61,10 @@ def _route(table: Table, bill: Bill, odd: Bools, route: Ints, known: Bools, colu
 
 
 def longer(table: Table, bill: Bill) -> Bools:
-    """Tell which pairs are longer on this bill by more than rounding, and not hung or in parts."""
+    """Tell which pairs are longer on this bill by more than rounding, and not hung."""
     merged = np.maximum(table.frame["l_parts"], table.frame["c_parts"]) > 1
     excess = table.excess(bill)
-    return np.asarray((excess > LONGER_MS) & (excess < hung_call.EXTREME_MS) & ~merged, np.bool_)
+    return np.asarray((excess > LONGER_MS) & (excess < np.where(merged, MERGED_MS, hung_call.EXTREME_MS)), np.bool_)
 
 
 def applies(table: Table, mark: Mark) -> Bools:

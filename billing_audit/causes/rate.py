@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from billing_audit import numbers, rating
-from billing_audit.infer.machine import Calls, Reference, Straight
+from billing_audit.infer.machine import Calls, Reference, Straight, priced
 from billing_audit.infer.rates import Price, odd_prices
 from billing_audit.infer.view import Departure, View
 from billing_audit.ledger import MISSING, Note, Value
@@ -39,13 +39,6 @@ class Bend(Straight):
             rows = rows[(head == code) & (rate[rows] != MISSING)]
             rate[rows] = priced(rate[rows], np.int64(old), np.int64(new))
         return replace(prices, rate_nano=rate, band_rates=())
-
-
-def priced(rate: Ints, old: Ints | np.int64, new: Ints | np.int64) -> Ints:
-    """Return new prices that keep the band's ratio of the old one, to nano-units."""
-    same = rate == old
-    scaled = np.rint(rate.astype(np.float64) / np.maximum(old, 1) * new).astype(np.int64)
-    return np.where(same, new, scaled)
 
 
 def find(view: View) -> Departure | None:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from billing_audit import rating
-from billing_audit.causes.rate import MOST_TOLD, priced, rate_text
-from billing_audit.infer.machine import Calls, Reference, Straight
+from billing_audit.causes.rate import MOST_TOLD, rate_text
+from billing_audit.infer.machine import Calls, Reference, Straight, priced
 from billing_audit.infer.view import FEW, Departure, View
 from billing_audit.ledger import MISSING, Note, Value
 

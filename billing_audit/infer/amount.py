@@ -58,23 +58,24 @@ def _amount(view: View) -> Amount:
     group = view.prices().row[good]
     ratios = [1.0, _mode(charge / (minutes + fees), wide / (minutes + fees))]
     ratios += _slopes(group, seconds, minutes, charge, view.unit)
-    tries: list[tuple[float, float, float | None]] = [(expected, 1.0, None)]
-    for ratio in ratios:
-        if ratio <= 0:
+    tries: list[tuple[float, Fraction, float | None]] = [(expected, Fraction(1), None)]
+    for raw in ratios:
+        if raw <= 0:
             continue
-        ratio = float(_plain(ratio, SAME if ratio not in (1.0,) else 0.0, minutes, charge, fees, wide))
-        tries.append((share(ratio, None), ratio, None))
+        told = _plain(raw, SAME, minutes, fees, wide)
+        ratio = float(told)
+        tries.append((share(ratio, None), told, None))
         own = _mode(charge / ratio - minutes, np.full(charge.size, wide / ratio))
         own = max(0.0, _rounded(own / tax, wide / ratio / tax)) * tax
-        tries.append((share(ratio, own), ratio, own))
+        tries.append((share(ratio, own), told, own))
     best = max(one[0] for one in tries)
-    support, ratio, chosen = next(one for one in tries if one[0] >= best - 0.015)
-    if ratio != 1.0 and not _everywhere(charge, minutes, fees, fee * tax if chosen is None else chosen, wide):
-        support, ratio, chosen = next(one for one in tries if one[1] == 1.0 and one[0] >= max(t[0] for t in tries if t[1] == 1.0) - 0.015)
+    support, chosen, own_fee = next(one for one in tries if one[0] >= best - 0.015)
+    if chosen != 1 and not _everywhere(charge, minutes, fees, fee * tax if own_fee is None else own_fee, wide):
+        plain = [one for one in tries if one[1] == 1]
+        support, chosen, own_fee = next(one for one in plain if one[0] >= max(other[0] for other in plain) - 0.015)
     if support - expected < 0.05:
         return Amount(Fraction(1), int(fee), expected, expected, int(charge.size))
-    exact = Fraction(ratio).limit_denominator(100_000)
-    return Amount(exact, int(fee) if chosen is None else round(chosen / tax), support, expected, int(charge.size))
+    return Amount(chosen, int(fee) if own_fee is None else round(own_fee / tax), support, expected, int(charge.size))
 
 
 def _everywhere(charge: Floats, minutes: Floats, fees: Floats, fee: float, wide: float) -> bool:
@@ -152,10 +153,25 @@ def plainest(value: float, width: float) -> float:
     return value
 
 
-def _plain(value: float, reach: float, minutes: Floats, charge: Floats, fees: Floats, wide: float) -> float:
-    """Return the ratio with the fewest decimals that the largest charges allow."""
+def _plain(value: float, reach: float, minutes: Floats, fees: Floats, wide: float) -> Fraction:
+    """Return the ratio as the simplest fraction that the largest charges allow."""
     if value == 1.0:
-        return 1.0
+        return Fraction(1)
     top = np.sort(minutes + fees)[-max(1, minutes.size // 20) :]
     width = min(reach * value, 1.5 * wide / max(float(np.median(top)), 1e-9))
-    return plainest(value, width)
+    return simplest(value - width, value + width)
+
+
+def simplest(low: float, high: float) -> Fraction:
+    """Return the fraction with the smallest denominator between low and high (> 0), by continued fractions."""
+    over = [0, 1]
+    under = [1, 0]
+    a, b = Fraction(low), Fraction(high)
+    for _ in range(40):
+        whole = a.numerator // a.denominator
+        if a == whole or whole + 1 <= b:
+            whole += a != whole
+            break
+        a, b = 1 / (b - whole), 1 / (a - whole)
+        over, under = [over[1], whole * over[1] + over[0]], [under[1], whole * under[1] + under[0]]
+    return Fraction(whole * over[1] + over[0], whole * under[1] + under[0])

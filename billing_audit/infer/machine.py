@@ -122,7 +122,15 @@ class Desk:
         return prices, terms
 
     def _looked_up(self, shift: int, terms: Terms) -> rating.Prices:
-        return rating.prices(self.calls.callee, self.calls.start_ms + shift, self.reference.deck, terms, self.reference.zone)
+        calls, deck = self.calls, self.reference.deck
+        found = rating.prices(calls.callee, calls.start_ms, deck, terms, self.reference.zone)
+        if not shift or deck is None or not len(deck):
+            return found
+        row = deck.lookup(calls.callee, calls.start_ms + shift)
+        moved = (row != found.row) & (row >= 0) & (found.row >= 0) & (found.rate_nano != MISSING)
+        rate = found.rate_nano.copy()
+        rate[moved] = priced(rate[moved], deck.rate_nano[found.row[moved]], deck.rate_nano[row[moved]])
+        return replace(found, rate_nano=rate, band_rates=())
 
     def billed_ms(self, bends: Sequence[Bend]) -> Ints:
         """Return billed time; nothing for what was not answered."""
@@ -139,6 +147,13 @@ class Desk:
         if scale == 1:
             return rating.charge(billed, self.calls.start_ms, terms, prices, self.reference.zone)
         return _scaled(billed, self.calls.start_ms, terms, prices, self.reference.zone, scale)
+
+
+def priced(rate: Ints, old: Ints | np.int64, new: Ints | np.int64) -> Ints:
+    """Return new prices that keep the band's ratio of the old one, to nano-units."""
+    same = rate == old
+    scaled = np.rint(rate.astype(np.float64) / np.maximum(old, 1) * new).astype(np.int64)
+    return np.where(same, new, scaled)
 
 
 def _scaled(billed: Ints, start_ms: Ints, terms: Terms, prices: rating.Prices, zone: str, scale: Fraction) -> Ints:

@@ -39,7 +39,7 @@ class Method:
 
     def anchored(self) -> bool:
         """Tell whether the anchor makes a difference: it does where the increment does not divide the minimum."""
-        return self.minimum % self.increment != 0
+        return self.minimum % self.increment != 0 and self.minimum > 0
 
 
 def of_terms(terms: Terms) -> Method:
@@ -77,7 +77,7 @@ def billed(duration_ms: Ints, method: Method) -> Ints:
     if method.anchor == "after_minimum":
         found = np.where(left <= low, low, low + -(-(left - low) // step) * step)
     else:
-        found = np.maximum(low, -(-left // step) * step)
+        found = np.where(left <= low, low, np.maximum(low, -(-left // step) * step))
     return np.where((left <= 0) | (talk <= max(0, method.grace)), 0, found).astype(np.int64)
 
 
