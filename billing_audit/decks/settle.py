@@ -11,10 +11,10 @@ from billing_audit.ledger import MISSING, Note, Refused
 
 def settled(found: Sequence[Entry], names: Sequence[str], refused: list[Refused]) -> list[Entry]:
     """Return the entries without repetitions, codes that ended cut at their end; two prices of one code from one time are refused."""
-    first: dict[tuple[int, str, int], Entry] = {}
+    first: dict[tuple[int, str, int, bool], Entry] = {}
     ended: dict[tuple[int, str], list[Entry]] = {}
     for entry in _ending(found, names, refused):
-        key = (entry.prefix, entry.band, entry.from_ms)
+        key = (entry.prefix, entry.band, entry.from_ms, entry.ended)
         before = first.get(key)
         if before is None:
             first[key] = entry

@@ -293,6 +293,15 @@ def test_a_deck_amended_by_a_notice(deck_file) -> None:
     assert place_of(int(deck.source[raised[0]])) == (1, 2)
 
 
+def test_a_code_that_ended_may_come_again(deck_file) -> None:
+    text = "prefix,rate,effective_from,change\n49,1,2026-01-01,new\n49,,2026-03-01,deleted\n49,2,2026-05-01,new\n4,9,2026-01-01,new\n50,1,,new\n"
+    deck, refused = decks.read([deck_file(text), deck_file("prefix,rate,change\n50,,removed\n", "later.csv")])
+    assert refused == ()
+    times = np.array([ms(f"2026-0{month}-15T00:00:00Z") for month in (1, 2, 3, 4, 5)])
+    assert (deck.rate_nano[deck.lookup(np.full(5, PLAIN + 149), times)] // 10**9).tolist() == [1, 1, 9, 9, 2]
+    assert "50" not in rows_of(deck)
+
+
 DESTINATIONS = "#Id,Prefix\nDST_MOB,614\nDST_FIX,612\nDST_FIX,613\n"
 RATES = (
     "#Id,ConnectFee,Rate,RateUnit,RateIncrement,GroupIntervalStart\nRT_A,0,0.22,60s,1s,0s\n"
