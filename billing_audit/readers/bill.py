@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from billing_audit.audit import FileRead
-from billing_audit.ledger import LEDGER, Bill, Names, Note, Refused, hold, place_of, source_of
+from billing_audit.ledger import LEDGER, MISSING, Bill, Names, Note, Refused, hold, place_of, source_of
+from billing_audit.readers import workbook
 from billing_audit.readers.amounts import currency_of
 from billing_audit.readers.convert import convert
 from billing_audit.readers.feed import Batch, batches, lines_of
@@ -57,6 +58,7 @@ class BillReader:
     def __init__(self, bill: Bill, found: Sequence[tuple[Plan, Seen]], options: ReadOptions, names: Names, first_file: int) -> None:
         self._bill, self._found, self._options, self._names, self._first = bill, tuple(found), options, names, first_file
         self._files: list[FileRead] = []
+        self._accounts: set[int] = set()
         self._currency = _currency(self._found, options)
 
     @property
@@ -81,9 +83,12 @@ class BillReader:
             count = _Count()
             for batch in batches(plan, plan.shape, digest):
                 block = self._block(plan, notation, batch, self._first + index, count)
+                if plan.module is not None:  # such a file is not surveyed: reading it is dear
+                    self._watch_accounts(plan.name, block[0])
                 yield Block(*block, min(before + batch.done, everything), everything)
             before += plan.piece.size if index + 1 == len(self._found) or self._found[index + 1][0].piece != plan.piece else 0
             self._files.append(_file_read(plan, seen, notation, count, digest.hexdigest()))
+        workbook.release()
 
     def inspect(self) -> Inspection:
         """Return what was detected, with samples, without reading the bill."""
@@ -128,6 +133,13 @@ class BillReader:
         account = self._options.account if self._bill is Bill.LOCAL else None
         mark = plan.layout.decimal or seen.mark
         return Notation(plan.layout, zone, seen.calendar, mark, self._currency, account, self._names)
+
+    def _watch_accounts(self, name: str, frame: pd.DataFrame) -> None:
+        if self._bill is Bill.LOCAL and self._options.account is None:
+            self._accounts.update(frame["account"][frame["account"] != MISSING].unique().tolist())
+            if len(self._accounts) > 1:
+                told = ", ".join(sorted(self._names.text(index) for index in self._accounts)[:SHOWN_ACCOUNTS])
+                raise unreadable(name, "audit.unreadable.accounts", "audit.cure.account", accounts=told)
 
     def _ask_account(self) -> None:
         """Refuse a bill of ours that holds several customers when none was chosen, and one that does not hold the chosen."""

@@ -31,7 +31,8 @@ class Converted:
 def convert(columns: Mapping[str, pa.Array], lines: Ints, file: int, notation: Notation, parts: Ints | None = None) -> Converted:
     """Return the records of a block whose rows begin at these lines of the file with this index."""
     rows = len(lines)
-    state = _State(np.zeros(rows, np.int16), [], np.full(rows, -1, np.int16), notation)
+    clock = next((name for name in ("start", "answer", "end") if name in columns), "")
+    state = _State(np.zeros(rows, np.int16), [], np.full(rows, -1, np.int16), notation, clock)
     columns = _without_absent(_with_date(columns), notation.layout)
     folded = _folded(columns, notation, rows)
     found = {name: read(name, columns[name], notation) for name in READ if name in columns}
@@ -59,6 +60,7 @@ class _State:
     order: list[str]
     place: Flags
     notation: Notation
+    clock: str  # the column of times by which zones are counted
 
     def refuse(self, name: str, flags: Flags) -> None:
         bad = (flags > 0) & (self.why == 0)
@@ -90,9 +92,9 @@ def _without_absent(columns: Mapping[str, pa.Array], layout: Layout) -> dict[str
     found = dict(columns)
     for name, words in layout.absent.items():
         if name in found:
-            said = set(words)
-            texts_of = found[name].to_pylist()
-            found[name] = pa.array([b"" if text.decode("utf-8", "replace").strip() in said else text for text in texts_of], pa.binary())
+            said = pc.is_in(found[name], value_set=pa.array([word.encode() for word in words], pa.binary()))
+            if pc.any(said).as_py():
+                found[name] = pc.if_else(said, pa.scalar(b"", pa.binary()), found[name])
     return found
 
 
@@ -113,7 +115,7 @@ def _folded(columns: Mapping[str, pa.Array], notation: Notation, rows: int) -> B
 
 
 def _count_zones(name: str, values: Ints, state: _State) -> None:
-    if name == "start" and state.notation.layout.times == "text":
+    if name == state.clock and state.notation.layout.times == "text":
         good = values[state.why == 0]
         naive = int((good >= NAIVE // 2).sum())
         state.notation.naive += naive

@@ -10,6 +10,7 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, ZipError
 
+from billing_audit.readers.error_cells import error_cells
 from billing_audit.readers.sources import Piece
 from billing_audit.readers.unreadable import unreadable
 
@@ -18,6 +19,12 @@ _LOCKED = "EncryptedPackage".encode("utf-16-le")
 _FIRST_SERIAL, _LAST_SERIAL = 32_874, 73_051  # 1990 … 2099
 _DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel's times have no zone
 MOST_SHEETS = 256
+ERROR = "#ERROR!"  # what stands for #REF!, #N/A and their like
+
+
+@lru_cache(maxsize=2)
+def _broken(piece: Piece, sheet: str) -> frozenset[tuple[int, int]]:
+    return error_cells(piece.load(), sheet)
 
 
 @lru_cache(maxsize=2)
@@ -55,8 +62,12 @@ def each(piece: Piece, index: int, times: frozenset[int], most: int | None = Non
         table: list[list[Any]] = sheet.to_python(skip_empty_area=False, nrows=None if most is None else begin + most)
     except (CalamineError, ZipError, OSError, ValueError) as why:
         raise unreadable(piece.name, "audit.unreadable.workbook", "audit.cure.export_csv") from why
+    broken = _broken(piece, sheet.name)
+    rows_broken = {row for row, _ in broken}
     for number, cells in enumerate(table, 1):
         told = tuple(day(cell) if place in times else text(cell) for place, cell in enumerate(cells))
+        if number in rows_broken:
+            told = tuple(ERROR if (number, place) in broken else cell for place, cell in enumerate(told))
         if any(told):
             yield number, told
 
@@ -106,3 +117,9 @@ def _span(value: timedelta) -> str:
     sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
     told = f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     return f"{told}.{rest:03d}" if rest else told
+
+
+def release() -> None:
+    """Forget the workbooks that are held open."""
+    _open.cache_clear()
+    _broken.cache_clear()
