@@ -6,6 +6,7 @@ The second part needs the folder of FIRSTLINE_BILLS; nothing of it is kept here 
 import gzip
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,37 @@ def test_a_transferred_call_is_one_record_of_two_parts(tmp_path: Path) -> None:
     path.write_text(WRITTEN.CUCM.text, encoding="utf-8")
     found, _, _, _ = read(path)
     assert [(made["duration_ms"], made["parts"]) for made in found if made["caller"] == FROM] == [(62000, 2)]
+
+
+SEVERAL = [
+    ("ASTERISK", '"acme"', '"other"'), ("FREESWITCH", '"a1"', '"b2"'), ("FREESWITCH_LEGS", '"a1"', '"b2"'),
+    ("JSON_LINES", '"accountcode": "a1"', '"accountcode": "b2"'), ("XML_MANY", "a%201", "b2"), ("RADIUS", '\tAcct-Session-Time = 30',
+    '\tAcct-Session-Time = 30\n\tUser-Name = "other"'), ("ACME", "customer-realm", "other-realm"), ("SONUS", '"acme"', '"other"'),
+    ("VOS_JSON", '"flowNo": 3,', '"flowNo": 3, "account": "other",'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "last", "other"), SEVERAL)
+def test_several_accounts_in_one_file_are_asked_about_and_one_is_read(name: str, last: str, other: str, tmp_path: Path) -> None:
+    before, behind = getattr(WRITTEN, name).text.rsplit(last, 1)
+    path = tmp_path / "bill"
+    path.write_text(before + other + behind, encoding="utf-8")
+    with pytest.raises(Unreadable, match="accounts"):
+        read(path)
+    account = re.findall(r"[\w-]+", other)[-1]
+    found, _, file, names = read(path, account=account)
+    assert {names.text(made["account"]) for made in found} == {account}
+    assert file.folded > len(getattr(WRITTEN, name).folded)
+
+
+def test_the_accounts_of_a_gateway_are_asked_about(tmp_path: Path) -> None:
+    first, second = WRITTEN.cube(1790841670, "2"), WRITTEN.cube(1790841670, "2", conference=WRITTEN.OTHER)
+    first[20], second[20] = "acme", "other"
+    path = tmp_path / "bill"
+    path.write_text(WRITTEN.lines(first, second), encoding="utf-8")
+    with pytest.raises(Unreadable, match="accounts"):
+        read(path)
+    assert len(read(path, account="other")[0]) == 1
 
 
 BILLS = os.environ.get("FIRSTLINE_BILLS", "")

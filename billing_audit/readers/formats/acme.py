@@ -10,7 +10,7 @@ from typing import Final, TextIO
 
 from billing_audit.ledger import Note
 from billing_audit.readers.formats import cisco_clock, rows, shape
-from billing_audit.readers.layout import Folded, Head, Item, Layout, Record
+from billing_audit.readers.layout import Field, Folded, Head, Item, Layout, Record
 
 NAME: Final = "oracle-sbc"
 TITLE: Final = "Oracle (Acme Packet) SBC, local CSV CDR"
@@ -42,7 +42,10 @@ def detect(head: Head) -> Layout | None:
     found = shape.rows(head)
     if not shape.most(found, _fits) or not any(_setup(row) > 0 for row in found):
         return None
-    return Layout(format=NAME, answered=rows.ANSWERED)
+    at = next((_setup(row) for row in found if row[0] == STOP and _setup(row) > 0), EARLIEST + 4)
+    places: dict[Field, int] = {"id": SESSION, "caller": at - 4, "callee": at - 3, "duration": at - 1, "start": at, "answer": at + 1}
+    places |= {"end": at + 2, "answered": at + 1, "gateway": at + 8, "account": at + 9}
+    return Layout(format=NAME, columns=places, answered=rows.ANSWERED)
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001

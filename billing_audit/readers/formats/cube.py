@@ -10,7 +10,7 @@ from typing import Final, TextIO
 
 from billing_audit.readers.formats import cisco_clock, rows, shape
 from billing_audit.readers.formats.conference import ANSWER, ORIGINATE, Conferences, Leg
-from billing_audit.readers.layout import Head, Item, Layout, Record
+from billing_audit.readers.layout import Field, Head, Item, Layout, Record
 
 NAME: Final = "cisco-cube"
 TITLE: Final = "Cisco CUBE and IOS voice gateways, file accounting"
@@ -24,6 +24,10 @@ ORIGINS: Final = {
     ANSWER: ANSWER,
 }  # DIAL-CONTROL-MIB: originate(1), answer(2), callback(3)
 OUT_TRUNK, IN_TRUNK = 81, 84
+COLUMNS: Final[dict[Field, int]] = {
+    "id": 4, "start": 7, "answer": 9, "end": 10, "duration": 9, "answered": 9, "account": 20, "caller": 21, "callee": 22,
+    "gateway": OUT_TRUNK,
+}  # fmt: skip
 
 
 def _fits(row: shape.Row) -> bool:
@@ -39,7 +43,7 @@ def _fits(row: shape.Row) -> bool:
 
 def detect(head: Head) -> Layout | None:
     """Return the layout if most of the first rows have the record's time, conference id and set-up time in their places."""
-    return Layout(format=NAME, answered=rows.ANSWERED) if shape.most(shape.rows(head), _fits) else None
+    return Layout(format=NAME, columns=COLUMNS, answered=rows.ANSWERED) if shape.most(shape.rows(head), _fits) else None
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001

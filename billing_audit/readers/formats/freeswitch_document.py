@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from billing_audit.readers.formats import rows
+from billing_audit.readers.formats import rows, titles
 from billing_audit.readers.formats.legs import Legs
-from billing_audit.readers.layout import Item, Layout, Record
+from billing_audit.readers.layout import Field, Item, Layout, Record
 
 WANTED: Final = frozenset(
     (
@@ -18,9 +18,17 @@ WANTED: Final = frozenset(
 """The variables that are read; epochs are UTC, the `u` ones microseconds."""
 
 
+NAMES: Final[dict[Field, str]] = {
+    "id": "uuid", "caller": "caller_id_number", "callee": "destination_number", "start": "start_uepoch", "answer": "answer_uepoch",
+    "end": "end_uepoch", "duration": "billusec", "total": "uduration", "account": "accountcode", "gateway": "sip_gateway_name",
+    "answered": "answer_uepoch",
+}  # fmt: skip
+
+
 def layout(name: str) -> Layout:
     """Return the notation of the records made here: milliseconds, since 1970 UTC."""
-    return Layout(format=name, times="epoch_ms", durations="ms", zone="UTC", answered=rows.ANSWERED)
+    columns, headers = titles.named(NAMES)
+    return Layout(format=name, columns=columns, headers=headers, times="epoch_ms", durations="ms", zone="UTC", answered=rows.ANSWERED)
 
 
 def call(line: int, raw: str, variables: Mapping[str, str], profile: Mapping[str, str], legs: Legs) -> Iterator[Item]:

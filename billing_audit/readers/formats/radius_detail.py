@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Final, TextIO
 
 from billing_audit.ledger import Note
-from billing_audit.readers.formats import cisco_clock, rows
+from billing_audit.readers.formats import cisco_clock, rows, titles
 from billing_audit.readers.formats.conference import Conferences, Leg
-from billing_audit.readers.layout import Folded, Head, Item, Layout, Record
+from billing_audit.readers.layout import Field, Folded, Head, Item, Layout, Record
 
 NAME: Final = "radius-detail"
 TITLE: Final = "RADIUS accounting, detail file (Cisco h323 attributes or RFC 2866 alone)"
@@ -19,6 +19,11 @@ SOURCE: Final = "RFC 2866; FreeRADIUS documentation, rlm_detail; Cisco, RADIUS V
 
 MOST_ATTRIBUTES: Final = 500  # of one packet; more are passed over
 INTERIM: Final = Note("audit.note.interim")
+NAMES: Final[dict[Field, str]] = {
+    "id": "Acct-Session-Id", "caller": "Calling-Station-Id", "callee": "Called-Station-Id", "account": "User-Name",
+    "gateway": "h323-remote-address", "start": "h323-setup-time", "answer": "h323-connect-time", "end": "h323-disconnect-time",
+    "duration": "Acct-Session-Time", "answered": "h323-connect-time",
+}  # fmt: skip
 STOPS: Final = frozenset(("stop", "2"))
 _PAIR = re.compile(r"\s+([A-Za-z0-9_.:-]{1,80})\s*(?:[:+]?=)\s*(.*)")
 _INNER = re.compile(r"([A-Za-z0-9-]{1,60})=(.*)", re.DOTALL)
@@ -31,7 +36,8 @@ def detect(head: Head) -> Layout | None:
     attributes = [found for line in head.lines[:200] if (found := _PAIR.fullmatch(line))]
     if len(attributes) < 3 or not any(found[1].lower() == "acct-status-type" for found in attributes):
         return None
-    return Layout(format=NAME, answered=rows.ANSWERED)
+    columns, headers = titles.named(NAMES)
+    return Layout(format=NAME, columns=columns, headers=headers, answered=rows.ANSWERED)
 
 
 def packets(stream: TextIO) -> Iterator[tuple[int, Packet, str]]:

@@ -10,7 +10,7 @@ from typing import Final, TextIO
 
 from billing_audit.ledger import Note
 from billing_audit.readers.formats import rows, shape
-from billing_audit.readers.layout import Folded, Head, Item, Layout, Record
+from billing_audit.readers.layout import Field, Folded, Head, Item, Layout, Record
 
 NAME: Final = "sonus"
 TITLE: Final = "Sonus / Ribbon accounting files (STOP, ATTEMPT)"
@@ -20,6 +20,10 @@ CALLS: Final = {"STOP": (19, 20), "ATTEMPT": (16, 17)}  # calling and called num
 FOLDED: Final = frozenset(("START", "INTERMEDIATE", "REBOOT", "SWITCHOVER", "RECORDING", "EVENT"))
 DATE, CLOCK, TO_ANSWER, STOP_DATE, STOP_CLOCK, SERVED, PROVIDER_STOP, PROVIDER_ATTEMPT = 5, 6, 9, 10, 11, 13, 17, 14
 TICK_MS: Final = 10
+COLUMNS: Final[dict[Field, int]] = {
+    "id": 2, "caller": CALLS["STOP"][0], "callee": CALLS["STOP"][1], "start": CLOCK, "answer": TO_ANSWER, "answered": TO_ANSWER,
+    "end": STOP_CLOCK, "duration": SERVED, "account": PROVIDER_STOP,
+}  # fmt: skip
 ZONES: Final = 20  # zones of nodes that are noted
 INTERIM: Final = Note("audit.note.interim")
 
@@ -35,7 +39,7 @@ def detect(head: Head) -> Layout | None:
     found = shape.rows(head)
     if not shape.most(found, _fits) or not any(row[0] in CALLS or row[0] in ("START", "INTERMEDIATE") for row in found if row):
         return None
-    return Layout(format=NAME, durations="ms", answered=rows.ANSWERED)
+    return Layout(format=NAME, columns=COLUMNS, durations="ms", answered=rows.ANSWERED)
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001

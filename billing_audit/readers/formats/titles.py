@@ -14,6 +14,11 @@ _CLOCK = re.compile(r"\d{1,4}:\d{2}(?::\d{2})?")
 DELIMITERS: Final = (",", ";", "\t", "|")
 
 
+def named(names: Mapping[Field, str]) -> tuple[dict[Field, int], dict[Field, str]]:
+    """Return `columns` and `headers` of a Layout whose fields have names and no places: JSON, XML, attributes."""
+    return {field: place for place, field in enumerate(names)}, dict(names)
+
+
 class Titled:
     """A line of titles that was found: its fields, all titles (lower case), the delimiter, and how many lines to skip."""
 

@@ -8,14 +8,18 @@ from typing import Final, TextIO
 
 import msgspec
 
-from billing_audit.readers.formats import json_items, rows
-from billing_audit.readers.layout import Head, Item, Layout, Record
+from billing_audit.readers.formats import json_items, rows, titles
+from billing_audit.readers.layout import Field, Head, Item, Layout, Record
 
 NAME: Final = "vos3000-json"
 TITLE: Final = "VOS3000 web API (GetCdr)"
 SOURCE: Final = "VOS3000 web API: GetCdr, infoCdrs"
 
 KEY: Final = "infoCdrs"
+NAMES: Final[dict[Field, str]] = {
+    "id": "flowNo", "account": "account", "caller": "callerE164", "callee": "calleeE164", "gateway": "calleeGateway", "answer": "start",
+    "end": "stop", "duration": "holdTime", "billed": "feeTime", "charge": "fee",
+}  # fmt: skip
 
 
 class Entry(msgspec.Struct, rename="camel"):
@@ -42,7 +46,8 @@ def detect(head: Head) -> Layout | None:
     """Return the layout if the file is JSON with a list under `infoCdrs`."""
     if head.text.lstrip()[:1] not in ("{", "[") or f'"{KEY}"' not in head.text:
         return None
-    return Layout(format=NAME, times="epoch_ms", zone="UTC")
+    columns, headers = titles.named(NAMES)
+    return Layout(format=NAME, columns=columns, headers=headers, times="epoch_ms", zone="UTC")
 
 
 def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001
