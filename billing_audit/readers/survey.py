@@ -5,6 +5,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from billing_audit.readers import amounts
 from billing_audit.readers.amounts import Mark, currency_of, proof
 from billing_audit.readers.feed import TIMES, batches
@@ -45,9 +48,13 @@ class Seen:
         elif name in NUMBERS:
             if name in MONEY and (found := _MARKED.search(text)):
                 self.currencies[amounts.CURRENCIES[found[0].upper()]] += rows
-            told = proof(re.sub(r"[^\d.,]", "", text))
-            if told in (".", ","):
-                self.marks.add(told)
+            self.number(text)
+
+    def number(self, text: str) -> None:
+        """Note the decimal mark that a text proves."""
+        told = proof(re.sub(r"[^\d.,]", "", text))
+        if told in (".", ","):
+            self.marks.add(told)
 
     def _date(self, text: str, rows: int) -> None:
         if len(self.slashed) + len(self.iso) > MOST_DATES:
@@ -133,6 +140,9 @@ def survey(plan: Plan, *, accounts: bool) -> Seen:
         for name, array in batch.rows.columns.items():
             index = wanted[name]
             header = plan.header[index].strip() if index < len(plan.header) else ""
+            if name in NUMBERS:
+                _numbers(seen, name, array)
+                continue
             for value in array.value_counts().to_pylist():
                 text = value["values"].decode("utf-8", "replace")
                 if not (
@@ -140,6 +150,21 @@ def survey(plan: Plan, *, accounts: bool) -> Seen:
                 ):  # a header in the middle or a row of sums proves nothing
                     seen.look(name, text, value["counts"])
     return seen
+
+
+def _numbers(seen: Seen, name: str, array: pa.Array) -> None:
+    """Count the currency marks of a column of amounts, and look at the texts that may prove a decimal mark."""
+    if name in MONEY:
+        marks = pc.replace_substring_regex(array, pattern=r"[0-9.,\s+\-()]+", replacement="")
+        for value in marks.value_counts().to_pylist():
+            if found := _MARKED.search(value["values"].decode("utf-8", "replace")):
+                seen.currencies[amounts.CURRENCIES[found[0].upper()]] += value["counts"]
+    for sign, enough in ((",", {".", ","}), (".", {"."})):
+        if not enough <= seen.marks:
+            for text in array.filter(pc.match_substring(array, sign)).unique().to_pylist():
+                seen.number(text.decode("utf-8", "replace"))
+                if enough <= seen.marks:
+                    break
 
 
 def _look_at_head(plan: Plan, seen: Seen) -> None:
