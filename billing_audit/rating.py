@@ -23,7 +23,7 @@ from billing_audit.money import divide, micro
 from billing_audit.rating_exact import exact
 from billing_audit.terms import DurationRounding, Terms
 
-__all__ = ["Prices", "Rated", "billed_ms", "charge", "exact", "prices", "rate", "whole_seconds"]
+__all__ = ["Prices", "Rated", "billed_ms", "charge", "exact", "prices", "rate", "unused_bands", "whole_seconds"]
 
 Whole = npt.NDArray[np.int64]
 
@@ -141,6 +141,12 @@ def _band_rates(callee: Whole, start_ms: Whole, deck: Deck | None, terms: Terms)
         else:
             rates.append(rating_parts.priced(base, one.rate, one.ratio))
     return tuple(rates)
+
+
+def unused_bands(deck: Deck, terms: Terms) -> tuple[str, ...]:
+    """Return the bands of a deck whose prices never hold: the terms have no band of that name, or one with a ratio or rate of its own."""
+    used = {one.name for one in terms.bands if one.ratio is None and one.rate is None}
+    return tuple(name for name in deck.bands if name not in used)
 
 
 def _all(value: int, count: int) -> Whole:

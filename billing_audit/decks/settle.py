@@ -18,7 +18,7 @@ def settled(found: Sequence[Entry], names: Sequence[str], refused: list[Refused]
         before = first.get(key)
         if before is None:
             first[key] = entry
-        elif before.price() != entry.price():
+        elif not entry.ended and before.price() != entry.price():
             note = Note("audit.refused.deck_twice", {"line": before.line, "file": names[before.file]})
             refused.append(Refused(names[entry.file], entry.line, "prefix", str(entry.prefix)[1:], note))
             continue
@@ -29,10 +29,11 @@ def settled(found: Sequence[Entry], names: Sequence[str], refused: list[Refused]
         if entry.ended:
             continue
         until = entry.to_ms
-        for end in ended.get((entry.prefix, entry.band), ()):
-            if end.from_ms == MISSING and (end.file, end.line) > (entry.file, entry.line):
-                until = entry.from_ms  # ended without a date: as if it had never been
-            elif end.from_ms > entry.from_ms and (until == MISSING or end.from_ms < until):
+        ends = ended.get((entry.prefix, entry.band), [])
+        if any(end.from_ms == MISSING and (end.file, end.line) > (entry.file, entry.line) for end in ends):
+            continue  # ended without a date: as if it had never been
+        for end in ends:
+            if end.from_ms > entry.from_ms and (until == MISSING or end.from_ms < until):
                 until = end.from_ms
         if until == MISSING or until > entry.from_ms:
             kept.append(entry if until == entry.to_ms else msgspec.structs.replace(entry, to_ms=until))

@@ -173,6 +173,13 @@ def test_bands_of_the_deck_hold_in_the_terms_bands_of_their_name() -> None:
         assert rating.charge(np.full(2, 60_000), start, terms, found, "UTC").tolist() == charges
 
 
+def test_bands_of_a_deck_that_the_contract_does_not_know_are_told() -> None:
+    deck = decks.build({"prefix": np.array([186, 186]), "rate_nano": np.full(2, 1), "band": np.array([0, 1])}, ("night", "weekend"))
+    assert rating.unused_bands(deck, Terms()) == ("night", "weekend")
+    assert rating.unused_bands(deck, Terms(bands=(NIGHT,))) == ("weekend",)
+    assert rating.unused_bands(deck, Terms(bands=(replace_ratio(NIGHT),))) == ("night", "weekend")
+
+
 @pytest.mark.parametrize(("billed", "charge"), [(90_500, 1_075_000), (60_000, 1_000_000), (60_001, 1_000_000), (60_002, 1_000_005)])
 def test_billed_times_that_are_no_whole_seconds_are_charged_to_the_millisecond(billed: int, charge: int) -> None:
     deck = decks.build({"prefix": np.array([186]), "rate_nano": np.array([10**9])})

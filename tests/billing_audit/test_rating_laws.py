@@ -97,7 +97,7 @@ def deck_of(rows):
     return decks.build(columns, ("peak", "weekend"))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TERMS, ROWS, CALLS, st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]))
 def test_vectorised_rating_is_the_scalar_reference(terms, rows, calls, zone) -> None:
     deck = deck_of(rows)
