@@ -54,7 +54,8 @@ def offset_bars(histogram: Histogram, title: str, unit: str) -> str:
         more, wide = (_LEAST_BARS - len(counts) + 1) // 2, edges[1] - edges[0]
         counts = (*(0,) * more, *counts, *(0,) * more)
         edges = (*(edges[0] - wide * at for at in range(more, 0, -1)), *edges, *(edges[-1] + wide * at for at in range(1, more + 1)))
-    steep = max(counts) > 200 * (sorted(counts)[len(counts) // 2] + 1)
+    some = sorted(count for count in counts if count)
+    steep = some[-1] > 200 * some[len(some) // 2]
     shown = [log10(count + 1) for count in counts] if steep else [float(count) for count in counts]
     ticks = [0.0, *(float(power) for power in range(1, ceil(max(shown)) + 1))] if steep else _ticks(0.0, max(shown))
     names = ["0" if not tick else f"{10 ** int(tick):,}" for tick in ticks] if steep else None
