@@ -54,9 +54,13 @@ def _side(scene: Scene, side: str) -> list[Planted]:
 def _durations(scene: Scene, base: Method, side: str) -> tuple[list[tuple[Planted, Ints]], Ints]:
     """Return what each cause of this side's durations is worth at the contract's price, and the durations as written."""
     worth, at, before = [], base.duration_ms, price(base)[1]
-    for cause in (p for p in _side(scene, side) if p.duration):
+    hung = np.zeros(scene.world.rows, bool)  # what such a call lasted by another clock or rounding nobody can tell
+    for cause in sorted((p for p in _side(scene, side) if p.duration), key=lambda p: p.code != "hung_call"):
         assert cause.duration
-        at = cause.duration(at)
+        changed = np.where(hung, at, cause.duration(at))
+        if cause.code == "hung_call":
+            hung = changed != at
+        at = changed
         now = price(base.but(duration_ms=at))[1]
         worth.append((cause, now - before))
         before = now

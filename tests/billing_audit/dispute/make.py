@@ -139,3 +139,6 @@ def _enough(dispute: Dispute) -> None:
         small = min(bill, int(dispute.local["charge_micro"].sum()) or bill, int(dispute.customer["charge_micro"].sum()) or bill)
         if cause.records < rows or (cause.code not in NO_MONEY and abs(cause.amount_micro) * 1_000_000 < small * millionths):
             raise Rejected(f"{cause.code} is below the least effect: {cause.records} records, {cause.amount_micro} micro-units")
+        gross = int(dispute.amounts[f"{cause.code}/{cause.departs}"].abs().sum())
+        if cause.code == "cut_off" and abs(cause.amount_micro) * 3 < gross:
+            raise Rejected("cut_off at both edges cancels itself: half a percent of the rest is no measure")
