@@ -18,6 +18,10 @@ _OF: Final = {
     "records": ("missing_outage", "missing_import", "duplicate", "cut_off", "partial_records"),
     "time": ("timezone", "dst", "clock"),
 }
+_ROUNDINGS: Final = (
+    "duration_rounding",
+    "cost_rounding",
+)  # inferred ones differ by the digits that happen to occur: only a cause proves it
 QUARTER_MS: Final = 900_000
 ALIKE_MS: Final = 500  # clocks less apart than half of what most bills can write agree
 
@@ -100,7 +104,9 @@ def _method(audit: Audit, texts: Texts) -> Compared:
     if not rows[0] or not rows[1]:
         return Compared("method", False if found else None, shown[0], shown[1], "", found or texts.text("audit.five.no-method"))
     ours, theirs = rows
-    unlike = [key for key in ours if key in theirs and ours[key] != theirs[key]]
+    causes = {one.cause for one in audit.causes}
+    counting = [key for key in ours if key in theirs and (key not in _ROUNDINGS or key in causes)]
+    unlike = [key for key in counting if ours[key] != theirs[key]]
     other = [f"{ours[key][0]}: {ours[key][1]} vs {theirs[key][1]}" for key in unlike if key != "increment_s"]
     return Compared("method", not unlike and not found, shown[0], shown[1], "", " · ".join(filter(None, (*other, found))))
 

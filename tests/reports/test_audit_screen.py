@@ -160,6 +160,19 @@ def test_files_cannot_steer_the_terminal(dispute):
         assert not {"\x1b", "\u202e", "\x07"} & set(shown)
 
 
+def test_an_inferred_rounding_alone_is_no_other_billing_method(dispute):
+    method = dispute.audit.methods["local"]
+    other = msgspec.structs.replace(
+        method, terms=msgspec.structs.replace(method.terms, cost_rounding=dispute.audit.methods["customer"].terms.cost_rounding)
+    )
+    audit = changed(dispute.audit, causes=(), methods={"local": method, "customer": other})
+    assert five(audit, texts("en"))[2].agrees is True
+    proved = msgspec.structs.replace(dispute.audit.causes[0], cause="cost_rounding")
+    compared = five(changed(audit, causes=(proved,)), texts("en"))[2]
+    assert compared.agrees is False
+    assert "4 decimals" in compared.by
+
+
 def test_shares_of_sides_count_money_of_both_directions(dispute):
     first, second = dispute.audit.causes[0], dispute.audit.causes[2]
     causes = (msgspec.structs.replace(first, amount_micro=900), msgspec.structs.replace(second, amount_micro=-100))
