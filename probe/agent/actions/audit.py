@@ -131,14 +131,18 @@ def written(result: run.Result, out: Path, said: Texts, mask: bool = False) -> t
 
     material = Material(result.audit, result.pairs, result.lines, lambda code: decode(code, result.names))
     counted = tally(result.audit, result.pairs)
-    names = [out / name for name in ("report.html", "audit.xlsx", f"statement-{said.language}.xlsx", PAIRS, "audit.json", EVIDENCE)]
-    page, book, statement, _, facts, kept = names
+    page, book, letter, facts, kept = (
+        out / name for name in ("report.html", "audit.xlsx", f"statement-{said.language}.xlsx", "audit.json", EVIDENCE)
+    )
     write_page(page, material, said, counted, replace=True)
     write_workbook(book, material, said, counted, replace=True)
-    write_statement(statement, material, said, counted, mask=mask, replace=True)
-    lay_down(facts, audit_json(result.audit, said, [str(name) for name in names]), replace=True)
+    sent = write_statement(letter, material, said, counted, mask=mask, day=now().date(), replace=True)
+    if not sent:  # nothing is on the customer's side; one of an earlier audit here must not be sent by mistake
+        letter.unlink(missing_ok=True)
+    names = tuple(str(one) for one in (page, book, *([letter] if sent else []), out / PAIRS, facts, kept))
+    lay_down(facts, audit_json(result.audit, said, names), replace=True)
     lay_down(kept, evidence(result.audit).decode(), replace=True)
-    return tuple(str(name) for name in names)
+    return names
 
 
 def opened(told: bytes, customer: str, config: str | None) -> int | None:
