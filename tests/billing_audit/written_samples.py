@@ -272,6 +272,20 @@ ACC_PORT = Sample(
     tuple({"id": f"c{n}", "caller": "2125550101", "callee": f"861380013800{n}"} for n in range(3)),
     folded=(2, 4, 6),
 )
+KAMAILIO_CDRS = Sample(
+    "kamailio-cdrs",
+    "dump of the table",
+    "cdr_id,src_username,src_domain,dst_username,dst_domain,dst_ousername,call_start_time,duration,sip_call_id,src_ip,cost,rated,created\n"
+    "1,2125550101,h,x,h,8613800138000,2026-10-01 08:00:07,63,c1,192.0.2.1,0,0,2026-10-01 08:01:20\n",
+    ({"id": "c1", "caller": "2125550101", "callee": "8613800138000", "answer": "2026-10-01 08:00:07", "duration": "63", "charge": ""},),
+)
+KAMAILIO_MODULE = Sample(
+    "kamailio-cdrs",
+    "table of acc's cdr_enable",
+    "id,start_time,end_time,duration,src_user,dst_user,callid\n"
+    "1,2026-10-01 08:00:07.300,2026-10-01 08:01:10.500,63.200,2125550101,8613800138000,c1\n",
+    ({"caller": "2125550101", "callee": "8613800138000", "end": "2026-10-01 08:01:10.500", "duration": "63.200"},),
+)
 CUCM_TITLES = (
     "cdrRecordType,globalCallID_callManagerId,globalCallID_callId,origLegCallIdentifier,dateTimeOrigination,callingPartyNumber,"
     "originalCalledPartyNumber,finalCalledPartyNumber,dateTimeConnect,dateTimeDisconnect,pkid,duration,origDeviceName,destDeviceName"

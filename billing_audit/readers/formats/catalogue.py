@@ -7,6 +7,7 @@ FORMATS: dict[str, str] = {
     "freeswitch-json": "billing_audit.readers.formats.freeswitch_json",
     "freeswitch-xml": "billing_audit.readers.formats.freeswitch_xml",
     "acc": "billing_audit.readers.formats.acc",
+    "kamailio-cdrs": "billing_audit.readers.formats.kamailio_cdrs",
     "cisco-cucm": "billing_audit.readers.formats.cucm",
     "cisco-cube": "billing_audit.readers.formats.cube",
     "radius-detail": "billing_audit.readers.formats.radius_detail",
