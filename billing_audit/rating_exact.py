@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from billing_audit.decks.deck import Deck
     from billing_audit.rating import Prices
 
+LONGEST_MS: Final = 40 * 86_400_000
 MICRO: Final = 10**6
 NANO: Final = 10**9
 _EARLIEST_MS: Final = -25_000 * 86_400_000  # 1901 … 2134: no call is outside
@@ -249,7 +250,9 @@ def settled(cost: Fraction, billed_ms: int, terms: Terms) -> int | None:
 
 def charged(billed_ms: int, start_ms: int, terms: Terms, price: Price, zone: str) -> int:
     """Return the charge of a call of any length and price, MISSING without one: `rating` asks for what an int64 can't hold on the way."""
-    if billed_ms > 1000 * 86_400 * 400:  # second by second is for people; a call of years has its plain product
+    plain = not terms.steps and not price.band_rates and (terms.cost_rounding is None or terms.cost_rounding.increment_digits is None)
+    plain = plain and (terms.cost_rounding is None or terms.cost_rounding.per != "increment")
+    if plain or billed_ms > LONGEST_MS:  # second by second only where seconds differ, and not for calls of years
         cost = None if price.rate_nano is None else Fraction(price.rate_nano, NANO) * billed_ms / 60_000 + Fraction(price.fee_micro, MICRO)
     else:
         cost = cost_of(billed_ms, start_ms, terms, price, zone)

@@ -93,18 +93,24 @@ def too_large(billed_ms: Whole, terms: Terms, rates: tuple[Whole, ...], fee_micr
     none = np.zeros(len(billed_ms), np.bool_)
     if not len(none):
         return none
-    highest = [_size(one) for one in rates] + [abs(nano(step.rate)) for step in terms.steps if step.rate is not None]
-    ratio = max([Decimal(1), *(abs(step.ratio) for step in terms.steps if step.ratio is not None)])
-    tax, _ = (1 + (terms.tax_ratio or Decimal(0))).as_integer_ratio()
-    worst, fee = max(highest) * int(ratio + 1) * abs(tax), _size(fee_micro) * 60_000_000 * abs(tax)
-    cap = 0 if terms.max_cost is None else abs(micro(terms.max_cost)) * 60_000_000 * abs(tax)
-    if max(worst * _size(billed_ms), fee, cap) < LIMIT:
+    time, minute = _time(np.where(billed_ms == MISSING, 0, billed_ms))
+    highest = [_size(one) for one in rates]
+    step_rate = max([0, *(abs(nano(step.rate)) for step in terms.steps if step.rate is not None)])
+    ratio = int(1 + max([Decimal(0), *(abs(step.ratio) for step in terms.steps if step.ratio is not None)]))
+    tax = abs((1 + (terms.tax_ratio or Decimal(0))).as_integer_ratio()[0])
+    cap = 0 if terms.max_cost is None else abs(micro(terms.max_cost)) * minute * 1000
+    if max(max(*highest, step_rate) * ratio * _size(time) + _size(fee_micro) * minute * 1000, cap) * tax < LIMIT:
         return none
     rate = np.max([np.where(one == MISSING, 0, np.abs(one)).astype(np.float64) for one in rates], axis=0)
-    rate = np.maximum(rate, float(max([0, *highest[len(rates) :]]))) * float(ratio + 1)
-    size = (rate * billed_ms + np.abs(fee_micro).astype(np.float64) * 6e7) * float(abs(tax))
-    large: Truth = (size > float(LIMIT) / 2) | (cap > LIMIT)
+    size = np.maximum(rate, float(step_rate)) * float(ratio) * time + np.abs(fee_micro).astype(np.float64) * float(minute * 1000)
+    large: Truth = (size * float(tax) > float(LIMIT) / 2) | (cap * tax > LIMIT)
     return large
+
+
+def _time(billed_ms: Whole) -> tuple[Whole, int]:
+    """Return times and how many of them are a minute: seconds where all are whole, which leaves room for a thousand times more."""
+    seconds = billed_ms // 1000
+    return (seconds, 60) if (seconds * 1000 == billed_ms).all() else (billed_ms, 60_000)
 
 
 def _size(values: Whole) -> int:
@@ -116,9 +122,7 @@ def _size(values: Whole) -> int:
 
 def sums(billed_ms: Whole, start_ms: Whole, terms: Terms, prices: Priced, zone: str) -> tuple[Whole, int, Truth]:
     """Return what calls cost, times the second value, in micro-units; and which can't be told since a part has no price."""
-    seconds = billed_ms // 1000
-    whole = bool((seconds * 1000 == billed_ms).all())
-    time, minute = (seconds, 60) if whole else (billed_ms, 60_000)
+    time, minute = _time(billed_ms)
     staged = increments_of(terms)
     if not terms.steps and not prices.band_rates and staged is None:
         unknown = (prices.rate_nano == MISSING) & (time > 0)

@@ -1,7 +1,8 @@
 """CGRateS tariff plans as entries: Destinations, Rates, DestinationRates and, where there are any, RatingPlans and RatingProfiles.
 
 A price that changes within the call (a second GroupIntervalStart) fits no row of a deck: it is refused unless it only tells the increment
-after the first one; the contract's [[step]] says such prices. MaxCost and the rounding are the contract's too.
+after the first one; the contract's [[step]] says such prices. A MaxCost above which a call is free is the contract's max_cost, and its
+rounding is the contract's too; a MaxCost that ends the call is no matter of price.
 """
 
 import re
@@ -47,7 +48,7 @@ def entries(tables: Sequence[tuple[str, int, Sheet, Mapping[str, int]]], zone: Z
     """Yield the entries of a set of tables: (kind, index of the file, sheet, columns)."""
     codes: dict[str, list[str]] = defaultdict(list)
     slots: dict[str, list[tuple[int, Sheet, Mapping[str, int], Row]]] = defaultdict(list)
-    rated: list[tuple[str, str, str, int, Sheet, Row]] = []
+    rated: list[tuple[str, str, str, str, int, Sheet, Row]] = []
     plans: dict[str, list[tuple[str, str]]] = defaultdict(list)
     starts: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for kind, file, sheet, columns in tables:
@@ -61,19 +62,23 @@ def entries(tables: Sequence[tuple[str, int, Sheet, Mapping[str, int]]], zone: Z
                 case "rates":
                     slots[told["id"]].append((file, sheet, columns, row))
                 case "destination_rates":
-                    rated.append((told["id"], told["destinationid"], told["ratestag"], file, sheet, row))
+                    free = told.get("maxcoststrategy") == "*free" and told.get("maxcost", "").strip("0.") != ""
+                    rated.append((told["id"], told["destinationid"], told["ratestag"], told["maxcost"] if free else "", file, sheet, row))
                 case "rating_plans":
                     plans[told["id"]].append((told["destinationratesid"], told["timingtag"]))
                 case _:
                     starts[told["ratingplanid"]].append((told["subject"], told["activationtime"]))
     holds = _holding(rated, plans, starts)
-    for name, destination, rate, file, sheet, row in rated:
+    for name, destination, rate, cap, file, sheet, row in rated:
+        if cap and name in holds:
+            yield Faulty(sheet.name, row.line, "MaxCost", cap).refused(cells.doubt("max_cost", text=cap[:40]))
+            continue
         for timing, since in holds.get(name, ()):
             yield from _rated(codes, slots, destination, rate, timing, since, (file, sheet, row), zone)
 
 
 def _holding(
-    rated: Sequence[tuple[str, str, str, int, Sheet, Row]],
+    rated: Sequence[tuple[str, str, str, str, int, Sheet, Row]],
     plans: Mapping[str, list[tuple[str, str]]],
     starts: Mapping[str, list[tuple[str, str]]],
 ) -> dict[str, list[tuple[str, str]]]:

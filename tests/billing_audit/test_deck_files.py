@@ -344,6 +344,19 @@ def test_a_price_that_changes_within_the_call_is_refused(deck_file) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cap", "strategy", "refuses"), [("0", "*free", False), ("5", "*free", True), ("5", "*disconnect", False), ("0.00", "*free", False)]
+)
+def test_a_cost_above_which_a_call_is_free_is_the_contracts(deck_file, cap: str, strategy: str, refuses: bool) -> None:
+    rated = (
+        f"#Id,DestinationId,RatesTag,RoundingMethod,RoundingDecimals,MaxCost,MaxCostStrategy\nDR_1,DST_MOB,RT_A,*up,4,{cap},{strategy}\n"
+    )
+    paths = [deck_file(text, name) for text, name in ((DESTINATIONS, "d.csv"), (RATES, "r.csv"), (rated, "dr.csv"))]
+    deck, refused = decks.read(paths)
+    assert reasons(refused) == ([(2, "MaxCost", "deck_max_cost")] if refuses else [])
+    assert len(deck) == (0 if refuses else 1)
+
+
+@pytest.mark.parametrize(
     ("content", "why"),
     [
         (b"", "columns"),

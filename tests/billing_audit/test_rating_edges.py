@@ -214,3 +214,18 @@ def test_the_clock_of_a_zone_is_that_of_its_rules() -> None:
         held = bands.of_times(times, edges, zone).tolist()
         local = [datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(zone)) for at in times.tolist()]
         assert held == [bands.band_at(one, edges) for one in local]
+
+
+@pytest.mark.parametrize("fraction_ms", [0, 1])
+def test_prices_of_a_thousand_a_minute_with_tax_stay_in_whole_numbers(monkeypatch: pytest.MonkeyPatch, fraction_ms: int) -> None:
+    """An hour at 1,000 a minute (VND, IDR) with an odd tax needs no fractions where times are whole seconds; else it has them."""
+    asked = []
+    charged = rating.rating_exact.charged
+    monkeypatch.setattr(rating.rating_exact, "charged", lambda *given: asked.append(given[0]) or charged(*given))
+    deck = decks.build({"prefix": np.array([186]), "rate_nano": np.array([1000 * 10**9])})
+    terms = Terms(tax_ratio=Decimal("0.0725"))
+    start, billed = np.array([ms("2026-10-06")]), np.array([HOUR + fraction_ms])
+    found = rating.prices(np.array([PLAIN + 18613]), start, deck, terms, "UTC")
+    wanted = Decimal(HOUR + fraction_ms) / 60_000 * 1000 * Decimal("1.0725")
+    assert abs(Decimal(int(rating.charge(billed, start, terms, found, "UTC")[0])).scaleb(-6) - wanted) <= Decimal("0.0000005")
+    assert asked == ([HOUR + 1] if fraction_ms else [])
