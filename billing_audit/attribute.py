@@ -1,11 +1,12 @@
-"""From pairs to causes, sides and money: which causes there are (`find`), what each takes of each call (`apportion`), what is said (`conclude`).
+"""From pairs to causes, sides and money: which there are (`find`), what each takes of each call (`apportion`), what is said (`conclude`).
 
-Of each pair the difference telescopes: (our charge − K of ours) + (K of ours − K of theirs) + (K of theirs − their charge), K the reference's
-price of a side's own record. The outer parts are split among the side's departures from the reference by repairing one after the other, in the
-order of causes.catalogue.REPAIRED; the middle belongs to what was measured differently. A record that one bill lacks is one cause's whole.
+Of each pair the difference telescopes: (our charge − K of ours) + (K of ours − K of theirs) + (K of theirs − their charge), K the
+reference's price of a side's own record. The outer parts are split among the side's departures from the reference by repairing one after
+the other, in the order of causes.catalogue.REPAIRED; the middle belongs to what was measured differently. A record that one bill
+lacks is one cause's whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -116,14 +117,15 @@ def find(pairs: pd.DataFrame, context: Context) -> Model:
 
 
 def _agreed(departures: Mapping[Bill, tuple[Departure, ...]], reference: Reference) -> dict[Bill, tuple[Departure, ...]]:
-    """Return the departures without those that both bills share where nothing fixes the parameter: there they agree, and the reference is wrong."""
-    told = {bill: {(one.cause, repr(one.bend)) for one in found if one.parameter not in reference.fixed} for bill, found in departures.items()}
+    """Return the departures without those that both bills share where nothing fixes the parameter: there they agree."""
+    free = {bill: [one for one in found if one.parameter not in reference.fixed] for bill, found in departures.items()}
+    told = {bill: {(one.cause, repr(one.bend)) for one in found} for bill, found in free.items()}
     shared = told[Bill.LOCAL] & told[Bill.CUSTOMER]
     return {bill: tuple(one for one in found if (one.cause, repr(one.bend)) not in shared) for bill, found in departures.items()}
 
 
 def look(view: View) -> None:
-    """Put into view.found what departs from the reference, cause by cause in the catalogue's order; a second round sees what the first hid."""
+    """Put into view.found what departs from the reference, cause by cause in the catalogue's order; more rounds see what the first hid."""
     if view.calls.charge.size < 30 or not np.any(view.calls.charge):
         return
     for turn in range(3):
@@ -145,9 +147,9 @@ def look(view: View) -> None:
 
 
 def _forget(view: View) -> None:
-    change = view.kept.get("change")
+    kept = {name: value for name, value in view.kept.items() if name in ("change", "one")}
     view.kept.clear()
-    view.kept["change"] = change
+    view.kept.update(kept)
 
 
 def _measured(table: Table) -> list[Mark]:
@@ -271,7 +273,7 @@ def _fold(table: Table, model: Model, open_: Bools, amounts: dict[str, Ints], le
             left[mine] = 0
 
 
-def conclude(model: Model, sums: Sums, context: Context) -> tuple[Found, ...]:
+def conclude(model: Model, sums: Sums, _context: Context) -> tuple[Found, ...]:
     """Return what was found, the most money first: every cause that took money or marks a call, with evidence and confidence."""
     found = []
     for name in columns(model)[:-1]:
@@ -279,20 +281,20 @@ def conclude(model: Model, sums: Sums, context: Context) -> tuple[Found, ...]:
         if part is None or (part.records == 0 and part.amount_micro == 0):
             continue
         cause, side = name.split("/")
-        found.append(_found(model, sums, cause, Side(side), part))
+        found.append(_found(model, cause, Side(side), part))
     return tuple(sorted(found, key=lambda one: (-abs(one.amount_micro), -one.records, one.cause, one.side)))
 
 
-def _found(model: Model, sums: Sums, cause: str, side: Side, part: Part) -> Found:
+def _found(model: Model, cause: str, side: Side, part: Part) -> Found:
     marks = [mark for mark in (*model.clocks, *model.presence, *model.measured) if (mark.cause, mark.side) == (cause, side)]
     departures = [one for bill in Bill for one in model.departures[bill] if (one.cause, side_of(model, bill, one)) == (cause, side)]
     parameters: dict[str, str | int | float | bool | None] = {}
     evidence: list[Note] = []
-    sources: Iterable[Departure | Mark] = (*departures, *marks)
+    sources: tuple[Departure | Mark, ...] = (*departures, *marks)
     for one in sources:
         parameters = {**one.parameters, **parameters}
         evidence += one.evidence
-    first = (*departures, *marks)[0]
+    first = sources[0]
     explained = min([model.fitted.get(bill, 1.0) for bill in Bill if any(d in departures for d in model.departures[bill])] or [1.0])
     return Found(
         cause=cause,

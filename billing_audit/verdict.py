@@ -53,8 +53,7 @@ def judge(
 ) -> Verdict:
     """Return the verdict on what was found.
 
-    `technical` is True where causes that are somebody's carry more money than what is nobody's or unexplained, False where nothing differs or
-    only rules do, None where it can't be told.
+    `technical` is True where a cause that is somebody's weighs, False where nothing differs or only rules do, None where it can't be told.
     """
     dispute = contract.dispute if contract else Dispute()
     gross = sum(abs(one.amount_micro) for one in causes) + abs(unexplained_micro)
@@ -69,7 +68,7 @@ def judge(
         side=side if technical else Side.NONE if technical is False else Side.UNDETERMINED,
         confidence=round(sure, 3),
         disputable=_disputable(causes, difference_micro, totals, dispute),
-        notes=tuple(_notes(slips, heavy, gross, unexplained_micro, side, share)),
+        notes=tuple(_notes(slips, heavy, gross, unexplained_micro, share)),
         settle=tuple(_settle(heavy, contract, unexplained_micro, gross)),
         changed=tuple(_changed(causes, previous)) if previous is not None else (),
     )
@@ -120,7 +119,7 @@ def _disputable(causes: Sequence[Found], difference_micro: int | None, totals: M
     return size > 0 and Decimal(size) >= dispute.tolerance_ratio * bill and Decimal(size) >= dispute.minimum * MICRO
 
 
-def _notes(slips: Sequence[Found], heavy: Sequence[Found], gross: int, unexplained_micro: int, side: Side, share: float) -> list[Note]:
+def _notes(slips: Sequence[Found], heavy: Sequence[Found], gross: int, unexplained_micro: int, share: float) -> list[Note]:
     notes = []
     if slips:
         notes.append(Note("audit.note.verdict.side", {"share": round(100 * share, 1), "causes": len(slips)}))

@@ -24,22 +24,22 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
     turns = _turns(table)
     own = [turn for turn in turns if abs(turn - at) <= 28 * HOUR] if steps else turns
     bill, sure = _whose(table, own[0]) if own else (Bill.CUSTOMER, True)
-    rows = _moved(table, alignment)
+    rows = _moved(table)
     count, when = int(rows.sum()), utc(own[0] if own else at)
     values: dict[str, Value] = {"at": when, "hours": (steps[0][1] if steps else alignment.shift_ms) / HOUR, "rows": count}
     whose = "audit.evidence.dst.contract" if own else "audit.evidence.dst.foreign"
     notes = (Note("audit.evidence.dst", values), Note(whose, {"zone": table.reference.zone}))
     side = WHOSE[bill] if sure or not own else Side.UNDETERMINED
     separates = Note("audit.evidence.separates.dst")
-    return [Mark(CODE, bill, side, {"at": when}, 1.0 if sure else 0.6, count, notes, separates, alignment)]
+    return [Mark(CODE, bill, side, {"at": when}, 1.0 if sure else 0.6, count, notes, separates)]
 
 
-def applies(table: Table, mark: Mark) -> Bools:
+def applies(table: Table, _mark: Mark) -> Bools:
     """Tell which pairs have their hour moved."""
-    return _moved(table, mark.data)
+    return _moved(table)
 
 
-def _moved(table: Table, alignment: Alignment) -> Bools:
+def _moved(table: Table) -> Bools:
     """Tell which pairs' starts are hours apart as written."""
     written = table.frame.get("c_written_ms", table.frame["c_start_ms"])
     late = np.abs(written - table.frame["l_start_ms"])

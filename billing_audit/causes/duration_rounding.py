@@ -71,6 +71,6 @@ def find(table: Table) -> list[Mark]:
     return [Mark(CODE, Bill.LOCAL, Side.NONE, parameters, 1.0, count, (note,), separates)]
 
 
-def applies(table: Table, mark: Mark | None) -> Bools:
+def applies(table: Table, _mark: Mark | None) -> Bools:
     """Tell which pairs differ by at most a second."""
     return np.asarray((table.longer != 0) & (np.abs(table.longer) <= SECOND_MS), np.bool_)

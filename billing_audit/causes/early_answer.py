@@ -1,4 +1,4 @@
-"""`early_answer`: on one route many calls are answered and short, and one side counts longer: the carrier answers before the called person."""
+"""`early_answer`: on one route many calls are short and one side counts longer: the carrier answers before the called person."""
 
 import numpy as np
 

@@ -38,7 +38,7 @@ class Bend(Straight):
 
 @dataclass(frozen=True)
 class Kept:
-    """A price that a side kept (or took too early): rows of the deck, until when, how many calls fit it and how many there are in between."""
+    """A price that a side kept (or took too early): rows of the deck, until when, how many calls fit it of those in between."""
 
     row: int
     other: int
@@ -102,7 +102,7 @@ def find(view: View) -> Departure | None:
     kept = [one for one in kept_prices(view) if one.hits >= 3 and not within_hours(one)]
     if sum(one.hits for one in kept) < FEW:
         return None
-    return departure(view, CODE, kept, Bend(bounds(view, kept)), Note("audit.evidence.separates.rate_change"))
+    return departure(view, CODE, kept, Bend(bounds(kept)), Note("audit.evidence.separates.rate_change"))
 
 
 def within_hours(one: Kept) -> bool:
@@ -110,8 +110,8 @@ def within_hours(one: Kept) -> bool:
     return one.end - one.begin <= MOST_ZONE
 
 
-def bounds(view: View, kept: list[Kept]) -> tuple[tuple[int, int, int, int], ...]:
-    """Return from and to when the other prices hold: to the end of the calls where nothing says that it ended before."""
+def bounds(kept: list[Kept]) -> tuple[tuple[int, int, int, int], ...]:
+    """Return from and to when the other prices hold."""
     return tuple((one.row, one.other, one.begin, one.end) for one in kept)
 
 

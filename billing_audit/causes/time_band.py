@@ -152,7 +152,7 @@ def _ratios(view: View) -> Iterator[tuple[str, tuple[Band, ...], str]]:
     yield from _own(view, near, good, ratio)
 
 
-def _own(view: View, near: np.ndarray, good: np.ndarray, ratio: float) -> Iterator[tuple[str, tuple[Band, ...], str]]:  # type: ignore[type-arg]
+def _own(view: View, near: np.ndarray, good: np.ndarray, ratio: float) -> Iterator[tuple[str, tuple[Band, ...], str]]:
     """Yield a band made of the hours and weekdays in which nearly all calls have this ratio."""
     local = calendar_hours(view)
     hour, day = local // 3_600_000 % 24, (local // 86_400_000 + 3) % 7

@@ -18,6 +18,6 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
     return [Mark(CODE, Bill.CUSTOMER, Side.NONE, parameters, 1.0, int(table.both.sum()), (note,), separates)]
 
 
-def applies(table: Table, mark: Mark) -> Bools:
+def applies(table: Table, _mark: Mark) -> Bools:
     """Tell which pairs this is true of: all."""
     return table.both

@@ -19,7 +19,7 @@ SAME = 0.002  # ratios closer than this are one
 
 @dataclass(frozen=True)
 class Amount:
-    """charge = ratio · (minutes · rate + fee). `support` and `expected`: shares of rows explained with it and with 1 and the reference's fee."""
+    """charge = ratio · (minutes · rate + fee). `support`, `expected`: shares of rows explained with it, and by the reference."""
 
     ratio: Fraction
     fee_micro: int
@@ -62,7 +62,7 @@ def _amount(view: View) -> Amount:
     for raw in ratios:
         if raw <= 0:
             continue
-        told = _plain(raw, SAME, minutes, fees, wide)
+        told = Fraction(1) if view.kept.get("one") else _plain(raw, SAME, minutes, fees, wide)
         ratio = float(told)
         tries.append((share(ratio, None), told, None))
         own = _mode(charge / ratio - minutes, np.full(charge.size, wide / ratio))

@@ -17,11 +17,12 @@ from billing_audit.terms import CostRounding, Terms
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+SAFE = 1 << 54  # nano-units · seconds: sums below it are priced in int64 by rating
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What both bills are held against. `fixed`: parameters (fields of Terms, "rate") that the contract or deck says; others were inferred."""
+    """What both bills are held against. `fixed`: parameters (fields of Terms, "rate", "scale") that contract or deck say."""
 
     deck: Deck | None
     terms: Terms
@@ -160,7 +161,8 @@ def _scaled(billed: Ints, start_ms: Ints, terms: Terms, prices: rating.Prices, z
     """Return charges with a ratio on everything, rounded once, after it: prices are enlarged so that no digit is lost before."""
     rounding = terms.cost_rounding or CostRounding()
     absolute = terms.max_cost is not None or any(step.rate is not None for step in terms.steps)
-    enlarged = scale.numerator if not absolute and scale.numerator <= 2000 else 1
+    largest = int(prices.rate_nano.max(initial=0)) * (int(billed.max(initial=0)) // 1000 + 1)
+    enlarged = scale.numerator if not absolute and largest * scale.numerator < SAFE else 1
     larger = replace(
         prices,
         rate_nano=np.where(prices.rate_nano == MISSING, MISSING, prices.rate_nano * enlarged),

@@ -47,7 +47,7 @@ def odd_prices(view: View) -> list[Price]:
 
 def _odd(view: View) -> Iterator[Price]:
     fits = view.fits()
-    prices, terms = view.desk.prices(view.bends)
+    prices = view.prices()
     unknown = ~fits & (prices.row >= 0) & (prices.rate_nano > 0)
     if view.reference.deck is None or unknown.sum() < FEW:
         return

@@ -1,4 +1,4 @@
-"""What both bills are held against: contract and deck, and where they are silent our own rows, of which nothing then says that they are right."""
+"""What both bills are held against: contract and deck; where they are silent our own rows, and nothing then says that they are right."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -50,6 +50,8 @@ def reference_of(
     own = deck if deck is not None else inferred_deck(source.part(source.usable), terms)
     first = Reference(own, terms, zone, frozenset(fixed))
     view = view_of(Bill.LOCAL, source, first)
+    if deck is None:  # a ratio to prices that come of the same charges says nothing
+        view.kept["one"] = True
     look(view)
     return Reference(own, _adopted(view, terms, fixed), zone, frozenset(fixed))
 
@@ -119,4 +121,3 @@ def _prefixes(digits: Ints, size: Ints, value: Floats, width: Floats, rows: Ints
             yield code, max(1, round(plainest(rate / 1e9, max(sharp / 1e9, 1e-9)) * 1e9))
         else:
             yield from _prefixes(digits, size, value, width, members, count + 1)
-

@@ -121,7 +121,7 @@ def around(found: Method, milliseconds: bool) -> list[Method]:
 Score = Callable[[list[Method]], Floats]
 
 
-def best(methods: list[Method], scores: Floats) -> int:
+def best(scores: Floats) -> int:
     """Return the index of the method to believe: the best, or an earlier one that explains nearly as much."""
     enough = scores >= scores.max() - NEAR
     return int(np.argmax(enough))
@@ -178,7 +178,7 @@ def from_charges(group: Ints, duration_ms: Ints, charge: Ints, unit: int, expect
     if first >= 0.97:
         rivals = around(expected, milliseconds)
         scores = score([expected, *rivals])
-        at = best([expected, *rivals], scores)
+        at = best(scores)
         return Seconds([expected, *rivals][at], float(scores[at]), first, rows, False)
     method, support = _climb(expected, milliseconds, score, [])
     return Seconds(method, support, first, rows, False)
@@ -188,7 +188,7 @@ def _climb(expected: Method, milliseconds: bool, score: Score, more: list[Method
     """Try all methods, then the neighbours of the best while they explain clearly more."""
     methods = [*plausible(expected, milliseconds), *more]
     scores = score(methods)
-    at = best(methods, scores)
+    at = best(scores)
     found, support = methods[at], float(scores[at])
     for _ in range(3):
         if support >= 0.995:
@@ -197,7 +197,7 @@ def _climb(expected: Method, milliseconds: bool, score: Score, more: list[Method
         if found.free:
             methods += [replace(m, free=found.free) for m in plausible(expected, milliseconds)]
         scores = score(methods)
-        at = best(methods, scores)
+        at = best(scores)
         if methods[at] == found:
             break
         found, support = methods[at], float(scores[at])

@@ -1,4 +1,4 @@
-"""One side's records while causes are looked for: what they are charged, what the reference and the departures found so far would charge."""
+"""One side's records while causes are looked for: their charges, and what the reference and the departures found would charge."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
