@@ -428,6 +428,13 @@ ACME = Sample(
     folded=(1, 2),
     notes=("audit.note.interim", "audit.note.zone-unproven"),
 )
+ACME_WORDS = Sample(
+    "oracle-sbc",
+    "statuses in words",
+    lines(acme("2"), ["Accounting-On", "192.0.2.9", "4", "x"], acme("1")).replace("2,", "Stop,", 1).replace('1,"192', '"Start","192'),
+    (ACME_RECORD,),
+    folded=(2, 3),
+)
 SONUS = Sample(
     "sonus",
     "stop, attempt, start, intermediate",

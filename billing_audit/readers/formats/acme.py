@@ -18,8 +18,9 @@ SOURCE: Final = (
     "Oracle Communications Session Border Controller Accounting Guide, appendix Local CDR (RADIUS): Start, Interim, Stop records"
 )
 
-STOP: Final = "2"
-OTHERS: Final = frozenset(("1", "3", "7", "8"))  # Start, Interim-Update, Accounting-On, Accounting-Off
+STOPS: Final = frozenset(("2", "stop"))
+SWITCHED: Final = frozenset(("7", "8", "accounting-on", "accounting-off"))
+OTHERS: Final = frozenset(("1", "3", "start", "interim-update", "interim")) | SWITCHED
 LEAST: Final = 13
 EARLIEST: Final = 8  # columns before the set-up time, at least
 INTERIM: Final = Note("audit.note.interim")
@@ -32,9 +33,9 @@ def _setup(row: list[str]) -> int:
 
 
 def _fits(row: shape.Row) -> bool:
-    if len(row) < 4 or row[0] not in OTHERS | {STOP} or row[1].count(".") + row[1].count(":") < 2:
+    if len(row) < 4 or row[0].lower() not in OTHERS | STOPS or row[1].count(".") + row[1].count(":") < 2:
         return False
-    return row[0] in ("7", "8") or (len(row) >= LEAST and _setup(row) > 0)
+    return row[0].lower() in SWITCHED or (len(row) >= LEAST and _setup(row) > 0)
 
 
 def detect(head: Head) -> Layout | None:
@@ -42,7 +43,7 @@ def detect(head: Head) -> Layout | None:
     found = shape.rows(head)
     if not shape.most(found, _fits) or not any(_setup(row) > 0 for row in found):
         return None
-    at = next((_setup(row) for row in found if row[0] == STOP and _setup(row) > 0), EARLIEST + 4)
+    at = next((_setup(row) for row in found if row[0].lower() in STOPS and _setup(row) > 0), EARLIEST + 4)
     places: dict[Field, int] = {"id": SESSION, "caller": at - 4, "callee": at - 3, "duration": at - 1, "start": at, "answer": at + 1}
     places |= {"end": at + 2, "answered": at + 1, "gateway": at + 8, "account": at + 9}
     return Layout(format=NAME, columns=places, answered=rows.ANSWERED)
@@ -57,11 +58,11 @@ def records(stream: TextIO, layout: Layout) -> Iterator[Item]:  # noqa: ARG001
             yield item
             continue
         line, row = item[0], [value.strip() for value in item[1]]
-        if row[0] in OTHERS:
+        if row[0].lower() in OTHERS:
             yield Folded(line=line, note=INTERIM)
             continue
         at = _setup(row)
-        if row[0] != STOP:
+        if row[0].lower() not in STOPS:
             yield rows.refused(line, ",".join(row), "record-type", type=row[0][:40])
         elif at < 0 or len(row) < at + 3:
             yield rows.refused(line, ",".join(row), "columns", found=len(row), expected=max(LEAST, at + 3))
