@@ -1,6 +1,7 @@
 """Audits two bills: reads, scatters, learns, matches, compares, attributes, concludes; bounded in memory, the same whatever the order."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -153,8 +154,15 @@ def _held(options: Options) -> int:
 
 def _pairs_file(options: Options) -> IO[bytes] | None:
     if options.pairs is not None:
-        return options.pairs.open("w+b")
+        return open(options.pairs, "w+b", opener=_private)
     return tempfile.TemporaryFile(dir=options.work_dir) if options.keep_pairs else None
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that its owner alone may read, also where an older one lay open to others."""
+    handle = os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    os.fchmod(handle, 0o600)
+    return handle
 
 
 def _learned(options: Options, spill: Spill, names: Names) -> Learned:
