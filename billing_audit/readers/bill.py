@@ -27,6 +27,7 @@ from billing_audit.readers.unreadable import Unreadable, unreadable
 from billing_audit.readers.zones import zone_of
 
 SHOWN_ACCOUNTS = 20
+ALL = "*"  # as --account: every account of the bill
 _SAME = 64 << 10  # two files with the same first 64 KiB are compared whole
 
 
@@ -130,7 +131,7 @@ class BillReader:
         zone = zone_of(plan.layout.zone or self._options.zone)
         if zone is None:
             raise unreadable(plan.name, "audit.unreadable.zone", "audit.cure.zone", zone=plan.layout.zone or self._options.zone)
-        account = self._options.account if self._bill is Bill.LOCAL else None
+        account = self._options.account if self._bill is Bill.LOCAL and self._options.account != ALL else None
         mark = plan.layout.decimal or seen.mark
         return Notation(plan.layout, zone, seen.calendar, mark, self._currency, account, self._names)
 
@@ -152,8 +153,8 @@ class BillReader:
         name = self._found[0][0].name
         if self._options.account is None and len(found) > 1:
             raise unreadable(name, "audit.unreadable.accounts", "audit.cure.account", accounts=told)
-        if self._options.account is not None and found and self._options.account not in found:
-            raise unreadable(name, "audit.unreadable.no_account", "audit.cure.account", account=self._options.account, accounts=told)
+        if self._options.account not in (None, ALL) and found and self._options.account not in found:
+            raise unreadable(name, "audit.unreadable.no_account", "audit.cure.account", account=str(self._options.account), accounts=told)
 
 
 def open_bill(bill: Bill, paths: Sequence[Path], options: ReadOptions, names: Names, first_file: int) -> BillReader:

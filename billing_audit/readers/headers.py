@@ -39,13 +39,14 @@ _HEAD = re.compile(r"^(?:cdr|call|the|通话|话单|本次)(?=.{2})")
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a header says: the field, how sure (0 surest), and unit, seconds of a rate and currency where it names them."""
+    """What a header says: the field, how sure (0 surest), and unit, seconds of a rate, currency and zone where it names them."""
 
     field: Field
     rank: int
     unit: Unit | None = None
     per_s: int | None = None
     currency: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def meaning(header: str) -> Meaning | None:
     if field == "duration" and unit is None and name in ("billsec", "secs", "sec"):
         unit = "s"
     per = next((per for pattern, per in _PER if re.search(pattern, spaced)), None) if field == "rate" else None
-    return Meaning(field, rank, unit, per, _currency(told) if field in ("rate", "charge") else "")
+    currency = _currency(told) if field in ("rate", "charge") else ""
+    return Meaning(field, rank, unit, per, currency, _zone(spaced, told) if field in ("start", "answer", "end") else "")
 
 
 def _lookup(name: str) -> tuple[Field, int] | None:
@@ -89,6 +91,17 @@ def _lookup(name: str) -> tuple[Field, int] | None:
         if found := _RANK.get(text):
             return found[0], found[1] + attempt * 100
     return None
+
+
+def _zone(spaced: str, told: str) -> str:
+    """Return the zone that the header of a time names ("(UTC)", "GMT+8", 北京时间); "" for none."""
+    if "北京时间" in told:
+        return "+08:00"
+    found = re.search(r"(?:\b|_)(?:utc|gmt)\s*([+-]\d{1,2})?(?::?(\d{2}))?\b", told) or re.search(r"\butc\b", spaced)
+    if found is None:
+        return ""
+    hours, minutes = (found[1], found[2]) if found.re.groups else (None, None)
+    return f"{int(hours):+03d}:{minutes or '00'}" if hours else "UTC"
 
 
 def _currency(told: str) -> str:

@@ -205,6 +205,7 @@ def layout_of(
         units=units,
         decimal="",
         rate_per_s=per or 60,
+        zone=next((told.zone for told in (said.get("start"), said.get("answer"), said.get("end")) if told and told.zone), ""),
         currency=currency,
         headers={field: cells[index].strip() for field, index in chosen.items() if index < len(cells)},
         date=apart[0] if apart else None,

@@ -11,21 +11,23 @@ SYNONYMS: Final[dict[Field, str]] = {
         cdrnumber recordnumber
     """,
     "caller": """
-        主叫号码 主叫 主叫电话 主叫方 主叫方号码 主叫用户号码 主叫用户 计费主叫 主叫e164 主叫接入号 主叫侧号码 呼出号码 主叫显示号码
+        主叫号码 主叫号 主叫 主叫电话 主叫方 主叫方号码 主叫用户号码 主叫用户 计费主叫 主叫e164 主叫接入号 主叫侧号码 呼出号码
+        主叫显示号码
         源号码 a号码 来电号码 主叫num caller callernumber callerid callerid number calleridnumber calleridnum callere164 callerno
         callernum calling callingnumber callingno callingparty callingpartynumber callingstationid clinumber cli ani anumber ano
         apartynumber aparty subscribera asubscriber anum src source sourcenumber srcnumber sourceno from fromnumber fromuser
         origination originatingnumber originator originationnumber ingressani origani orignumber calleridinternal msisdn
     """,
     "callee": """
-        被叫号码 被叫 被叫电话 被叫方 被叫方号码 被叫用户号码 被叫用户 计费被叫 被叫e164 被叫接入号 被叫侧号码 目的号码 目标号码
+        被叫号码 被叫号 被叫 被叫电话 被叫方 被叫方号码 被叫用户号码 被叫用户 计费被叫 被叫e164 被叫接入号 被叫侧号码 目的号码 目标号码
         对端号码 对方号码 b号码 拨打号码 called callednumber calledno callednum callee calleenumber calleee164 calleeno calleenum
         calledparty calledpartynumber calledstationid bnumber bno bpartynumber bparty bsubscriber bnum subscriberb dialed
         dialednumber dialled diallednumber dialednum dialeddigits dst destinationnumber destnumber dstnumber destinationno destno to
         tonumber touser terminatingnumber terminationnumber ingressdnis dnis dnisnumber origdnis finalcalledpartynumber destination
     """,
     "start": """
-        通话开始时间 开始时间 起始时间 通话起始时间 呼叫开始时间 呼叫起始时间 呼叫时间 发起时间 主叫时间 通话时间点 起呼时间 拨打时间
+        通话开始时间 开始时间 开始 起始 起始时间 通话起始时间 呼叫开始时间 呼叫起始时间 呼叫时间 发起时间 主叫时间 通话时间点 起呼时间
+        拨打时间
         通话日期时间 计费开始时间 起始日期时间 开始日期时间 开始日期 通话日期 日期时间 时间 日期 starttime start starttimestamp
         starttimeutc startdate startdatetime startingdate startstamp startepoch setuptime setup setupdate setupdatetime begintime
         begin begindate begindatetime calldate calldatetime calltime callstart callstarttime callstartdate calldateandtime datetime
@@ -39,7 +41,7 @@ SYNONYMS: Final[dict[Field, str]] = {
         billstart billingstart talkstart
     """,
     "end": """
-        通话结束时间 结束时间 终止时间 通话终止时间 呼叫结束时间 挂断时间 释放时间 拆线时间 挂机时间 计费结束时间 结束日期时间
+        通话结束时间 结束时间 结束 终止 终止时间 通话终止时间 呼叫结束时间 挂断时间 释放时间 拆线时间 挂机时间 计费结束时间 结束日期时间
         结束日期 endtime end enddate enddatetime endtimestamp endstamp endepoch endtimeutc stoptime stop stopdate stopdatetime
         disconnecttime disconnect disconnectdate disconnectdatetime disconnecttimestamp disconnecttimeutc datetimedisconnect
         releasetime released releasedate releasetimestamp hanguptime hangup hangupdate hangupstamp terminationtime finishtime

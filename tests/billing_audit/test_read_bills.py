@@ -7,6 +7,7 @@ import pytest
 from billing_audit.ledger import MISSING, Bill, Names, place_of
 from billing_audit.numbers import decode
 from billing_audit.readers.bill import BillReader, open_bill
+from billing_audit.readers.headers import meaning
 from billing_audit.readers.options import ReadOptions
 from billing_audit.readers.unreadable import Unreadable
 
@@ -311,6 +312,7 @@ def test_several_accounts_of_ours_are_named_and_one_can_be_chosen(bill):
     seen = read(path, account="甲")
     assert (seen.lines, seen.file.folded, seen.notes["other_accounts"]) == ([2, 4], 1, {"rows": 1})
     assert read(path, bill=Bill.CUSTOMER).lines == [2, 3, 4]
+    assert read(path, account="*").lines == [2, 3, 4]
 
 
 def test_columns_can_be_named_by_header_and_by_number(bill):
@@ -368,3 +370,48 @@ def test_talk_and_total_of_asterisk_headers_are_told_apart(bill):
     assert seen.records["ring_ms"] == [9_000, MISSING]
     assert seen.records["start_ms"] == [AT, AT - 9_000]
     assert seen.records["answered"] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("header", "zone", "start"),
+    [
+        ("Start Time (UTC)", "UTC", AT),
+        ("start_time_utc", "UTC", AT),
+        ("Start Time (GMT+8)", "+08:00", AT - 28_800_000),
+        ("开始时间(北京时间)", "+08:00", AT - 28_800_000),
+        ("Start Time", "", AT - 3_600_000),
+    ],
+)
+def test_a_zone_in_the_header_of_the_times_is_believed(bill, header, zone, start):
+    seen = one(bill, header=f"caller,callee,{header},duration,charge", zone="+01:00")
+    assert (seen.file.zone, seen.records["start_ms"]) == (zone, [start])
+
+
+HEADERS = {
+    "caller": "主叫号码 主叫 Calling|Number A-Number ANI Caller src caller_id CLI calling_party From caller_number A|number",
+    "callee": "被叫号码 被叫 B-number Called Dialed|Number dst Destination|Number DNIS called_party_number To B|Party callee_number",
+    "start": "通话开始时间 开始时间 呼叫时间 Setup|Time Start|Time start_time Call|Date/Time call_start begin_time Date/Time",
+    "answer": "应答时间 接通时间 Connect|Time Answer|Time",
+    "end": "通话结束时间 结束时间 End|Time Disconnect|Time stop_time",
+    "duration": "通话时长 时长 通话时长(秒) Duration Duration|(sec) duration_seconds Talk|Time Minutes billsec call_duration_sec",
+    "billed": "计费时长 计费时长(分钟) Billed|Duration Chargeable|Seconds billed_seconds Billable|Time Charged|Duration|(s) Minutes|Billed",
+    "rate": "费率 费率(元/分钟) 单价 Rate Price|per|Minute rate/min Rate|(USD/min) price_per_min",
+    "charge": "结算费用 通话费用 费用(元) 金额 落地成本 Amount Charge Cost Cost|USD charged_amount Total|Charge Price",
+    "currency": "币种 Currency ccy",
+    "account": "对账账户 客户名称 Account Customer|Name accountcode",
+    "gateway": "落地网关 中继 Gateway Trunk trunk_group Route Vendor",
+    "answered": "是否接通 通话状态 Disposition Status answered",
+    "id": "话单流水号 call_id uniqueid Session|ID",
+}
+
+
+@pytest.mark.parametrize(("field", "header"), [(field, name) for field, names in HEADERS.items() for name in names.split()])
+def test_a_header_that_bills_use_is_understood(field, header):
+    told = meaning(header.replace("|", " "))
+    assert told is not None
+    assert told.field == field
+
+
+@pytest.mark.parametrize("header", ["挂断方向", "挂断原因", "Hangup Cause", "备注", "Country", "", "2026-10-01", "13800001111"])
+def test_a_header_that_says_nothing_of_a_bill_is_left_alone(header):
+    assert meaning(header) is None
