@@ -229,15 +229,12 @@ def draw_world(rng: np.random.Generator, deal: Deal, rows: int, unanswered: floa
     hours = np.array([3, 2, 2, 2, 2, 3, 5, 9, 14, 18, 19, 18, 15, 17, 18, 18, 17, 15, 13, 12, 11, 9, 7, 5], float)
     hour = rng.choice(24, size=rows, p=hours / hours.sum())
     start = begin + day * DAY + hour * HOUR + rng.integers(0, 3600, rows) * 1000
-    redial = np.flatnonzero(rng.random(rows) < 0.08)
-    redial = redial[redial > 0]
-    caller[redial], callee[redial] = caller[redial - 1], callee[redial - 1]
-    start[redial] = np.minimum(start[redial - 1] + rng.integers(8, 90, len(redial)) * 1000, end - 1000)
-    start = np.clip(start, begin, end - 1000)
     short = rng.random(rows) < rng.uniform(0.12, 0.35)
     talk = np.where(short, rng.integers(600, 14_000, rows), np.exp(rng.normal(rng.uniform(4.2, 4.9), 1.15, rows)) * 1000).astype(np.int64)
     talk = np.clip(talk, 400, 3 * HOUR)
     talk = np.where(rng.random(rows) < unanswered, 0, talk)
+    _redial(rng, caller, callee, start, talk)
+    start = np.clip(start, begin, end - 1000)
     ring = np.clip(rng.gamma(2.5, 4.0, rows) * 1000, 300, 60_000).astype(np.int64)
     names = tuple(f"GW{n:02d}" for n in range(1, int(rng.integers(4, 8))))
     order = np.lexsort((talk, caller, callee, start))
@@ -254,6 +251,16 @@ def draw_world(rng: np.random.Generator, deal: Deal, rows: int, unanswered: floa
         deck,
         clock,
     )
+
+
+def _redial(rng: np.random.Generator, caller: Ints, callee: Ints, start: Ints, talk: Ints) -> None:
+    """Let some calls follow a short one between the same two people, some seconds after it ended."""
+    pause = rng.integers(6, 90, len(start)) * 1000
+    for at in np.flatnonzero(rng.random(len(start)) < 0.08).tolist():
+        if at:
+            talk[at - 1] = min(talk[at - 1], 40_000)
+            caller[at], callee[at] = caller[at - 1], callee[at - 1]
+            start[at] = start[at - 1] + (talk[at - 1] + pause[at]) // 1000 * 1000
 
 
 def _callees(rng: np.random.Generator, deck: tuple[Prefix, ...], rows: int) -> Ints:
