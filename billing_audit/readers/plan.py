@@ -24,6 +24,7 @@ from billing_audit.readers.units import by_data
 from billing_audit.readers.unreadable import unreadable
 
 BY_HEADERS = "headers"
+NUMBERS: tuple[Field, ...] = ("caller", "callee")
 DELIMITERS = ",;\t|"
 _DATE = re.compile(r"[\d年月日]{1,5}[-/.年][\w年月]{1,5}[-/.月]\d{1,4}日?(?:[ T]0?0:00(?::00)?)?")
 _CLOCK = re.compile(r"(?:[AaPp][Mm]|上午|下午)?\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[AaPp][Mm])?")
@@ -248,6 +249,10 @@ def _sheets(piece: Piece, columns: Mapping[str, str]) -> list[Plan]:
         data = tuple(tuple(cells) for cells in rows[header.row + 1 :])
         layout, notes = layout_of(piece.name, header, rows[header.row], data, columns, "\t", line)
         shape = shape_of(layout, max(len(cells) for cells in rows))
+        numeric = [
+            name for name in NUMBERS if name in layout.columns and workbook.stored_as_numbers(piece, index, layout.columns[name], line)
+        ]
+        notes = (*notes, *(Note("audit.note.zeros_lost", {"column": layout.headers.get(name, name)}) for name in numeric))
         cells = tuple(rows[header.row])
         found.append(Plan(piece, f"{piece.name}:{sheet}", TEXT, layout, shape, data, cells, None, index, header.unknown, notes))
     if not found:

@@ -19,6 +19,7 @@ _LOCKED = "EncryptedPackage".encode("utf-16-le")
 _FIRST_SERIAL, _LAST_SERIAL = 32_874, 73_051  # 1990 … 2099
 _DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel's times have no zone
 MOST_SHEETS = 256
+SAMPLED = 200
 ERROR = "#ERROR!"  # what stands for #REF!, #N/A and their like
 
 
@@ -52,6 +53,14 @@ def sheets(piece: Piece) -> list[str]:
 def rows(piece: Piece, index: int, times: frozenset[int], most: int | None = None) -> list[tuple[int, tuple[str, ...]]]:
     """Return row number (from 1) and texts of the rows that hold anything; in the columns of `times` numbers are Excel's days."""
     return list(each(piece, index, times, most))
+
+
+def stored_as_numbers(piece: Piece, index: int, column: int, begin: int) -> bool:
+    """Tell whether the first cells of a column behind row `begin` are numbers, so that zeros in front of them, if any, are lost."""
+    sheet = _open(piece).get_sheet_by_index(index)
+    table: list[list[Any]] = sheet.to_python(skip_empty_area=False, nrows=begin + SAMPLED)
+    cells = [row[column] for row in table[begin:] if column < len(row) and row[column] not in ("", None)]
+    return bool(cells) and sum(isinstance(cell, float | int) for cell in cells) * 2 > len(cells)
 
 
 def each(piece: Piece, index: int, times: frozenset[int], most: int | None = None) -> Iterator[tuple[int, tuple[str, ...]]]:

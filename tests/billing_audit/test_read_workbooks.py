@@ -67,6 +67,13 @@ def test_numbers_beyond_excels_digits_and_errors_are_refused(tmp_path):
     assert refused == [(2, "caller", "number_excel"), (3, "charge", "amount")]
 
 
+@pytest.mark.parametrize(("number", "named"), [(75512345678, ["主叫号码"]), ("075512345678", [])])
+def test_numbers_stored_as_numbers_are_named_for_their_lost_zeros(tmp_path, number, named):
+    reader, records, _, _ = read(book(tmp_path / "a.xlsx", a=[HEADER, [number, "22", START, 60, 60, 0.1, 0.1]]))
+    assert len(records) == 1
+    assert [note.values["column"] for note in reader.files[0].notes if note.id == "audit.note.zeros_lost"] == named
+
+
 def test_every_sheet_that_looks_like_the_bill_is_read_and_the_rest_named(tmp_path):
     rows = [HEADER, ["1", "22", START, 60, 60, 0.1, 0.1]]
     reader, records, _, _ = read(book(tmp_path / "a.xlsx", 说明=[["some words"]], 上旬=rows, 下旬=rows))
