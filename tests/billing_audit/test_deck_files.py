@@ -256,6 +256,11 @@ LAST_DAYS: list[tuple[str, list[str], list[str]]] = [
     ("nothing tells", ["2026-10-01/2026-10-14"], ["2026-10-14"]),
     ("the next begins the day after", ["2026-10-01/2026-10-14", "2026-10-15/2026-10-31"], ["2026-10-15", "2026-11-01"]),
     ("the next begins on that day", ["2026-10-01/2026-10-15", "2026-10-15/2026-10-31"], ["2026-10-15", "2026-10-31"]),
+    (
+        "both that day and the day after",
+        ["2026-10-01/2026-10-14", "2026-10-14/2026-10-31", "2026-10-15/2026-10-31"],
+        ["2026-10-14", "2026-10-31", "2026-10-31"],
+    ),
     ("two days after", ["2026-10-01/2026-10-13", "2026-10-15/2026-10-31"], ["2026-10-13", "2026-10-31"]),
     ("one day only", ["2026-10-01/2026-10-01", "2026-10-15/2026-10-31"], ["2026-10-02", "2026-11-01"]),
 ]
@@ -300,6 +305,12 @@ def test_a_code_that_ended_may_come_again(deck_file) -> None:
     times = np.array([ms(f"2026-0{month}-15T00:00:00Z") for month in (1, 2, 3, 4, 5)])
     assert (deck.rate_nano[deck.lookup(np.full(5, PLAIN + 149), times)] // 10**9).tolist() == [1, 1, 9, 9, 2]
     assert "50" not in rows_of(deck)
+
+
+def test_a_code_that_is_listed_again_behind_its_removal_holds(deck_file) -> None:
+    deck, refused = decks.read([deck_file("prefix,rate,change\n49,,removed\n49,1,new\n50,1,new\n50,,removed\n")])
+    assert refused == ()
+    assert list(rows_of(deck)) == ["49"]
 
 
 DESTINATIONS = "#Id,Prefix\nDST_MOB,614\nDST_FIX,612\nDST_FIX,613\n"
