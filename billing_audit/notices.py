@@ -6,6 +6,7 @@ from billing_audit.audit import BillTotal
 from billing_audit.compare import Compared
 from billing_audit.ledger import Bill, Note
 from billing_audit.options import Options
+from billing_audit.rating import unused_bands
 from billing_audit.reading import Intake
 
 LITTLE = 50  # fewer than one record in so many matched: the bills have nothing to do with each other
@@ -23,6 +24,9 @@ def notices(options: Options, told: dict[Bill, Intake], totals: dict[Bill, BillT
         yield Note("audit.note.nothing_in_common", {"matched": matched, "local": ours.records, "customer": theirs.records})
     yield from _swapped(options, ours, theirs)
     yield from _periods(options, ours, theirs)
+    if options.deck is not None and options.contract is not None:
+        for band in unused_bands(options.deck, options.contract.terms):
+            yield Note("audit.note.unused_band", {"band": band})
     if priced:
         yield Note("audit.note.rated_by_contract")
     for bill in Bill:
