@@ -1,6 +1,7 @@
 """Which record of the one bill is which of the other: one to one, the best on time and duration together, never forced."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,8 @@ from billing_audit.partials import MIX_A, MIX_B, pair_key
 Mask = npt.NDArray[np.bool_]
 COARSE_BITS: Final = 8  # 256 ms: how closely the sort needs to tell times apart; what is near is compared exactly afterwards
 END_MS: Final = 1_000  # ends that agree while durations do not (one counts from INVITE) speak a little less for a pair than durations
+NEAREST: Final = 64  # candidates of one record; more calls of the same numbers within the tolerance are told by time first
+BATCH: Final = 1 << 18  # candidates weighed at a time
 CONTENTS: Final = ("billed_ms", "charge_micro", "rate_nano", "ring_ms", "answered", "parts")
 TOLD: Final = ("start_ms", "callee", "caller", "duration_ms", *CONTENTS, "gateway", "account")
 
@@ -239,14 +242,24 @@ def _solve(ours: Calls, theirs: Calls, rows: Ints, order: Ints, group: Ints, bor
     left, left_group, left_mark = _ordered(ours, rows[order[mine]], group[mine])
     right, right_group, right_mark = _ordered(theirs, rows[order[yours]], group[yours])
     low, high = _band(ours.start[left], left_group, theirs.start[right], right_group, alignment.tolerance_ms)
-    wide = high - low
-    a = np.repeat(np.arange(len(left)), wide)
-    b = np.arange(len(a)) - np.repeat(np.cumsum(wide) - wide, wide) + np.repeat(low, wide)
-    worth = _worth(ours, theirs, left[a], right[b], alignment, level)
-    able = worth > 0
-    a, b, worth = a[able], b[able], worth[able]
+    ends = np.cumsum(high - low)
+    pieces = [0, *(np.searchsorted(ends, np.arange(BATCH, int(ends[-1]), BATCH)) + 1).tolist(), len(left)]
+    edges = [_edges(ours, theirs, left, right, slice(x, y), low, high, alignment, level) for x, y in pairwise(pieces)]
+    a, b, worth = (np.concatenate(column) for column in zip(*edges, strict=True))
     pick = choose(a, b, worth, (left_mark, right_mark), (ours.start[left], theirs.start[right]))
     return Found(left[a[pick]], right[b[pick]])
+
+
+def _edges(
+    ours: Calls, theirs: Calls, left: Ints, right: Ints, piece: slice, low: Ints, high: Ints, alignment: Alignment, level: str
+) -> tuple[Ints, Ints, Ints]:
+    """Return the possible pairs of a piece of our rows, as indices of left and right, and what they are worth."""
+    wide = high[piece] - low[piece]
+    a = np.repeat(np.arange(len(left))[piece], wide)
+    b = np.arange(len(a)) - np.repeat(np.cumsum(wide) - wide, wide) + np.repeat(low[piece], wide)
+    worth = _worth(ours, theirs, left[a], right[b], alignment, level)
+    able = worth > 0
+    return a[able], b[able], worth[able]
 
 
 def _ordered(calls: Calls, rows: Ints, group: Ints) -> tuple[Ints, Ints, Ints]:
@@ -262,14 +275,17 @@ def _ordered(calls: Calls, rows: Ints, group: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 def _band(times: Ints, group: Ints, others: Ints, other_group: Ints, reach: int) -> tuple[Ints, Ints]:
-    """Return for each row the range of the other bill's rows in its group whose times are within reach."""
+    """Return for each row the range of the other bill's rows in its group whose times are within reach; of more than NEAREST the middle."""
     least = min(int(times.min()), int(others.min())) - reach
     span = max(int(times.max()), int(others.max())) - least + 2 * reach + 1
     names, index = np.unique(np.concatenate([group, other_group]), return_inverse=True)
     del names
     mine = index[: len(group)] * span + (times - least)
     yours = index[len(group) :] * span + (others - least)
-    return np.searchsorted(yours, mine - reach), np.searchsorted(yours, mine + reach, side="right")
+    low, high = np.searchsorted(yours, mine - reach), np.searchsorted(yours, mine + reach, side="right")
+    middle = np.clip(np.searchsorted(yours, mine), low, high)
+    many = high - low > NEAREST
+    return np.where(many, np.maximum(low, middle - NEAREST // 2), low), np.where(many, np.minimum(high, middle + NEAREST // 2), high)
 
 
 def _pairs(ours: Calls, theirs: Calls, partner: Ints, taken: Mask) -> pd.DataFrame:
