@@ -5,9 +5,10 @@ from datetime import date
 import numpy as np
 
 from tests.billing_audit.dispute.plant import VERDICT, Planted, Rejected, Scene
-from tests.billing_audit.dispute.world import DAY, Clock, Deal
+from tests.billing_audit.dispute.world import DAY, HOUR, Clock, Deal
 
 QUARTER = 900_000
+TELLING = 8  # calls an hour
 LEAST = 1000  # calls on either side of a change of clocks: whose clock it was is told by the hours of the day
 
 
@@ -32,6 +33,7 @@ def demand_dst(rng: np.random.Generator, deal: Deal) -> None:
     month = {"America/New_York": (3, 11)}.get(deal.zone, (3, 10))[rng.integers(2)]
     deal.start = date(deal.start.year, month, 1)
     deal.end = date(deal.start.year, month + 1, 1)
+    deal.nights = True
 
 
 def dst(scene: Scene, side: str) -> Planted:
@@ -55,6 +57,10 @@ def dst(scene: Scene, side: str) -> Planted:
 
     if at is None or min((world.start_ms < at).sum(), (world.start_ms >= at).sum()) < LEAST:
         raise Rejected("too few calls on one side of the change")
+    if world.clock.change_ms is not None:  # the hour that comes twice, or never, tells whose clock it was
+        hours = [((world.start_ms >= at + h * HOUR) & (world.start_ms < at + (h + 1) * HOUR)).sum() for h in (-1, 0)]
+        if min(hours) < TELLING or max(hours) * 10 > min(hours) * 18:
+            raise Rejected("too few calls in the hour that tells whose clock it was")
     return Planted(
         "dst",
         side,

@@ -121,6 +121,7 @@ class Deal:
     own: dict[int, tuple[int, int]] = field(default_factory=dict)  # prefix index → minimum and increment of its own
     gaps: set[int] = field(default_factory=set)  # codes that the written deck leaves out
     tax: int = 0  # percent, included in every charge
+    nights: bool = False  # calls by night as by day, as carriers see them
     by: str = "start"
     fixed: dict[str, str] = field(default_factory=dict)  # parameter → the cause that fixed it
     outages: list[tuple[int, int, str]] = field(default_factory=list)  # UTC ms, node
@@ -226,7 +227,11 @@ def draw_world(rng: np.random.Generator, deal: Deal, rows: int, unanswered: floa
     days = (deal.end - deal.start).days  # one of them may have 23 hours, or 25
     weight = np.array([1.0 if (deal.start + timedelta(days=int(d))).weekday() < 5 else 0.55 for d in range(days)])
     day = rng.choice(days, size=rows, p=weight / weight.sum())
-    hours = np.array([3, 2, 2, 2, 2, 3, 5, 9, 14, 18, 19, 18, 15, 17, 18, 18, 17, 15, 13, 12, 11, 9, 7, 5], float)
+    hours = (
+        np.ones(24)
+        if deal.nights
+        else np.array([3, 2, 2, 2, 2, 3, 5, 9, 14, 18, 19, 18, 15, 17, 18, 18, 17, 15, 13, 12, 11, 9, 7, 5], float)
+    )
     hour = rng.choice(24, size=rows, p=hours / hours.sum())
     start = begin + day * DAY + hour * HOUR + rng.integers(0, 3600, rows) * 1000
     short = rng.random(rows) < rng.uniform(0.12, 0.35)
