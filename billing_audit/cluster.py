@@ -17,6 +17,7 @@ from billing_audit.ledger import Bill, Note, Value
 from billing_audit.options import AuditError
 from billing_audit.packing import Ints
 from billing_audit.spill import Rows, Spill, Stretch
+from billing_audit.steady import steady
 
 Job = TypeVar("Job")
 Part = TypeVar("Part")
@@ -64,6 +65,7 @@ class _Place:
 def _begin(bills: dict[Bill, Rows], renamed: Ints | None, file: _Descriptor, job: Any, work: Any) -> None:
     if os.name == "posix" and hasattr(ctypes, "CDLL"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a worker does not outlive an audit that was killed
+    steady()
     _Place.told = bills, renamed, file.number, job, work
 
 

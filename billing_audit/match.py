@@ -48,7 +48,7 @@ class Found:
     theirs: Ints
 
 
-def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned) -> pd.DataFrame:
+def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned, *, ordered: bool = True) -> pd.DataFrame:
     """Return PAIRS: matched pairs, then our records alone, then theirs; each record once.
 
     A pair's starts lie within `alignment.tolerance_ms` when durations or ends agree, within `core_tolerance_ms` when they do not (a hung
@@ -70,7 +70,7 @@ def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned) -> pd.D
             found = step(mine, yours, np.flatnonzero(partner < 0), np.flatnonzero(~taken), way)
             partner[found.ours] = found.theirs
             taken[found.theirs] = True
-    return _pairs(ours, theirs, partner, taken)
+    return _pairs(ours, theirs, partner, taken, ordered)
 
 
 def _by_end(calls: Calls) -> Calls:
@@ -288,11 +288,12 @@ def _band(times: Ints, group: Ints, others: Ints, other_group: Ints, reach: int)
     return np.where(many, np.maximum(low, middle - NEAREST // 2), low), np.where(many, np.minimum(high, middle + NEAREST // 2), high)
 
 
-def _pairs(ours: Calls, theirs: Calls, partner: Ints, taken: Mask) -> pd.DataFrame:
+def _pairs(ours: Calls, theirs: Calls, partner: Ints, taken: Mask, ordered: bool) -> pd.DataFrame:
     matched, alone, others = np.flatnonzero(partner >= 0), np.flatnonzero(partner < 0), np.flatnonzero(~taken)
-    matched = matched[_in_order(ours.frame, matched, theirs.frame, partner[matched])]
-    left = np.concatenate([matched, alone[_in_order(ours.frame, alone)]])
-    right = np.concatenate([partner[matched], others[_in_order(theirs.frame, others)]])
+    if ordered:
+        matched = matched[_in_order(ours.frame, matched, theirs.frame, partner[matched])]
+        alone, others = alone[_in_order(ours.frame, alone)], others[_in_order(theirs.frame, others)]
+    left, right = np.concatenate([matched, alone]), np.concatenate([partner[matched], others])
     both, total = len(matched), len(left) + len(others)
     columns = {"l_source": _left(ours.frame, "source", left, total), "c_source": _right(theirs.frame, "source", right, both, total)}
     for name in ("caller", "callee"):

@@ -140,8 +140,7 @@ class Writer:
             self._writer = pq.ParquetWriter(
                 self._file,
                 table.schema,
-                compression="zstd",
-                compression_level=1,
+                compression={name: "none" if name in whole else "zstd" for name in told},  # what is delta-packed gets little smaller
                 use_dictionary=few,
                 column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
                 write_statistics=False,

@@ -22,6 +22,7 @@ from billing_audit.notices import notices
 from billing_audit.options import MIB, AuditError, Options, Progress
 from billing_audit.reading import Intake, Meter, intake, reader_of
 from billing_audit.spill import Spill, Stretch
+from billing_audit.steady import steady
 from billing_audit.sums import UNEXPLAINED, merged
 from billing_audit.sums import Part as Sum
 from billing_audit.terms import Contract, Dispute
@@ -97,6 +98,7 @@ class Gathered:
 
 def audit(local: Sequence[Path], customer: Sequence[Path], options: Options, progress: Callable[[Progress], None] | None = None) -> Result:
     """Return the audit of our bill against the customer's. Unreadable, AuditError; OSError of the working folder."""
+    steady()
     meter = Meter(progress or _silent)
     with contextlib.ExitStack() as until_done:
         spill = until_done.enter_context(Spill(_held(options), options.work_dir))
@@ -120,6 +122,7 @@ def audit(local: Sequence[Path], customer: Sequence[Path], options: Options, pro
 
 def matched(local: Sequence[Path], customer: Sequence[Path], options: Options) -> Compared:
     """Return the comparison alone: read, learned, matched, compared, neither rated nor attributed."""
+    steady()
     meter = Meter(_silent)
     with Spill(_held(options), options.work_dir) as spill:
         told, names = _read(local, customer, options, spill, meter)
@@ -185,7 +188,7 @@ def _job(options: Options, told: dict[Bill, Intake], learned: Learned, names: Na
 def _attributed(options: Options, told: dict[Bill, Intake], spill: Spill, job: work.Job) -> tuple[work.Job, work.Pairs | None]:
     """Return the job with the causes that a sample shows, and all pairs where the sample holds them all."""
     sample = spill.first_slots(SAMPLE_ROWS)
-    pairs = work.paired(job, *(spill.read(bill, sample) for bill in Bill))
+    pairs = work.paired(job, spill.read(Bill.LOCAL, sample), spill.read(Bill.CUSTOMER, sample))
     context = attribute.Context(
         contract=options.contract,
         deck=options.deck,

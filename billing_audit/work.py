@@ -62,14 +62,14 @@ class Part:
     table: pa.Table | None
 
 
-def paired(job: Job, local: pd.DataFrame, customer: pd.DataFrame) -> Pairs:
-    """Return the pairs of these records (LEDGER)."""
+def paired(job: Job, local: pd.DataFrame, customer: pd.DataFrame, ordered: bool = True) -> Pairs:
+    """Return the pairs of these records (LEDGER); their order is asked for where somebody sees it."""
     ours, our_rules, _ = normalise(local, Bill.LOCAL, job.learned)
     theirs, their_rules, _ = normalise(customer, Bill.CUSTOMER, job.learned)
     priced = None
     if job.price_local:
         ours, priced = _priced(ours, job)
-    return Pairs(match(ours, theirs, job.learned), our_rules + their_rules, priced)
+    return Pairs(match(ours, theirs, job.learned, ordered=ordered), our_rules + their_rules, priced)
 
 
 def _priced(frame: pd.DataFrame, job: Job) -> tuple[pd.DataFrame, int]:
@@ -85,7 +85,7 @@ def _priced(frame: pd.DataFrame, job: Job) -> tuple[pd.DataFrame, int]:
 
 def work(job: Job, local: pd.DataFrame, customer: pd.DataFrame) -> Part:
     """Return what the records of a partition give."""
-    return finish(job, paired(job, local, customer), len(local) + len(customer))
+    return finish(job, paired(job, local, customer, job.keep), len(local) + len(customer))
 
 
 def finish(job: Job, pairs: Pairs, rows: int) -> Part:
