@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from billing_audit.audit import Found, Inferred
-from billing_audit.causes.catalogue import CLOCKS, MEASURED, METHODS, PRESENCE, REPAIRED
+from billing_audit.causes.catalogue import CLOCKS, MEASURED, PRESENCE, REPAIRED
 from billing_audit.confidence import confidence
 from billing_audit.decks.deck import Deck
-from billing_audit.infer import method_of
 from billing_audit.infer.machine import Bend, Desk, Reference
 from billing_audit.infer.reference import reference_of
 from billing_audit.infer.table import WHOSE, Bools, Mark, Table, columns_of, edges_of
-from billing_audit.infer.view import Departure, View, view_of
+from billing_audit.infer.view import Departure, view_of
+from billing_audit.inferred import look, method_of
 from billing_audit.learn import Learned
 from billing_audit.ledger import MISSING, Bill, Names, Note, Side
 from billing_audit.outages import Outage
@@ -30,7 +30,6 @@ from billing_audit.terms import Contract, Terms
 
 Ints = npt.NDArray[np.int64]
 
-AGAIN = ("rate", "rate_change", "rate_change_zone", "prefix", "code_list", "cost_rounding")
 CHUNK = 1 << 15  # pairs priced at once: their columns fit the cache
 
 
@@ -124,34 +123,6 @@ def _agreed(departures: Mapping[Bill, tuple[Departure, ...]], reference: Referen
     return {bill: tuple(one for one in found if (one.cause, repr(one.bend)) not in shared) for bill, found in departures.items()}
 
 
-def look(view: View) -> None:
-    """Put into view.found what departs from the reference, cause by cause in the catalogue's order; more rounds see what the first hid."""
-    if view.calls.charge.size < 30 or not np.any(view.calls.charge):
-        return
-    for turn in range(3):
-        before = {(one.cause, one.bend) for one in view.found}
-        for code, module in METHODS.items():
-            if any(one.cause == code for one in view.found):
-                continue
-            departure = module.departs(view) if code in MEASURED else module.find(view)
-            if departure is not None:
-                view.found.append(departure)
-                _forget(view)
-        if {(one.cause, one.bend) for one in view.found} == before or turn == 2:
-            break
-        # prices that were looked for before bands and scale were known are looked for again
-        if float(view.fits().mean()) > 0.999 and not any(one.cause == "time_band" for one in view.found):
-            break
-        view.found = [one for one in view.found if one.cause not in AGAIN]
-        _forget(view)
-
-
-def _forget(view: View) -> None:
-    kept = {name: value for name, value in view.kept.items() if name in ("change", "one")}
-    view.kept.clear()
-    view.kept.update(kept)
-
-
 def _measured(table: Table) -> list[Mark]:
     """Return the marks of measurement; of early answer and set-up time on one bill the one that explains more."""
     marks = [mark for module in MEASURED.values() for mark in module.find(table)]
@@ -221,7 +192,8 @@ def _departures(table: Table, model: Model, bill: Bill, sign: int, open_: Bools,
         part = rows[low : low + CHUNK]
         desk = Desk(calls.part(part), model.reference)
         straight = desk.charge(())
-        odd = np.flatnonzero((straight != desk.calls.charge) & (straight != MISSING))
+        # several departures may cancel each other in a call; one alone can't
+        odd = np.flatnonzero(((straight != desk.calls.charge) | (len(causes) > 1)) & (straight != MISSING))
         if not odd.size:
             continue
         part = part[odd]

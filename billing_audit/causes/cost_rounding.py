@@ -33,6 +33,14 @@ def exact_share(view: View, rounding: CostRounding) -> float:
     return float(np.mean((cost == view.calls.charge)[some])) if some.any() else 1.0
 
 
+def is_known(view: View, share: float) -> bool:
+    """Tell whether most calls cost exactly what is expected of them, their rounding included."""
+    size = view.calls.charge.size
+    part = view.part(np.arange(0, size, max(1, size // 5000)))
+    some = part.calls.charge != 0
+    return bool(some.any() and float(np.mean((part.charge() == part.calls.charge)[some])) >= share)
+
+
 def find(view: View) -> Departure | None:
     """Return the departure in the rounding of costs."""
     expected = view.reference.terms.cost_rounding or CostRounding()

@@ -15,10 +15,11 @@ def find(table: Table) -> list[Mark]:
     if table.edges is None:
         return []
     marks = []
+    both = sum(int(_over(table, bill, table.only(bill)).sum()) for bill in Bill)
     for bill in Bill:
         over = _over(table, bill, table.has(bill))
         rows, of = int((over & table.only(bill)).sum()), int(over.sum())
-        if rows >= LEAST and rows >= 0.3 * of:
+        if rows and both >= LEAST and rows >= 0.3 * of:
             values: dict[str, Value] = {"rows": rows, "of": of, "missing": int(table.only(bill).sum())}
             separates = Note("audit.evidence.separates.cut_off")
             marks.append(

@@ -18,6 +18,8 @@ WHOLE = (1_800_000, HOUR)
 def find(table: Table, alignment: Alignment) -> list[Mark]:
     """Return a mark where the offset between the bills steps by an hour."""
     steps = [(at, delta) for at, delta in alignment.steps if abs(abs(delta) - HOUR) < 60_000 or abs(abs(delta) - HOUR // 2) < 60_000]
+    if steps and abs(sum(delta for _, delta in steps)) < HOUR // 4:
+        return []  # they cancel: another zone, whose days of change are a few hours apart
     if alignment.pairs == 0 or not (steps or alignment.zone_cause == "dst"):
         return []
     at = steps[0][0] if steps else 0
@@ -77,7 +79,7 @@ def _whose(table: Table, turn: int) -> tuple[Bill, bool]:
         counts[bill] = int(((start >= first) & (start < first + HOUR)).sum())
     more = Bill.LOCAL if counts[Bill.LOCAL] > counts[Bill.CUSTOMER] else Bill.CUSTOMER
     fewer = Bill.CUSTOMER if more is Bill.LOCAL else Bill.LOCAL
-    sure = counts[more] >= 3 and counts[more] >= 1.4 * counts[fewer]
+    sure = counts[more] - counts[fewer] >= max(2, 0.25 * counts[more])
     if counts[more] == counts[fewer]:
         return Bill.CUSTOMER, False
     return (more if spring else fewer), sure

@@ -128,7 +128,7 @@ def _ratios(view: View) -> Iterator[tuple[str, tuple[Band, ...], str]]:
     seconds = view.desk.billed_ms(view.bends) // 1000
     cost = ratio_of(view)
     plain = prices.rate_nano.astype(np.float64) * seconds / 60_000
-    good = (prices.rate_nano != MISSING) & (plain > 20 * view.tolerance)
+    good = (prices.rate_nano != MISSING) & (plain > 20 * view.grain)
     if good.sum() < 50:
         return
     odd = good & ~view.fits()
@@ -138,14 +138,14 @@ def _ratios(view: View) -> Iterator[tuple[str, tuple[Band, ...], str]]:
             rows = good & (prices.band == index)
             own = band.ratio
             if own is not None and rows.sum() >= 20:
-                share = mode_of(cost[rows] / plain[rows], view.tolerance / plain[rows])
+                share = mode_of(cost[rows] / plain[rows], view.grain / plain[rows])
                 own = Decimal(str(round(plainest(float(own) * share, 0.001), 6)))
             new.append(msgspec.structs.replace(band, ratio=own))
         yield "ratio", tuple(new), terms.band_boundary
         return
     if odd.sum() < 20:
         return
-    ratio = plainest(mode_of(cost[odd] / plain[odd], view.tolerance / plain[odd]), 0.001)
+    ratio = plainest(mode_of(cost[odd] / plain[odd], view.grain / plain[odd]), 0.001)
     near = odd & (np.abs(cost / np.maximum(plain, 1e-9) - ratio) <= 0.003 * ratio)
     if near.sum() < 0.5 * odd.sum() or abs(ratio - 1) < 0.005:
         return

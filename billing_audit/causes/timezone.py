@@ -9,13 +9,19 @@ CODE = "timezone"
 
 def find(table: Table, alignment: Alignment) -> list[Mark]:
     """Return a mark where the customer's times are another zone's."""
-    if alignment.pairs == 0 or alignment.shift_ms == 0 or alignment.zone_cause == "dst":
+    if alignment.pairs == 0 or alignment.shift_ms == 0 or _turns(alignment):
         return []
     hours = alignment.shift_ms / 3_600_000
     note = Note("audit.evidence.timezone", {"hours": hours, "zone": alignment.zone or "?", "rows": alignment.pairs})
     separates = Note("audit.evidence.separates.timezone")
     parameters: dict[str, Value] = {"hours": hours, "zone": alignment.zone}
     return [Mark(CODE, Bill.CUSTOMER, Side.NONE, parameters, 1.0, int(table.both.sum()), (note,), separates)]
+
+
+def _turns(alignment: Alignment) -> bool:
+    """Tell whether the offset changes for good: that is `dst`."""
+    net = sum(delta for _, delta in alignment.steps)
+    return abs(net) >= 900_000 or (alignment.zone_cause == "dst" and not alignment.steps)
 
 
 def applies(table: Table, _mark: Mark) -> Bools:

@@ -46,7 +46,7 @@ def _amount(view: View) -> Amount:
     fee = float(told_fee(view.reference))
     if charge.size < 20:
         return Amount(Fraction(1), int(fee), 0.0, 0.0, int(charge.size))
-    wide = float(view.tolerance)
+    wide = float(view.grain)
 
     def share(ratio: float, own_fee: float | None) -> float:
         cost = ratio * (minutes + (fees if own_fee is None else own_fee))

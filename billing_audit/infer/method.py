@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from billing_audit.infer.seconds import Method, Seconds, billed, from_billed, from_charges, of_terms, on_line, wells_of
+from billing_audit.infer.seconds import Method, Seconds, billed, from_billed, from_charges, of_terms, scores_of, wells_of
 from billing_audit.infer.view import View
 from billing_audit.ledger import MISSING
 
@@ -91,8 +91,8 @@ def _rather(view: View, rows: Ints, deck_row: Ints, expected: Method, rival: Met
     wells = wells_of(deck_row[rows], calls.duration_ms[rows], calls.charge[rows])
     if not wells:
         return True
-    scores = sum(on_line(talk, cost, view.unit, [expected, rival]) * talk.size for talk, cost in wells)
-    return bool(np.asarray(scores)[1] > np.asarray(scores)[0])
+    scores = scores_of(wells, view.unit, [expected, rival])
+    return bool(scores[1] > scores[0])
 
 
 _TALK = np.arange(0, 1300, dtype=np.int64) * 1000

@@ -78,7 +78,7 @@ def _of_group(view: View, group: int, members: Ints, unknown: Bools, cost: Float
     for _ in range(PER_GROUP):
         if open_.size < max(3, 0.02 * members.size):
             return
-        width = view.tolerance / plain[open_]
+        width = view.grain / plain[open_]
         ratio = mode_of(cost[open_] / plain[open_], width)
         old = int(deck.rate_nano[group])
         held = np.abs(cost[open_] / plain[open_] - ratio) <= width * 1.5

@@ -99,7 +99,7 @@ def plausible(expected: Method, milliseconds: bool) -> list[Method]:
     common = {(e.minimum, e.increment) for e in plain if (e.minimum or 1) in {1, 6, 12, 30, 60} and e.increment in {1, 6, 12, 30, 60}}
     both.sort(key=lambda m: ((m.minimum, m.increment) not in common, m.minimum % m.increment != 0, m.increment, m.minimum))
     usual = [replace(expected, minimum=low, increment=step) for low, step in COMMON]
-    given = [replace(one, free=n, grace=0) for one in usual for n in FREE] + [replace(one, free=0, grace=n) for one in usual for n in FREE]
+    given = [replace(one, free=0, grace=n) for one in usual for n in FREE] + [replace(one, free=n, grace=0) for one in usual for n in FREE]
     return [expected, *around(expected, milliseconds), *both, *given]
 
 
@@ -170,8 +170,7 @@ def from_charges(group: Ints, duration_ms: Ints, charge: Ints, unit: int, expect
     milliseconds = any(bool(np.any(talk % 1000)) for talk, _ in wells)
 
     def score(methods: list[Method]) -> Floats:
-        total = sum(talk.size for talk, _ in wells)
-        return np.asarray(sum(on_line(talk, cost, unit, methods) * (talk.size / total) for talk, cost in wells), np.float64)
+        return scores_of(wells, unit, methods)
 
     first = float(score([expected])[0])
     rows = sum(talk.size for talk, _ in wells)
@@ -221,13 +220,27 @@ def wells_of(group: Ints, duration_ms: Ints, charge: Ints) -> list[tuple[Ints, I
     return wells
 
 
-def on_line(talk: Ints, cost: Ints, unit: int, methods: list[Method]) -> Floats:
-    """Return, per method, the share of rows whose charge is within rounding of one line over billed seconds."""
+def scores_of(wells: list[tuple[Ints, Ints]], unit: int, methods: list[Method]) -> Floats:
+    """Return, per method, the share of rows on their group's line, and a little more where all lines begin at one fee of 0 or more.
+
+    A shift of all seconds makes lines begin at as many fees as there are prices.
+    """
+    total = sum(talk.size for talk, _ in wells)
+    told = [on_line(talk, cost, unit, methods) for talk, cost in wells]
+    share = np.asarray(sum(one[0] * (talk.size / total) for one, (talk, _) in zip(told, wells, strict=True)), np.float64)
+    slope, offset = np.stack([one[1] for one in told]), np.stack([one[2] for one in told])
+    fee = np.maximum(np.median(offset, axis=0), 0)
+    alike = (np.abs(offset - fee) <= 0.6 * unit + 1.5 + 0.3 * np.abs(slope)).mean(axis=0)
+    return np.asarray(share + 2 * NEAR * (alike - 1.0), np.float64)
+
+
+def on_line(talk: Ints, cost: Ints, unit: int, methods: list[Method]) -> tuple[Floats, Floats, Floats]:
+    """Return, per method, the share of rows whose charge is within rounding of one line over billed seconds, its slope and offset."""
     seconds = np.stack([billed(talk, m) for m in methods]).astype(np.float64)
     slope, offset = lines(seconds, cost.astype(np.float64), unit)
     off = np.abs(cost - slope[:, None] * seconds - offset[:, None])
-    close: Floats = ((off <= 0.5 * unit + 1.5) | ((seconds == 0) & (cost == 0))).mean(axis=1)
-    return close
+    close: Floats = np.where(seconds == 0, cost == 0, off <= 0.5 * unit + 1.5).mean(axis=1)
+    return close, slope, offset
 
 
 def lines(seconds: Floats, cost: Floats, unit: int) -> tuple[Floats, Floats]:

@@ -132,7 +132,7 @@ def edges_of(contract: Contract | None) -> tuple[int, int] | None:
     return int(first.timestamp() * 1000), int(last.timestamp() * 1000)
 
 
-def dense(at_ms: Ints, missing: Bools, least: int = 12, against: int = 4) -> list[tuple[int, int, int, int]]:
+def dense(at_ms: Ints, missing: Bools, least: int = 12, against: int = 2) -> list[tuple[int, int, int, int]]:
     """Return stretches of time in which nearly all calls are missing: (first, last, missing, calls), by the order of `at_ms`.
 
     A stretch scores one for each missing call and −`against` for each that is there; it ends where its score falls to nothing, and is told

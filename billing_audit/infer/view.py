@@ -59,6 +59,11 @@ class View:
 
     @property
     def tolerance(self) -> int:
+        """Return by how much a charge may miss what is expected: hardly where the rounding of costs is known, else by what it may make."""
+        return 2 if self.kept.get("tight") else self.grain
+
+    @property
+    def grain(self) -> int:
         """Return what rounding alone may make, micro-units."""
         own = self.reference.terms.cost_rounding or CostRounding()
         return int(max(self.unit, 10 ** max(0, 6 - own.digits))) + 2
