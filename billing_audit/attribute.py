@@ -196,12 +196,13 @@ def _departures(table: Table, model: Model, bill: Bill, sign: int, open_: Bools,
         odd = np.flatnonzero(((straight != desk.calls.charge) | (len(causes) > 1)) & (straight != MISSING))
         if not odd.size:
             continue
-        part = part[odd]
-        desk = Desk(calls.part(part), model.reference)
+        if odd.size < 0.7 * part.size:  # else the prices already looked up are worth more than the calls spared
+            part, straight = part[odd], straight[odd]
+            desk = Desk(calls.part(part), model.reference)
         bends: list[tuple[Departure, Bend]] = [(one, one.bend) for one in causes if one.bend is not None]
         before = desk.charge([bend for _, bend in bends])
         for index, (one, _) in enumerate(bends):
-            after = desk.charge([bend for _, bend in bends[index + 1 :]])
+            after = desk.charge([bend for _, bend in bends[index + 1 :]]) if index + 1 < len(bends) else straight
             value = np.where((before != MISSING) & (after != MISSING), before - after, 0) * sign
             amounts[name_of(one.cause, side_of(model, bill, one))][part] += value
             left[part] -= value

@@ -20,15 +20,14 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
     steps = [(at, delta) for at, delta in alignment.steps if abs(abs(delta) - HOUR) < 60_000 or abs(abs(delta) - HOUR // 2) < 60_000]
     if steps and abs(sum(delta for _, delta in steps)) < HOUR // 4:
         return []  # they cancel: another zone, whose days of change are a few hours apart
-    if alignment.pairs == 0 or not (steps or alignment.zone_cause == "dst"):
+    if alignment.pairs == 0 or not steps:
         return []
-    at = steps[0][0] if steps else 0
-    turns = _turns(table)
-    own = [turn for turn in turns if abs(turn - at) <= 28 * HOUR] if steps else turns
+    at = steps[0][0]
+    own = [turn for turn in _turns(table) if abs(turn - at) <= 28 * HOUR]
     bill, sure = _whose(table, own[0]) if own else (Bill.CUSTOMER, True)
     rows = _moved(table)
     count, when = int(rows.sum()), utc(own[0] if own else at)
-    values: dict[str, Value] = {"at": when, "hours": (steps[0][1] if steps else alignment.shift_ms) / HOUR, "rows": count}
+    values: dict[str, Value] = {"at": when, "hours": steps[0][1] / HOUR, "rows": count}
     whose = "audit.evidence.dst.contract" if own else "audit.evidence.dst.foreign"
     notes = (Note("audit.evidence.dst", values), Note(whose, {"zone": table.reference.zone}))
     side = WHOSE[bill] if sure or not own else Side.UNDETERMINED

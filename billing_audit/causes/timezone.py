@@ -20,8 +20,7 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
 
 def _turns(alignment: Alignment) -> bool:
     """Tell whether the offset changes for good: that is `dst`."""
-    net = sum(delta for _, delta in alignment.steps)
-    return abs(net) >= 900_000 or (alignment.zone_cause == "dst" and not alignment.steps)
+    return abs(sum(delta for _, delta in alignment.steps)) >= 900_000
 
 
 def applies(table: Table, _mark: Mark) -> Bools:
