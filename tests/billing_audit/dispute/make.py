@@ -38,7 +38,7 @@ PARAMETER: Final = {  # two causes that move one parameter can't be told apart
     "cost_rounding": "unit",
     "scale": "unit",
 }
-FIRST: Final = ("cut_off", "early_answer")  # these move calls in the world itself
+FIRST: Final = ("cut_off", "partial_records", "early_answer")  # these move calls in the world itself, or take whole kinds of them
 ONE_SIDED: Final = {"missing_outage": "local", "missing_import": "customer", "timezone": "customer"}
 
 
