@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from billing_audit.ledger import Bill, Note
 from checks.finding import State
 from reports.audit.screen import grid
-from reports.audit.words import note_text
+from reports.audit.words import format_name, note_text
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, paint, wrap
 
@@ -85,14 +85,14 @@ def inspect_screen(seen: Sequence[Inspection], texts: Texts, columns: int = 100,
 def _table(table: TableSeen, texts: Texts, wide: int) -> list[str]:
     none = texts.text("audit.book.unknown")
     facts = [
-        ("audit.head.format", printable(table.format)),
+        ("audit.head.format", printable(format_name(table.format, texts))),
         ("audit.head.encoding", table.encoding),
         ("audit.inspect.delimiter", f"“{printable(_TAB.get(table.delimiter, table.delimiter))}”" if table.delimiter else ""),
         ("audit.head.zone", table.zone or none),
-        ("audit.inspect.times", table.times),
+        ("audit.inspect.times", texts.word("audit.times", table.times)),
         ("audit.inspect.dates", "" if table.date_order == "unknown" else table.date_order),
-        ("audit.inspect.decimal", f"“{printable(table.decimal_mark)}”" if table.decimal_mark else ""),
-        ("audit.inspect.units", join([f"{printable(name)} {unit}" for name, unit in table.units.items()])),
+        ("audit.inspect.decimal", _mark(table.decimal_mark, texts)),
+        ("audit.inspect.units", join([f"{printable(name)} {texts.word('audit.unit', unit)}" for name, unit in table.units.items()])),
         ("audit.head.currency", table.currency or none),
     ]
     said = join([f"{texts.text(id)} {value}" for id, value in facts if value])
@@ -115,7 +115,11 @@ def _table(table: TableSeen, texts: Texts, wide: int) -> list[str]:
 def _field(field: str, texts: Texts) -> str:
     """Return the field as `--columns` names it, with its meaning behind."""
     said = texts.text(f"audit.field.{field}")
-    return printable(field) if said == f"audit.field.{field}" else f"{field} ({said})"
+    return printable(field) if said in (f"audit.field.{field}", field) else f"{field} ({said})"
+
+
+def _mark(mark: str, texts: Texts) -> str:
+    return texts.text("audit.inspect.no-mark") if mark == "unknown" else f"“{printable(mark)}”" if mark else ""
 
 
 def _accounts(table: TableSeen, texts: Texts) -> list[str]:

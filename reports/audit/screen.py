@@ -8,9 +8,9 @@ from billing_audit.ledger import MICRO, Note, Side
 from checks.finding import State
 from reports.audit.figures import grouped, money, ratio, sign_of
 from reports.audit.five import Compared, clock_text, five
-from reports.audit.words import UNEXPLAINED, cause_name, note_text, parameter_text, proofs, shares, side_name, sure, thresholds
+from reports.audit.words import UNEXPLAINED, cause_name, format_name, note_text, parameter_text, proofs, shares, side_name, sure, thresholds
 from reports.locale.text import Texts, printable
-from reports.render.columns import clip, pad, paint, width, wrap
+from reports.render.columns import clip, join, pad, paint, width, wrap
 
 _MOST_REFUSED: Final = 3
 _LEAST_COLUMNS: Final = 40
@@ -73,9 +73,9 @@ def verdict_line(audit: Audit, texts: Texts) -> str:
     if divided:
         most = next(iter(divided)) if verdict.side == Side.UNDETERMINED else verdict.side
         of = ratio(divided.get(most, 0), sum(divided.values()))
-        settled = verdict.side != Side.UNDETERMINED
-        said = side_name(most, texts)
-        parts.append(texts.text("audit.verdict.side" if settled else "audit.verdict.most", side=said, share=of))
+        half = 2 * divided.get(most, 0) >= sum(divided.values())
+        word = "most" if verdict.side == Side.UNDETERMINED else "side" if half else "part"
+        parts.append(texts.text(f"audit.verdict.{word}", side=side_name(most, texts), share=of))
     elif verdict.technical:
         parts.append(side_name(verdict.side, texts))
     if verdict.technical is not None:
@@ -169,10 +169,10 @@ def _total(bill: BillTotal, audit: Audit) -> str:
 def _files(bill: BillTotal, audit: Audit, texts: Texts, wide: int) -> list[str]:
     """Return which files a bill is, the first refused rows of it, and what its invoice says."""
     whose = texts.text(f"audit.who.{bill.bill}")
-    named = [printable(f"{one.name} ({one.format})") for one in bill.files[:_MOST_REFUSED]]
+    named = [printable(f"{one.name} ({format_name(one.format, texts)})") for one in bill.files[:_MOST_REFUSED]]
     if len(bill.files) > len(named):
         named.append(texts.text("check.more", n=len(bill.files) - len(named)))
-    said = [f"{whose}: {', '.join(named)}"] if named else []
+    said = [texts.text("audit.screen.files", bill=whose, files=join(named))] if named else []
     for one in bill.refused_rows[:_MOST_REFUSED]:
         place = printable(f"{one.file}:{one.line}{' ' + one.field if one.field else ''}")
         said.append(texts.text("audit.screen.refused-row", place=place, why=note_text(one.reason, texts)))

@@ -16,7 +16,10 @@ UNEXPLAINED = "unexplained"
 
 def note_text(note: Note, texts: Texts) -> str:
     """Return a note in the reader's language."""
-    return texts.say(Message(note.id, dict(note.values)))
+    values = dict(note.values)
+    if "mode" in values:
+        values["mode"] = texts.word("audit.mode", str(values["mode"]))
+    return texts.say(Message(note.id, values))
 
 
 def cause_name(cause: str, texts: Texts) -> str:
@@ -28,6 +31,11 @@ def cause_name(cause: str, texts: Texts) -> str:
 def side_name(side: str, texts: Texts) -> str:
     """Return whose a cause is: ours, the customer's, the carrier's, nobody's, undetermined."""
     return texts.text(f"audit.side.{side}")
+
+
+def format_name(name: str, texts: Texts) -> str:
+    """Return what a file's format is called; named formats are called by their name in every language."""
+    return texts.word("audit.format", name)
 
 
 def column_names(column: str, texts: Texts) -> tuple[str, str]:

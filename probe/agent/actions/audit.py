@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -28,6 +28,8 @@ from checks.causes import MAIN_ROLES
 from checks.finding import Message
 from checks.verdict import CaseKind, Side
 from probe.agent.actions.desk import Desk, DeskProblem, now
+from probe.agent.actions.refused_rows import NAME as REFUSED
+from probe.agent.actions.refused_rows import refused_rows
 from probe.agent.settings.document import read_document
 from probe.agent.settings.settings import Settings
 from probe.inventory import Node, Owner
@@ -91,8 +93,12 @@ def audited(request: Request, said: Texts, progress: Callable[[Progress], None])
             request.out.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as why:
             raise AuditProblem(f"--out {request.out}: {why.strerror}") from why
-    with _told(said), run.audit(request.local, request.customer, options, progress) as result:
-        yield result
+    with _told(said), ExitStack() as reading:
+        if request.out is not None:
+            options = msgspec.structs.replace(options, refused=reading.enter_context(refused_rows(request.out / REFUSED, said)))
+        with run.audit(request.local, request.customer, options, progress) as result:
+            reading.close()
+            yield result
 
 
 @contextmanager
@@ -102,11 +108,18 @@ def _told(said: Texts) -> Iterator[None]:
         yield
     except Unreadable as why:
         where = f"{why.file}:{why.line}" if why.line else why.file
-        raise AuditProblem(f"{where}: {_say(why.what, said)} {_say(why.cure, said)}") from why
+        raise AuditProblem(f"{where}: {_both(why.what, why.cure, said)}") from why
     except AuditError as why:
-        raise AuditProblem(f"{_say(why.what, said)} {_say(why.cure, said)}") from why
+        raise AuditProblem(_both(why.what, why.cure, said)) from why
     except OSError as why:
         raise AuditProblem(f"{why.filename or 'the working files'}: {why.strerror or why}") from why
+
+
+def _both(what: Note, cure: Note, said: Texts) -> str:
+    """Return what is wrong and the cure as one text."""
+    between = ("", "；") if said.language == "zh" else (" ", "; ")
+    told = _say(what, said)
+    return f"{told}{between[not told.endswith(('.', '。'))]}{_say(cure, said)}"
 
 
 def inspected(request: Request, said: Texts) -> list[Inspection]:
@@ -121,7 +134,7 @@ def inspected(request: Request, said: Texts) -> list[Inspection]:
 
 
 def written(result: run.Result, out: Path, said: Texts, mask: bool = False) -> tuple[str, ...]:
-    """Write workbook, report, statement, refused rows, JSON and evidence into the folder `out`, for its owner alone; return their names."""
+    """Write workbook, report, statement, JSON and evidence into the folder `out`, for its owner alone; return their names."""
     from reports.audit.facts import audit_json
     from reports.audit.page import write_page
     from reports.audit.statement import write_statement
@@ -139,7 +152,8 @@ def written(result: run.Result, out: Path, said: Texts, mask: bool = False) -> t
     sent = write_statement(letter, material, said, counted, mask=mask, day=now().date(), replace=True)
     if not sent:  # nothing is on the customer's side; one of an earlier audit here must not be sent by mistake
         letter.unlink(missing_ok=True)
-    names = tuple(str(one) for one in (page, book, *([letter] if sent else []), out / PAIRS, facts, kept))
+    rows = [out / REFUSED] if (out / REFUSED).exists() else []
+    names = tuple(str(one) for one in (page, book, *([letter] if sent else []), *rows, out / PAIRS, facts, kept))
     lay_down(facts, audit_json(result.audit, said, names), replace=True)
     lay_down(kept, evidence(result.audit).decode(), replace=True)
     return names
@@ -239,7 +253,7 @@ def _deck(files: tuple[Path, ...], zone: str, said: Texts) -> Deck | None:
     with _told(said):
         deck, refused = read_decks(files, zone)
     if refused:  # a rate that is not read would be laid to somebody's charge
-        raise AuditProblem(_named(refused, "rates can't be read", said))
+        raise AuditProblem(_named(refused, "audit.refused.rates", said))
     return deck
 
 
@@ -248,10 +262,12 @@ def _outages(request: Request, settings: Settings | None, said: Texts) -> tuple[
     if request.outages is not None:
         try:
             found, refused = outage_files.read(request.outages)
-        except (OSError, UnicodeError) as why:
-            raise AuditProblem(f"{request.outages}: {why}") from why
+        except OSError as why:
+            raise AuditProblem(f"{request.outages}: {why.strerror or why}") from why
+        except UnicodeError as why:
+            raise AuditProblem(f"{request.outages}: {said.text('audit.refused.outages-encoding')}") from why
         if refused:
-            raise AuditProblem(_named(refused, "outages can't be read", said))
+            raise AuditProblem(_named(refused, "audit.refused.outages", said))
         return tuple(msgspec.structs.replace(one, stops_calls=stops_calls(nodes.get(one.node))) for one in found)
     if settings is None:
         return ()
@@ -296,9 +312,13 @@ def _ms(at: datetime) -> int:
 
 
 def _named(refused: tuple[Refused, ...], what: str, said: Texts) -> str:
-    lines = [f"{one.file}:{one.line}: {one.field} {one.text!r}: {_say(one.reason, said)}" for one in refused[:MOST_REFUSED]]
-    more = len(refused) - len(lines)
-    return "\n".join([f"{len(refused)} {what}:", *lines, *([f"and {more} more"] if more else [])])
+    lines = []
+    for one in refused[:MOST_REFUSED]:
+        place = ":".join(filter(None, (one.file, str(one.line), one.field)))
+        lines.append(f"{place}: “{one.text}”: {_say(one.reason, said)}")
+    if more := len(refused) - len(lines):
+        lines.append(said.text("check.more", n=more))
+    return "\n".join([said.text(what, n=len(refused)), *lines])
 
 
 def _say(note: Note, said: Texts) -> str:
