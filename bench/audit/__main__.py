@@ -70,10 +70,10 @@ def sides(python: Path, folder: Path, millions: int) -> dict[str, list[str | Pat
     return found
 
 
-def measured(python: Path, folder: Path, millions: int) -> dict[str, Used]:
+def measured(python: Path, folder: Path, millions: int, turns: int | None) -> dict[str, Used]:
     """Return the median of each side, measured in turns."""
     told: dict[str, list[Used]] = {}
-    for _ in range(TURNS.get(millions, 1)):
+    for _ in range(turns or TURNS.get(millions, 1)):
         for name, command in sides(python, folder, millions).items():
             told.setdefault(name, []).append(used(command))
             print(f"  {name}: {told[name][-1]}", file=sys.stderr, flush=True)
@@ -104,6 +104,7 @@ def main() -> None:
     asked.add_argument("millions", type=int, nargs="*", default=[1, 5])
     asked.add_argument("--disputes", default="few,all", help="few: 5 %% of the calls differ; all: every call")
     asked.add_argument("--keep", type=Path, help="folder in which the bills are kept and found again")
+    asked.add_argument("--turns", type=int, help="how often each side is measured; the median counts")
     given = asked.parse_args()
     python = others()
     print(f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, Python {platform.python_version()}; ", end="")
@@ -118,7 +119,9 @@ def main() -> None:
                         [sys.executable, "-m", "bench.audit.bills", folder, str(millions * 10**6), dispute], cwd=ROOT, check=True
                     )
                 print(f"{folder.name} …", file=sys.stderr, flush=True)
-                table += lines(measured(python, folder, millions), millions, {"few": "5 % differ", "all": "all differ"}[dispute])
+                table += lines(
+                    measured(python, folder, millions, given.turns), millions, {"few": "5 % differ", "all": "all differ"}[dispute]
+                )
     print("\n".join(table))
 
 
