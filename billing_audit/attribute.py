@@ -19,7 +19,7 @@ from billing_audit.confidence import confidence
 from billing_audit.decks.deck import Deck
 from billing_audit.infer.machine import Bend, Desk, Reference
 from billing_audit.infer.reference import reference_of
-from billing_audit.infer.table import WHOSE, Bools, Mark, Table, columns_of, edges_of
+from billing_audit.infer.table import WHOSE, Bools, Mark, Table, columns_of, edges_of, edges_seen
 from billing_audit.infer.view import Departure, view_of
 from billing_audit.inferred import look, method_of
 from billing_audit.learn import Learned
@@ -59,6 +59,7 @@ class Model:
     units: Mapping[Bill, int]
     methods: dict[str, Inferred]
     rows: int
+    edges: tuple[int, int] | None = None  # the period
     fitted: Mapping[Bill, float] = field(default_factory=dict)  # share of a bill's calls that the reference with all departures explains
 
 
@@ -93,7 +94,7 @@ def find(pairs: pd.DataFrame, context: Context) -> Model:
     """Return the causes that these pairs (all, or a sample that holds all calls of its numbers) show."""
     frame = columns_of(pairs, context.learned.alignment.correct)
     frame["c_written_ms"] = pairs["c_start_ms"].to_numpy()
-    edges = edges_of(context.contract)
+    edges = edges_of(context.contract) or edges_seen(frame["l_start_ms"], context.zone)
     bare = Table(frame, Reference(None, Terms(), context.zone), context.contract, context.outages, edges)
     records = {bill: bare.calls(bill, Bill.LOCAL).part(bare.has(bill)) for bill in Bill}
     reference = reference_of(records, context.contract, context.deck, context.zone, look)
@@ -112,7 +113,7 @@ def find(pairs: pd.DataFrame, context: Context) -> Model:
     departures = _agreed(departures, reference)
     clocks = [mark for module in CLOCKS.values() for mark in module.find(table, context.learned.alignment)]
     presence = [mark for module in PRESENCE.values() for mark in module.find(table)]
-    return Model(reference, departures, tuple(presence), tuple(_measured(table)), tuple(clocks), units, methods, table.size, fitted)
+    return Model(reference, departures, tuple(presence), tuple(_measured(table)), tuple(clocks), units, methods, table.size, edges, fitted)
 
 
 def _agreed(departures: Mapping[Bill, tuple[Departure, ...]], reference: Reference) -> dict[Bill, tuple[Departure, ...]]:
@@ -137,7 +138,7 @@ def apportion(pairs: pd.DataFrame, model: Model, context: Context) -> Apportione
     """
     frame = columns_of(pairs, context.learned.alignment.correct)
     frame["c_written_ms"] = pairs["c_start_ms"].to_numpy()
-    table = Table(frame, model.reference, context.contract, context.outages, edges_of(context.contract))
+    table = Table(frame, model.reference, context.contract, context.outages, model.edges)
     names = columns(model)
     amounts = {name: np.zeros(table.size, np.int64) for name in names}
     applies = {name: np.zeros(table.size, np.bool_) for name in names}

@@ -5,17 +5,17 @@ from typing import Final
 from billing_audit.ledger import Side
 
 BASE: Final[dict[str, float]] = {
-    "clock": 0.9,
-    "dst": 0.9,
+    "clock": 0.96,
+    "dst": 0.96,
     "code_list": 0.95,
     "time_band": 0.95,
     "missing_import": 0.97,
     "early_answer": 0.95,
 }
 USUAL: Final = 0.985
-FEW: Final = ((5, 0.6), (20, 0.85), (50, 0.95))  # below so many records: × this
-WEAK: Final = ((0.5, 0.6), (0.8, 0.85), (0.93, 0.95))  # below this support: × this
-UNDETERMINED: Final = 0.9  # the cause stands, the side is not known: how sure of the cause
+FEW: Final = ((5, 0.7), (20, 0.94), (50, 0.97))  # below so many records: × this
+WEAK: Final = ((0.5, 0.7), (0.8, 0.93), (0.93, 0.97))  # below this support: × this
+UNDETERMINED: Final = 0.93  # the cause stands, the side is not known: how sure of the cause
 
 
 def confidence(cause: str, side: Side, support: float, records: int, explained: float, fixed: bool) -> float:

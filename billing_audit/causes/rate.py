@@ -43,7 +43,7 @@ class Bend(Straight):
 
 def find(view: View) -> Departure | None:
     """Return the prefixes with another price."""
-    wrong = [one for one in odd_prices(view) if one.parent < 0 and one.code == 0 and 2 * one.rows.size >= 0.5 * one.of]
+    wrong = [one for one in odd_prices(view) if one.parent < 0 and one.code == 0 and 2 * one.rows.size >= one.of]
     return departure(view, CODE, wrong, Note("audit.evidence.separates.rate"))
 
 

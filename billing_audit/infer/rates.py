@@ -91,7 +91,9 @@ def _of_group(view: View, group: int, members: Ints, unknown: Bools, cost: Float
         # the price must be common to most of what is open, or it is chance
         if held.mean() < 0.3 or (hit.size < FEW and held.mean() < 0.9) or abs(ratio - 1) < 1e-6:
             return
-        yield Price(group, ratio, rate, hit, int(members.size), parent, _code(view, group, members, hit, parent))
+        # calls so short or cheap that both prices are within rounding tell nothing
+        telling = members[plain[members] * abs(ratio - 1) > 2 * view.grain]
+        yield Price(group, ratio, rate, hit, int(telling.size), parent, _code(view, group, telling, hit, parent))
         open_ = open_[~held]
 
 

@@ -39,7 +39,7 @@ def reference_of(
             fixed |= {"minimum_s", "anchor"}
     if deck is not None and len(deck):
         fixed |= {"rate", "scale"} if contract is not None else {"rate"}
-        if np.any(deck.increment_s != MISSING):
+        if np.all(deck.increment_s != MISSING):
             fixed |= {"increment_s", "minimum_s"}
     else:
         deck = None

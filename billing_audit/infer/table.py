@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -130,6 +130,18 @@ def edges_of(contract: Contract | None) -> tuple[int, int] | None:
     period = contract.period
     first, last = (datetime.combine(day, time(0), zone).astimezone(UTC) for day in (period.start, period.end))
     return int(first.timestamp() * 1000), int(last.timestamp() * 1000)
+
+
+def edges_seen(start_ms: Ints, zone: str) -> tuple[int, int] | None:
+    """Return the whole days (of the zone) in which all but a few of the calls begin; None: too few calls to say."""
+    known = np.sort(start_ms[start_ms != MISSING])
+    if known.size < 1000:
+        return None
+    few = known.size // 1000
+    place = ZoneInfo(zone)
+    first, last = (datetime.fromtimestamp(int(known[at]) / 1000, place).date() for at in (few, known.size - 1 - few))
+    begin, end = (datetime.combine(day, time(0), place) for day in (first, last + timedelta(days=1)))
+    return int(begin.timestamp() * 1000), int(end.timestamp() * 1000)
 
 
 def dense(at_ms: Ints, missing: Bools, least: int = 12, against: int = 2) -> list[tuple[int, int, int, int]]:
