@@ -118,7 +118,8 @@ _ALIKE: Final = {1: _plain, 2: _plus, 3: _masked}
 
 def _causes(applies: Ints, names: list[str]) -> pa.Array:
     """Return the names of the causes that show themselves on each pair, "" for none."""
-    told, place = np.unique(applies, return_inverse=True)
+    told = np.unique(applies)
+    place = np.searchsorted(told, applies)  # few masks: several times as fast as np.unique's own inverse
     texts = [" ".join(name for bit, name in enumerate(names) if mask >> bit & 1) for mask in told.tolist()]
     return pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32)), pa.array(texts, pa.string()))
 
