@@ -1,13 +1,14 @@
 """`rate_change_zone`: prices differ only within hours of their effective date: the side takes the date in another zone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from billing_audit import rating
 from billing_audit.causes.rate_change import HOUR
-from billing_audit.infer.machine import Straight
-from billing_audit.infer.view import FEW, Departure, View
-from billing_audit.ledger import Note, Value
+from billing_audit.infer.machine import Calls, Reference, Straight, priced
+from billing_audit.infer.view import FEW, Bools, Departure, View
+from billing_audit.ledger import MISSING, Note, Value
 
 CODE = "rate_change_zone"
 HALF = HOUR // 2
@@ -19,10 +20,21 @@ class Bend(Straight):
     """Prices are looked up as if calls started so much later (below zero: earlier)."""
 
     late_ms: int
+    dates: tuple[int, ...] = ()  # effective times (ms) that are taken so; (): all
 
-    def shift_ms(self) -> int:
-        """Return what is added to starts."""
-        return -self.late_ms
+    def prices(self, prices: rating.Prices, calls: Calls, reference: Reference) -> rating.Prices:
+        """Return the prices of that other time; a band stays that of the call's start."""
+        deck = reference.deck
+        if deck is None:
+            return prices
+        row = deck.lookup(calls.callee, calls.start_ms - self.late_ms)
+        moved = (row != prices.row) & (row >= 0) & (prices.row >= 0) & (prices.rate_nano != MISSING)
+        if self.dates:
+            begin = deck.from_ms[np.where(self.late_ms > 0, prices.row, row)]
+            moved &= np.isin(begin, self.dates)
+        rate = prices.rate_nano.copy()
+        rate[moved] = priced(rate[moved], deck.rate_nano[prices.row[moved]], deck.rate_nano[row[moved]])
+        return replace(prices, rate_nano=rate, band_rates=())
 
 
 def find(view: View) -> Departure | None:
@@ -48,15 +60,32 @@ def find(view: View) -> Departure | None:
     late = whole[len(whole) // 2]
     hours = late / HOUR
     values: dict[str, Value] = {"hours": hours, "rows": top - before, "near": int(near.size), "fit": top, "before": before}
-    rows = deck.lookup(calls.callee[near], calls.start_ms[near])
-    begin = deck.from_ms[rows[(rows >= 0) & ~fits]]
-    effective = int(np.max(begin, initial=0))
+    dates = _dates(part, Bend(late), fits)
+    return _departure(Bend(late, dates), dates, top, before, near.size, values)
+
+
+def _dates(part: View, bend: Bend, fits: Bools) -> tuple[int, ...]:
+    """Return the effective times that are taken late: those near which more calls fit so."""
+    deck = part.reference.deck
+    assert deck is not None
+    calls = part.calls
+    plain, other = deck.lookup(calls.callee, calls.start_ms), deck.lookup(calls.callee, calls.start_ms - bend.late_ms)
+    now = part.fits([*part.bends, bend])
+    begin = deck.from_ms[np.where(bend.late_ms > 0, plain, other)]
+    told = (plain != other) & (plain >= 0) & (other >= 0)
+    dates = np.unique(begin[told])
+    return tuple(int(at) for at in dates if int(now[told & (begin == at)].sum()) > int(fits[told & (begin == at)].sum()))
+
+
+def _departure(bend: Bend, dates: tuple[int, ...], top: int, before: int, near: int, values: dict[str, Value]) -> Departure:
+    hours = bend.late_ms / HOUR
+    effective = max(dates, default=0)
     return Departure(
         CODE,
-        Bend(late),
+        bend,
         "rate",
         {"hours_late": hours, "effective": str(np.datetime64(effective, "ms")) + "Z"},
-        top / near.size,
+        top / near,
         top - before,
         (Note("audit.evidence.rate_change_zone", values),),
         Note("audit.evidence.separates.rate_change_zone", {"hours": hours}),
