@@ -147,4 +147,5 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
     customer_name: str = ""  # the contract's; "" : none told
     period: Period | None = None  # what the bills are for, as the contract says
+    lines: tuple[tuple[str, int], ...] = ()  # of the invoice beside the calls, as the contract has them: text, micro-units
     dispute: Dispute = Dispute()  # the thresholds that hold: the contract's, else the trade's

@@ -18,6 +18,7 @@ from billing_audit.compare import Compared, by_day, by_prefix, histogram, lead_l
 from billing_audit.identity import digest
 from billing_audit.learn import Learned, learn
 from billing_audit.ledger import LINE_BITS, Bill, Names
+from billing_audit.money import micro
 from billing_audit.notices import notices
 from billing_audit.options import MIB, AuditError, Options, Progress
 from billing_audit.reading import Intake, Meter, intake, reader_of
@@ -288,6 +289,7 @@ def _audit(options: Options, told: dict[Bill, Intake], job: work.Job, gathered: 
         notes=(*job.learned.notes, *notices(options, told, totals, compared, gathered.priced_micro is not None)),
         customer_name=contract.customer or "",
         period=contract.period,
+        lines=tuple((text, micro(amount)) for text, amount in contract.lines),
         dispute=contract.dispute if options.contract else Dispute(),
     )
 

@@ -11,6 +11,7 @@ from billing_audit.audit import Audit, BillTotal, FileRead, Found, Slice
 from billing_audit.ledger import Note
 from reports.audit.figures import decimal
 from reports.audit.five import five
+from reports.audit.invoice import expected
 from reports.audit.screen import next_step, unlooked
 from reports.audit.words import cause_name, note_text, place_text, proofs, side_name
 from reports.locale.text import Texts
@@ -100,6 +101,7 @@ def _bill(bill: BillTotal, audit: Audit, texts: Texts) -> dict[str, Any]:
         "total": _money(bill.total_micro),
         "currency": bill.currency or audit.currency,
         "invoice": _money(bill.invoice_micro),
+        "invoice_expected": _money(expected(bill, audit)),
         "files": [_file(one, texts) for one in bill.files],
         "refused_rows": [
             {

@@ -8,6 +8,7 @@ from billing_audit.ledger import MICRO, Note, Side
 from checks.finding import State
 from reports.audit.figures import grouped, money, ratio, sign_of
 from reports.audit.five import Compared, clock_text, five
+from reports.audit.invoice import invoice_text
 from reports.audit.words import UNEXPLAINED, cause_name, format_name, note_text, parameter_text, proofs, shares, side_name, sure, thresholds
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width, wrap
@@ -177,9 +178,7 @@ def _files(bill: BillTotal, audit: Audit, texts: Texts, wide: int) -> list[str]:
         place = printable(f"{one.file}:{one.line}{' ' + one.field if one.field else ''}")
         said.append(texts.text("audit.screen.refused-row", place=place, why=note_text(one.reason, texts)))
     if bill.invoice_micro is not None:
-        against = "–" if bill.total_micro is None else grouped(bill.invoice_micro - bill.total_micro, plus=True)
-        amount = money(bill.invoice_micro, bill.currency or audit.currency)
-        said.append(texts.text("audit.screen.invoice", bill=whose, amount=amount, apart=against))
+        said.append(invoice_text(bill, audit, texts))
     return ["  " + line for text in said for line in wrap(text, wide - 2)]
 
 

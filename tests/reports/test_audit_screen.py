@@ -11,6 +11,7 @@ from billing_audit.ledger import Bill, Note, Side
 from reports.audit.facts import as_json, audit_json
 from reports.audit.five import five
 from reports.audit.inspection import inspect_screen
+from reports.audit.invoice import expected, gap, invoice_text
 from reports.audit.screen import audit_screen, differs
 from reports.audit.words import shares, sure
 from reports.locale.text import texts
@@ -225,3 +226,30 @@ def test_inspect_shows_columns_with_samples_and_asks_which_account(language, col
     assert "8613812345678" in screen or columns == 40
     assert "--account" in screen
     assert screen.index("caller") < screen.index("duration (") if columns > 40 else True
+
+
+@pytest.mark.parametrize(
+    ("invoiced", "said"),
+    [
+        (0, "up to its rounding (0.000000)"),
+        (4_000, "up to its rounding (+0.004000)"),
+        (6_000_000, "is +6.000000 from calls"),
+        (-10_000, "is −0.010000 from calls"),
+    ],
+)
+def test_an_invoice_is_held_against_calls_and_the_lines_of_the_contract(dispute, invoiced, said):
+    audit = changed(dispute.audit, lines=(("monthly fee", 200_000_000), ("credit", -50_500_000)))
+    cents = round(expected(audit.local, audit) / 10_000) * 10_000
+    whole = msgspec.structs.replace(audit.local, total_micro=audit.local.total_micro + cents - expected(audit.local, audit))
+    audit = msgspec.structs.replace(audit, local=whole)
+    told = msgspec.structs.replace(audit.local, invoice_micro=expected(audit.local, audit) + invoiced)
+    text = invoice_text(told, audit, texts("en"))
+    assert said in text
+    assert "monthly fee +200" in text
+    assert "credit −50.5" in text
+
+
+def test_an_invoice_of_a_bill_without_charges_is_not_compared_with_nothing(dispute):
+    bill = msgspec.structs.replace(dispute.audit.local, total_micro=None, invoice_micro=1_000_000)
+    assert gap(bill, dispute.audit) is None
+    assert "no charges" in invoice_text(bill, dispute.audit, texts("en"))
