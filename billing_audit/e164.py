@@ -9,24 +9,28 @@ from billing_audit.align import Ints
 SURE: Final = 0.5
 CLOSE: Final = 0.1
 HOME: Final = 0.6
+WIDE: Final = 0.7
 MOST_CODE: Final = 7  # digits of a country code and an area code behind it
 
 
-def best_head(written: set[str], homes: set[str], tails: list[str], deck: Ints | None = None) -> str:
+def best_head(written: set[str], homes: set[str], tails: list[str], deck: Ints | None = None, wide: str | None = None) -> str:
     """Return the digits to stand before these tails, of what bills write there, so that the whole is an international number.
 
     `homes` are country codes found for other numbers. The prefixes of a deck (digits behind a 1) speak louder than numbering plans; where
-    neither speaks, signs and trunk zeros go.
+    neither speaks, signs and trunk zeros go. `wide`: what suits these heads before all numbers, not only before these tails.
     """
     bare = {_bare(head) for head in written}
     scores = {head: _score(head, tails) + _in_deck(head, tails, deck) for head in sorted(bare.union(homes, *map(_candidates, bare)))}
     for head in homes & bare:  # what a bill writes out, and most numbers need, is no chance
         scores[head] += HOME
+    if wide in scores:
+        scores[wide] += WIDE
     best = max(scores.values())
     if best < SURE:
         return _plainest(bare)
     near = [head for head in scores if scores[head] >= best - CLOSE]
-    return max(near, key=lambda head: (head in bare or head in homes, len(head), head))
+    told = {*bare, *homes, *(head[2:] for head in bare if head.startswith("00"))}
+    return max(near, key=lambda head: (head in told, len(head), head))
 
 
 def _bare(head: str) -> str:
@@ -66,7 +70,7 @@ def _in_deck(head: str, tails: list[str], deck: Ints | None) -> float:
         return 0.0
     known = np.unique(deck)
     texts = [f"1{head}{tail}" for tail in tails]
-    hits = [any(_holds(known, int(text[:size])) for size in range(3, len(text) + 1)) for text in texts]
+    hits = [any(_holds(known, int(text[:size])) for size in range(2, len(text) + 1)) for text in texts]
     return sum(hits) / max(len(hits), 1)
 
 

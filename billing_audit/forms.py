@@ -143,11 +143,30 @@ def _targets(forms: list[Form], deck: Ints | None) -> list[tuple[Form, str]]:
     groups: dict[Node, list[Form]] = {}
     for form in kept:
         groups.setdefault(root((0, form.one, form.tail[:2])), []).append(form)
+    wide = _wide(kept, deck)
     homes: set[str] = set()
     for _ in range(2):
-        made = {key: _target(group, homes, deck) for key, group in groups.items()}
+        made = {key: _target(group, homes, deck, wide[0, group[0].one]) for key, group in groups.items()}
         homes = _homes(groups, made)
     return [(form, made[key]) for key, group in groups.items() for form in group]
+
+
+def _wide(forms: list[Form], deck: Ints | None) -> dict[tuple[int, str], str]:
+    """Return what fronts that meet one another, before whatever numbers, would become together: one rule for all is likelier than many."""
+    union: dict[tuple[int, str], tuple[int, str]] = {}
+
+    def root(node: tuple[int, str]) -> tuple[int, str]:
+        while union.setdefault(node, node) != node:
+            node = union[node]
+        return node
+
+    for one, other in sorted({(form.one, form.other) for form in forms}):
+        union[root((0, one))] = root((1, other))
+    groups: dict[tuple[int, str], list[Form]] = {}
+    for form in forms:
+        groups.setdefault(root((0, form.one)), []).append(form)
+    made = {key: _target(group, set(), deck) for key, group in groups.items()}
+    return {node: made[root(node)] for node in list(union)}
 
 
 def _homes(groups: dict[Node, list[Form]], made: dict[Node, str]) -> set[str]:
@@ -160,10 +179,10 @@ def _homes(groups: dict[Node, list[Form]], made: dict[Node, str]) -> set[str]:
     return {head for head, count in found.items() if head and count * 5 >= whole}
 
 
-def _target(group: list[Form], homes: set[str], deck: Ints | None) -> str:
+def _target(group: list[Form], homes: set[str], deck: Ints | None, wide: str | None = None) -> str:
     tails = sorted({form.tail for form in group})
     fronts = {front for form in group for front in (form.one, form.other)}
-    return best_head(fronts, homes, tails[:: max(len(tails) // MOST_TAILS, 1)][:MOST_TAILS], deck)
+    return best_head(fronts, homes, tails[:: max(len(tails) // MOST_TAILS, 1)][:MOST_TAILS], deck, wide)
 
 
 def _note(seen: Seen, head: str, target: str, tail: str, count: int) -> None:
