@@ -67,7 +67,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     `checks` counts jobs by (prober, the worst state shown), `observations` by (prober, "ok" or the failure's kind); `oldest_s` is the age
     of the oldest reading, None without any; `outbox` counts events by (feed, "waiting" …),
-    `notifications` those of SNMP by (outcome, name where accepted), None where none are taken. `series` is consumed in the
+    `notifications` those of SNMP by (outcome, name where accepted), None where none are taken; `audits` those of
+    inboxes by outcome, None without an inbox. `series` is consumed in the
     rendering thread: give it an iterator over a copy of the container, None when per-target series are not wanted.
     """
 
@@ -86,6 +87,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     tracks: int
     outbox: Mapping[tuple[str, str], int] = {}
     notifications: Mapping[tuple[str, str], int] | None = None
+    audits: Mapping[str, int] | None = None
     series: Iterable[Series] | None = None
     max_series: int = MAX_SERIES
 
@@ -125,6 +127,9 @@ def collect(snapshot: Snapshot) -> Iterator[Metric]:
     if snapshot.notifications is not None:
         text = "SNMP notifications by what was done with them; accepted ones by name."
         yield _counter("firstline_snmp_notifications", text, ["outcome", "notification"], snapshot.notifications)
+    if snapshot.audits is not None:
+        counts = {(outcome,): count for outcome, count in snapshot.audits.items()}
+        yield _counter("firstline_audits", "Pairs of bills of inboxes by what came of them.", ["outcome"], counts)
     lag = HistogramMetricFamily("firstline_event_loop_lag_seconds", "How late the event loop was.")
     buckets = [(_bound(bound), count) for bound, count in zip(snapshot.lag.bounds, snapshot.lag.counts, strict=True)]
     lag.add_metric([], buckets, snapshot.lag.sum)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from secrets import token_hex
@@ -38,6 +39,7 @@ class Inboxes:
         self._still: dict[Path, tuple[Bills, float]] = {}
         self._failed: dict[Path, int] = {}
         self._unreadable: set[str] = set()
+        self.tally: Counter[str] = Counter(dict.fromkeys(("agree", "differ", "rejected", "died"), 0))
 
     def apply(self, inboxes: tuple[Inbox, ...]) -> None:
         """Look after these from now on."""
@@ -110,6 +112,7 @@ class Inboxes:
         same = await asyncio.to_thread(pickup.bills, period) == found
         if code in (AGREES, DIFFERS) and same:
             await asyncio.to_thread(os.rename, part, result)
+            self.tally["agree" if code == AGREES else "differ"] += 1
             log.info("audited %s of %s: %s", period.name, inbox.customer, "the bills agree" if code == AGREES else "they differ")
             return True
         await asyncio.to_thread(shutil.rmtree, part, ignore_errors=True)
@@ -117,6 +120,7 @@ class Inboxes:
             self._still.pop(period, None)
             return False
         self._failed[period] = self._failed.get(period, 0) + 1
+        self.tally["died"] += code != UNUSABLE
         if code == UNUSABLE or self._failed[period] >= TRIES:
             reason = _reason(words) if code == UNUSABLE else f"the audit ended with {code}"
             log.warning("%s of %s is rejected: %s", period.name, inbox.customer, reason)
@@ -147,6 +151,7 @@ class Inboxes:
 
     async def _away(self, period: Path, found: Bills, reason: str = "", text: str = "") -> None:
         short = pickup.slug(reason) if reason else ""
+        self.tally["rejected"] += bool(reason)
         journal = await asyncio.to_thread(pickup.decide, period, found, short, text)
         await asyncio.to_thread(pickup.settle, period, journal)
         self._still.pop(period, None)

@@ -133,6 +133,7 @@ class Service:
         await self.casework.load()
         self.inboxes = Inboxes(self._open_audit)
         self.inboxes.apply(self.settings.inboxes)
+        self.showing.inboxes = self.inboxes
         self.answers = Answers(self.showing, self.casework, self.planned, store, runner, utc_now, self.trouble, self.reload)
 
     async def _open_audit(self, customer: str, told: bytes) -> None:

@@ -8,6 +8,7 @@ from importlib import metadata
 from checks.assess import STALE_AFTER
 from checks.finding import Finding, Message, State, worst
 from probe.agent.casework import Casework
+from probe.agent.inbox import Inboxes
 from probe.agent.planned import Planned
 from probe.agent.settings.settings import Settings
 from probe.agent.telling import Telling
@@ -42,6 +43,7 @@ class Showing:
         self.reloads = Reloads(started)
         self.left_out: tuple[Message, ...] = ()
         self.traps: Traps | None = None
+        self.inboxes: Inboxes | None = None
 
     @property
     def settings(self) -> Settings:
@@ -129,6 +131,7 @@ class Showing:
             tracks=sum(len(memory.tracks) for memory in list(watch.memories.values())),
             outbox=outbox,
             notifications=self.traps.tally.counts() if self.traps is not None else None,
+            audits=dict(self.inboxes.tally) if self.inboxes is not None and self.settings.inboxes else None,
             series=_series(dict(watch.latest)) if self.settings.agent.per_target_metrics else None,
         )
 

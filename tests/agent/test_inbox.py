@@ -47,18 +47,19 @@ def lay(tmp_path: Path, period: str = "2026-10", mark: bool = True, **files: str
     return folder
 
 
-def look(one: Inbox, command: tuple[str, ...], times: int = 1, opened: list[bytes] | None = None) -> None:
+def look(one: Inbox, command: tuple[str, ...], times: int = 1, opened: list[bytes] | None = None) -> dict[str, int]:
     cases = opened if opened is not None else []
 
     async def note(customer: str, told: bytes) -> None:
         cases.append(told)
 
-    async def rounds() -> None:
+    async def rounds() -> dict[str, int]:
         inboxes = Inboxes(note, command)
         for _ in range(times):
             await inboxes.round(one)
+        return {outcome: count for outcome, count in inboxes.tally.items() if count}
 
-    asyncio.run(rounds())
+    return asyncio.run(rounds())
 
 
 def names(folder: Path) -> list[str]:
@@ -68,7 +69,7 @@ def names(folder: Path) -> list[str]:
 def test_a_pair_is_audited_and_laid_away_with_its_digest(tmp_path: Path) -> None:
     one, opened = inbox(tmp_path), []
     folder = lay(tmp_path, local_csv="ours", customer_csv="theirs")
-    look(one, program(tmp_path, AUDITED), opened=opened)
+    assert look(one, program(tmp_path, AUDITED), opened=opened) == {"differ": 1}
     result = next(folder.glob("audit-*"))
     words = json.loads((result / "evidence.json").read_text())["words"]
     assert names(folder / "done") == [
@@ -99,7 +100,7 @@ def test_a_pair_that_is_not_still_yet_waits(tmp_path: Path) -> None:
 def test_a_bill_that_can_not_be_used_is_rejected_with_its_reason(tmp_path: Path) -> None:
     one = inbox(tmp_path)
     folder = lay(tmp_path, local_csv="ours", customer_pdf="%PDF")
-    look(one, program(tmp_path, REFUSED))
+    assert look(one, program(tmp_path, REFUSED)) == {"rejected": 1}
     rejected = names(folder / "rejected")
     assert [name.split(".")[0::2] for name in rejected] == [
         ["customer", "a-pdf-is-no-bill"],
@@ -156,7 +157,7 @@ def test_an_audit_that_dies_is_tried_three_times(tmp_path: Path) -> None:
     folder = lay(tmp_path, local_csv="ours", customer_csv="theirs")
     count = tmp_path / "count"
     dying = f"import sys; open({str(count)!r}, 'a').write('x'); sys.exit(3)"
-    look(one, program(tmp_path, dying), times=5)
+    assert look(one, program(tmp_path, dying), times=5) == {"died": 3, "rejected": 1}
     assert count.read_text() == "xxx"
     assert {name.split(".")[2] for name in names(folder / "rejected")} == {"the-audit-ended-with-3"}
 

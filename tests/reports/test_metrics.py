@@ -145,3 +145,11 @@ def test_ten_thousand_targets_in_a_thread_do_not_hold_the_loop():
     late, body = asyncio.run(measure())
     assert body.count(b"\nfirstline_state{") == 10_000
     assert late[len(late) // 2] < 0.05
+
+
+def test_audits_of_inboxes_are_counted_by_outcome_and_not_shown_without_an_inbox():
+    found = shown(audits={"agree": 3, "differ": 1, "rejected": 0})
+    assert {key[1]: value for key, value in found.items() if key[0] == "firstline_audits_total"} == {
+        "outcome=agree": 3, "outcome=differ": 1, "outcome=rejected": 0,
+    }  # fmt: skip
+    assert not [key for key in shown() if key[0].startswith("firstline_audits")]
