@@ -13,14 +13,20 @@ WIDE: Final = 0.7
 MOST_CODE: Final = 7  # digits of a country code and an area code behind it
 
 
-def best_head(written: set[str], homes: set[str], tails: list[str], deck: Ints | None = None, wide: str | None = None) -> str:
+def best_head(
+    written: set[str], homes: set[str], tails: list[str], deck: Ints | None = None, wide: str | None = None, *, all_: bool = False
+) -> str:
     """Return the digits to stand before these tails, of what bills write there, so that the whole is an international number.
 
     `homes` are country codes found for other numbers. The prefixes of a deck (digits behind a 1) speak louder than numbering plans; where
-    neither speaks, signs and trunk zeros go. `wide`: what suits these heads before all numbers, not only before these tails.
+    neither speaks, signs and trunk zeros go. `wide`: what suits these heads before all numbers, not only before these tails;
+    `all_`: these tails are all there are, so that the deck should tell them apart.
     """
     bare = {_bare(head) for head in written}
     scores = {head: _score(head, tails) + _in_deck(head, tails, deck) for head in sorted(bare.union(homes, *map(_candidates, bare)))}
+    if all_:
+        for head in scores:
+            scores[head] += apart([head + tail for tail in tails], deck)
     for head in homes & bare:  # what a bill writes out, and most numbers need, is no chance
         scores[head] += HOME
     if wide in scores:
@@ -45,6 +51,17 @@ def _candidates(bare: str) -> set[str]:
 def plausible(numbers: list[str], deck: Ints | None = None) -> float:
     """Return how well whole numbers read as international ones: 0 to 1, and up to 1 more for those of the deck."""
     return _score("", numbers) + _in_deck("", numbers, deck)
+
+
+def apart(numbers: list[str], deck: Ints | None = None) -> float:
+    """Return how well a deck tells the numbers apart, 0 to 1: one of its codes fits by chance whatever one constant front leads to."""
+    if deck is None or not len(deck) or not numbers:
+        return 0.0
+    known = np.unique(deck)
+    low, high = min(numbers), max(numbers)
+    same = next((at for at, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), min(len(low), len(high)))
+    longest = [max((size for size in range(1, len(one) + 1) if _holds(known, int(f"1{one[:size]}"))), default=0) for one in numbers]
+    return sum(size > same for size in longest) / len(numbers)
 
 
 def _score(head: str, tails: list[str]) -> float:

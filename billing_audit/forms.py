@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from billing_audit.align import Ints
+from billing_audit.alike import rules_of
 from billing_audit.e164 import best_head, plausible
 from billing_audit.ledger import Bill, Names
 from billing_audit.numbers import PLUS, TAG, TECH_UNIT, digits, length
@@ -51,7 +52,7 @@ def _field(field: str, ours: Ints, theirs: Ints, names: Names, deck: Ints | None
     kinds = _kind(ours), _kind(theirs)
     same = (a == b) & (kinds[0] == kinds[1])
     if same.all():
-        return []
+        return _both(field, ours, deck)
     forms = _forms((kinds[0][~same], kinds[1][~same]), a[~same], b[~same], names)
     seen: tuple[Seen, Seen] = (Counter(), Counter())
     for form, target in _targets(forms, deck):
@@ -68,6 +69,13 @@ def _field(field: str, ours: Ints, theirs: Ints, names: Names, deck: Ints | None
         for bill, found in zip((Bill.LOCAL, Bill.CUSTOMER), rules, strict=True)
         for strip, add, rows in found
     ]
+
+
+def _both(field: str, codes: Ints, deck: Ints | None) -> list[Rule]:
+    """Return rules for both bills, which write numbers alike but not as the deck does."""
+    if field != "callee":
+        return []
+    return [Rule(bill, field, strip, add, len(codes)) for bill in Bill for strip, add in rules_of(codes[_kind(codes) == 0], deck)]
 
 
 def _forms(kinds: tuple[Ints, Ints], a: Ints, b: Ints, names: Names) -> list[Form]:
@@ -165,7 +173,7 @@ def _wide(forms: list[Form], deck: Ints | None) -> dict[tuple[int, str], str]:
     groups: dict[tuple[int, str], list[Form]] = {}
     for form in forms:
         groups.setdefault(root((0, form.one)), []).append(form)
-    made = {key: _target(group, set(), deck) for key, group in groups.items()}
+    made = {key: _target(group, set(), deck, all_=True) for key, group in groups.items()}
     return {node: made[root(node)] for node in list(union)}
 
 
@@ -179,10 +187,10 @@ def _homes(groups: dict[Node, list[Form]], made: dict[Node, str]) -> set[str]:
     return {head for head, count in found.items() if head and count * 5 >= whole}
 
 
-def _target(group: list[Form], homes: set[str], deck: Ints | None, wide: str | None = None) -> str:
+def _target(group: list[Form], homes: set[str], deck: Ints | None, wide: str | None = None, *, all_: bool = False) -> str:
     tails = sorted({form.tail for form in group})
     fronts = {front for form in group for front in (form.one, form.other)}
-    return best_head(fronts, homes, tails[:: max(len(tails) // MOST_TAILS, 1)][:MOST_TAILS], deck, wide)
+    return best_head(fronts, homes, tails[:: max(len(tails) // MOST_TAILS, 1)][:MOST_TAILS], deck, wide, all_=all_)
 
 
 def _note(seen: Seen, head: str, target: str, tail: str, count: int) -> None:
