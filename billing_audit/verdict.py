@@ -13,6 +13,7 @@ from billing_audit.terms import Contract, Dispute
 RATES: Final = frozenset(("rate", "rate_change", "rate_change_zone", "prefix", "code_list"))  # disputes over these have no minimum
 RULES: Final = frozenset(("duration_rounding", "cost_rounding", "cut_off", "timezone"))  # nobody's slip
 SMALL: Final = 0.02  # of the gross money, or of the records: what is less decides nothing
+MOSTLY: Final = 0.5  # of the gross money unexplained: what was found is not the reason
 DOUBT: Final = 0.75  # a verdict less sure than this is said to be none
 MOST_NOTES: Final = 8
 
@@ -62,7 +63,7 @@ def judge(
     slips = [one for one in heavy if one.cause not in RULES and one.side is not Side.NONE]
     side, share = _whose(slips)
     technical = _technical(slips, heavy, gross, unexplained_micro)
-    sure = _sure(slips or heavy, gross, unexplained_micro, share)
+    sure = _sure(slips or heavy, gross, unexplained_micro, share if technical else 1.0)
     return Verdict(
         technical=technical,
         side=side if technical else Side.NONE if technical is False else Side.UNDETERMINED,
@@ -91,11 +92,13 @@ def _whose(slips: Sequence[Found]) -> tuple[Side, float]:
 
 
 def _technical(slips: Sequence[Found], heavy: Sequence[Found], gross: int, unexplained_micro: int) -> bool | None:
+    if gross and abs(unexplained_micro) > MOSTLY * gross:
+        return None
     if slips:
         return True
     if gross == 0 or abs(unexplained_micro) <= SMALL * gross:
         return False
-    return None if abs(unexplained_micro) > 0.5 * gross or not heavy else False
+    return None if not heavy else False
 
 
 def _sure(chosen: Sequence[Found], gross: int, unexplained_micro: int, share: float) -> float:
@@ -121,7 +124,7 @@ def _disputable(causes: Sequence[Found], difference_micro: int | None, totals: M
 
 def _notes(slips: Sequence[Found], heavy: Sequence[Found], gross: int, unexplained_micro: int, share: float) -> list[Note]:
     notes = []
-    if slips:
+    if slips and not (gross and abs(unexplained_micro) > MOSTLY * gross):
         notes.append(Note("audit.note.verdict.side", {"share": round(100 * share, 1), "causes": len(slips)}))
     if gross and abs(unexplained_micro) > SMALL * gross:
         notes.append(Note("audit.note.verdict.unexplained", {"share": round(100 * abs(unexplained_micro) / gross, 1)}))
@@ -138,18 +141,25 @@ def _settle(heavy: Sequence[Found], contract: Contract | None, unexplained_micro
     """Return what would settle the heavy causes, each document once, the most money first."""
     found: list[Note] = []
     for one in heavy:
-        text = SETTLE.get(one.cause)
+        text = "audit.settle.outage_log" if _unmeasured(one) else SETTLE.get(one.cause)
         if text is None or (one.side not in (Side.UNDETERMINED, Side.CARRIER) and one.confidence > 0.97 and one.cause not in RATES):
             continue
         values: dict[str, Value] = {"what": str(one.parameters.get("prefixes", "")) or "–"} if text == "audit.settle.notice" else {}
         note = Note(text, values)
         if all(note.id != other.id for other in found):
             found.append(note)
+        if _unmeasured(one):
+            found.append(Note("audit.settle.swapped"))
     if contract is None and any(one.side is Side.UNDETERMINED for one in heavy):
         found.insert(0, Note("audit.settle.contract"))
     if gross and abs(unexplained_micro) > SMALL * gross:
         found.append(Note("audit.settle.raw_records"))
     return found[:MOST_NOTES]
+
+
+def _unmeasured(one: Found) -> bool:
+    """Tell whether calls are missing here, though nothing of ours is known to have been down."""
+    return one.cause == "missing_outage" and one.parameters.get("measured") is False
 
 
 def _changed(causes: Sequence[Found], previous: Audit) -> list[Note]:

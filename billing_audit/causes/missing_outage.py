@@ -1,67 +1,68 @@
-"""`missing_outage`: calls that our bill lacks, close together in time over all numbers; laid against measured outages."""
+"""`missing_outage`: calls our bill lacks, close together in time over all numbers or on one gateway; laid against measured outages."""
 
 from datetime import UTC, datetime
 
 import numpy as np
 
 from billing_audit.causes.duplicate import doubles
-from billing_audit.infer.table import Bools, Mark, Table, dense
+from billing_audit.infer.stretches import ALL, Stretch, inside, stretches
+from billing_audit.infer.table import Bools, Mark, Table
 from billing_audit.ledger import Bill, Note, Side, Value
 
 CODE = "missing_outage"
 SLACK_MS = 90_000
 LEAST = 5
+UNMEASURED = 0.49  # how far stretches alone speak for an outage of ours
 
 
 def find(table: Table) -> list[Mark]:
-    """Return a mark where our records are missing in stretches, or while something of ours was down."""
-    lacks = table.only(Bill.CUSTOMER) & ~doubles(table, Bill.CUSTOMER)
+    """Return a mark where our records are missing in stretches (of one gateway, too), or while something of ours was down."""
+    theirs = Bill.CUSTOMER
+    lacks = table.only(theirs) & ~doubles(table, theirs) & ~table.failed[theirs]
     if lacks.sum() < LEAST:
         return []
-    start = table.column(Bill.CUSTOMER, "start_ms")
-    there = table.has(Bill.CUSTOMER) & ~doubles(table, Bill.CUSTOMER)
-    windows: list[tuple[int, int]] = []
+    start, gateway, charged = table.column(theirs, "start_ms"), table.column(theirs, "gateway"), table.charged(theirs)
+    there = table.has(theirs) & ~doubles(table, theirs) & (charged | table.both)
+    lacks &= charged
+    windows: list[Stretch] = []
     notes: list[Note] = []
-    measured = False
     taken = np.zeros(table.size, np.bool_)
     for outage in table.outages:
-        inside = there & ~taken & (start >= outage.start_ms - SLACK_MS) & (start < outage.end_ms + SLACK_MS)
-        rows, of = int((lacks & inside).sum()), int(inside.sum())
+        hit = there & ~taken & (start >= outage.start_ms - SLACK_MS) & (start < outage.end_ms + SLACK_MS)
+        rows, of = int((lacks & hit).sum()), int(hit.sum())
         if outage.stops_calls is True or rows < LEAST or rows < 0.5 * of:
             continue
-        measured = True
-        taken |= inside
-        windows.append((outage.start_ms - SLACK_MS, outage.end_ms + SLACK_MS))
-        notes.append(
-            Note(
-                "audit.evidence.outage",
-                {"node": outage.node, "from": utc(outage.start_ms), "to": utc(outage.end_ms), "rows": rows, "of": of},
-            )
-        )
-    rest = there & ~taken
-    for first, last, rows, of in dense(start[rest], lacks[rest]):
-        windows.append((first, last + 1))
-        notes.append(Note("audit.evidence.stretch", {"from": utc(first), "to": utc(last), "rows": rows, "of": of}))
+        taken |= hit
+        windows.append(Stretch(ALL, outage.start_ms - SLACK_MS, outage.end_ms + SLACK_MS, rows, of))
+        values: dict[str, Value] = {"node": outage.node, "from": utc(outage.start_ms), "to": utc(outage.end_ms), "rows": rows, "of": of}
+        notes.append(Note("audit.evidence.outage", values))
+    measured = bool(windows)
+    more = stretches(table, theirs, there & ~taken, lacks & ~taken)
+    windows += more
     if not windows:
         return []
-    rows = int((_inside(table, tuple(windows)) & lacks).sum())
-    parameters: dict[str, Value] = {"windows": " ".join(f"{utc(a)}/{utc(b)}" for a, b in windows[:5]), "measured": measured}
+    within = inside(start, gateway, windows)
+    rows = int((within & lacks).sum())
+    parameters: dict[str, Value] = {"windows": " ".join(f"{utc(one.first)}/{utc(one.end)}" for one in windows[:5]), "measured": measured}
     separates = Note("audit.evidence.separates.missing_outage", {"missing": int(lacks.sum())})
-    support = rows / max(1, int((_inside(table, tuple(windows)) & there).sum()))
-    return [Mark(CODE, Bill.CUSTOMER, Side.COMPANY, parameters, support, rows, tuple(notes[:6]), separates, tuple(windows))]
+    # with nothing measured only the pattern speaks: a file of ours that was lost looks the same
+    support = rows / max(1, int((within & there).sum())) * (1.0 if measured else UNMEASURED)
+    return [Mark(CODE, theirs, Side.COMPANY, parameters, support, rows, (*notes, *told(more)), separates, windows)]
 
 
 def applies(table: Table, mark: Mark) -> Bools:
     """Tell which records we lack within the stretches."""
-    return _inside(table, mark.data) & table.only(Bill.CUSTOMER)
+    theirs = Bill.CUSTOMER
+    return inside(table.column(theirs, "start_ms"), table.column(theirs, "gateway"), mark.data) & table.only(theirs)
 
 
-def _inside(table: Table, windows: tuple[tuple[int, int], ...]) -> Bools:
-    start = table.column(Bill.CUSTOMER, "start_ms")
-    inside = np.zeros(table.size, np.bool_)
-    for first, last in windows:
-        inside |= (start >= first) & (start < last)
-    return inside
+def told(windows: list[Stretch]) -> tuple[Note, ...]:
+    """Return a note a stretch, the most calls first."""
+    notes = []
+    for one in sorted(windows, key=lambda one: (-one.rows, one.first)):
+        values: dict[str, Value] = {"from": utc(one.first), "to": utc(one.end), "rows": one.rows, "of": one.of}
+        notes.append(Note("audit.evidence.stretch" if one.gateway == ALL else "audit.evidence.gateway", values))
+    return tuple(notes)
 
 
 def utc(at_ms: int) -> str:

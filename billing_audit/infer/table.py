@@ -87,6 +87,11 @@ class Table:
         charge = self.column(bill, "charge_micro")
         return np.where(self.has(bill) & (charge != MISSING), charge, 0)
 
+    def charged(self, bill: Bill) -> Bools:
+        """Tell which records cost something; all, where the bill has no money at all."""
+        some: Bools = self.money(bill) != 0
+        return some if some.any() else self.has(bill)
+
     def calls(self, bill: Bill, start_of: Bill | None = None) -> Calls:
         """Return the records of a bill (MISSING where it has none), the starts of pairs as the other bill says them where told."""
         start = self.column(bill, "start_ms")

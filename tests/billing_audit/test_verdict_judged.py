@@ -78,3 +78,18 @@ def test_what_changed_since_the_last_audit_is_told():
         ("new", "increment"),
         ("gone", "duplicate"),
     ]
+
+
+def test_no_side_is_named_while_most_of_the_money_is_unexplained():
+    slip = found("early_answer", Side.CARRIER, 0, records=500)
+    verdict = judge([slip], 127 * MICRO, 127 * MICRO, totals(), CONTRACT)
+    assert (verdict.technical, verdict.side) == (None, Side.UNDETERMINED)
+    assert "audit.note.verdict.side" not in {note.id for note in verdict.notes}
+    assert judge([slip, found("rate", Side.COMPANY, 200)], 127 * MICRO, 327 * MICRO, totals(), CONTRACT).technical is True
+
+
+@pytest.mark.parametrize(("measured", "asked"), [(True, False), (False, True)])
+def test_calls_missing_here_without_a_measured_outage_ask_for_our_logs_and_whose_bill_is_whose(measured, asked):
+    one = msgspec.structs.replace(found("missing_outage", Side.COMPANY, -500, 0.69), parameters={"measured": measured})
+    told = {note.id for note in judge([one], 0, -500 * MICRO, totals(), CONTRACT).settle}
+    assert ({"audit.settle.outage_log", "audit.settle.swapped"} <= told) is asked

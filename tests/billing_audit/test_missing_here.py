@@ -1,0 +1,71 @@
+"""Calls that our bill lacks: an outage where one was measured, else the same pattern said with less trust, of a gateway too."""
+
+import numpy as np
+import pytest
+
+from billing_audit.causes import missing_import, missing_outage
+from billing_audit.infer.machine import Reference
+from billing_audit.infer.table import Table
+from billing_audit.ledger import MISSING, PAIRS, Side, empty
+from billing_audit.outages import Outage
+from billing_audit.terms import Terms
+
+START = 1_780_000_000_000
+MINUTE = 60_000
+CALLS = 2000
+
+
+def pairs(lacks, lacking):
+    """Return a call a minute; `lacking` bill ("l" or "c") has none of those in `lacks`; the other's gateway is the call's number mod 4."""
+    frame = {name: column.to_numpy().copy() for name, column in empty(PAIRS, CALLS).items()}
+    frame["callee"] = 10**18 + 8613800000000 + np.arange(CALLS)
+    for side in "lc":
+        frame[f"{side}_source"] = np.arange(CALLS, dtype=np.int64)
+        frame[f"{side}_start_ms"] = START + np.arange(CALLS) * MINUTE
+        frame[f"{side}_duration_ms"] = np.full(CALLS, 30_000)
+        frame[f"{side}_charge_micro"] = np.full(CALLS, 5_000)
+        frame[f"{side}_gateway"] = np.arange(CALLS) % 4
+    for name in [name for name in frame if name.startswith(f"{lacking}_")]:
+        frame[name][lacks] = MISSING
+    return frame
+
+
+def table(lacks, outages=(), lacking="l"):
+    return Table(pairs(lacks, lacking), Reference(None, Terms(), "UTC"), None, outages, None)
+
+
+HOUR = slice(600, 660)
+GATEWAY = np.arange(CALLS) % 4 == 2
+
+
+def outage(first, last):
+    return Outage(node="sbc1", start_ms=START + first * MINUTE, end_ms=START + last * MINUTE, stops_calls=False)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "outages", "measured", "rows"),
+    [
+        (HOUR, (outage(600, 659),), True, 60),
+        (HOUR, (), False, 60),
+        (HOUR, (outage(100, 160),), False, 60),  # another hour's outage proves nothing
+        (GATEWAY, (), False, CALLS // 4),
+    ],
+)
+def test_missing_here_is_ours_and_surer_with_an_outage(lacks, outages, measured, rows):
+    one = table(lacks, outages)
+    (mark,) = missing_outage.find(one)
+    assert (mark.side, mark.rows, mark.parameters["measured"]) == (Side.COMPANY, rows, measured)
+    assert int(missing_outage.applies(one, mark).sum()) == rows
+    assert (mark.support > 0.5) is measured
+    assert missing_import.find(one) == []
+
+
+@pytest.mark.parametrize(("lacks", "kind"), [(HOUR, "time"), (GATEWAY, "gateway")])
+def test_missing_there_is_the_mirror(lacks, kind):
+    (mark,) = missing_import.find(table(lacks, lacking="c"))
+    assert (mark.side, mark.parameters["kind"]) == (Side.CUSTOMER, kind)
+
+
+def test_calls_missing_here_and_there_by_chance_are_no_stretch():
+    lacks = np.random.default_rng(3).random(CALLS) < 0.02
+    assert missing_outage.find(table(lacks)) == []
