@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,6 +25,7 @@ from checks.causes import CAUSES, OTHER, cause_of
 from checks.finding import Finding, Levels, Message, State
 from checks.history import Rule
 from checks.verdict import Side, Urgency
+from docs import audit_tables
 from probe.agent.cli import COMMANDS, SHORT_HELP, firstline
 from probe.agent.settings import forms
 from probe.agent.settings.duration import show_duration
@@ -113,6 +115,7 @@ BOUNDS = (
     ("rows of `config draft --from`", "probe.agent.draft:MOST_ROWS", "{:,}"),
     ("gateways, resolvers and time sources that discovery takes, of each", "probe.agent.discovery:MOST_OF_A_KIND", "{}"),
     ("time in which a stopping service still accepts what it believes", "probe.agent.service:DRAIN_S", "span"),
+    *audit_tables.BOUNDS,
 )
 
 
@@ -290,6 +293,7 @@ def _exposition(path: str) -> str:
         tracks=1,
         outbox={("jsonl", "waiting"): 0},
         notifications={("accepted", "linkDown"): 1},
+        audits={"agree": 1},
         series=[Series("n", "icmp/loss", "", "ratio", 0.0, State.OK)],
     )
     return render(shown)[0].decode()
@@ -314,14 +318,14 @@ def bounds() -> str:
     rows = []
     for what, place, form in BOUNDS:
         module, _, name = place.partition(":")
-        value = getattr(import_module(module), name)
+        value = attrgetter(name)(import_module(module))
         rows.append((what, _bound(value, form), f"`{module}.{name}`"))
     return grid(("bound", "value", "where"), rows)
 
 
 def _bound(value: Any, form: str) -> str:
     if form == "size":
-        for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
             if value % unit == 0:
                 return f"{value // unit} {name}"
         return f"{value:,} bytes"
@@ -363,7 +367,13 @@ def vendors() -> str:
     return grid(("vendor", "file", "enterprise", "read", "MIBs"), rows)
 
 
+def audit(which: str) -> str:
+    """Return a table of the chapter Audit."""
+    return grid(*getattr(audit_tables, which)())
+
+
 TABLES: dict[str, Callable[..., str]] = {
+    "audit": audit,
     "vendors": vendors,
     "options": options,
     "checks": checks,

@@ -17,8 +17,9 @@ UNEXPLAINED = "unexplained"
 def note_text(note: Note, texts: Texts) -> str:
     """Return a note in the reader's language."""
     values = dict(note.values)
-    if "mode" in values:
-        values["mode"] = texts.word("audit.mode", str(values["mode"]))
+    for key, group in (("mode", "audit.mode"), ("cause", "audit.cause"), ("side", "audit.side")):
+        if key in values:
+            values[key] = texts.word(group, str(values[key]))
     return texts.say(Message(note.id, values))
 
 
