@@ -134,4 +134,5 @@ def intake(bill: Bill, reader: BillReader, options: Options, spill: Spill, meter
         told.take(block.frame, period)
         spill.add(bill, block.frame)
         meter.at("read", bill, told.rows, block.done_bytes / max(block.all_bytes, 1))
+    reader.refuse_without_calls()
     return told

@@ -20,6 +20,9 @@ Whole = npt.NDArray[np.int64]
 NONE: Final = -1
 CHUNK: Final = 1 << 15  # calls looked up at once: their arrays fit the cache
 _DIGITS: Final = 17  # of the longest number
+_HEAD_DIGITS: Final = 5  # the table of first digits fits the cache
+_HEAD: Final = 10 ** (_DIGITS - _HEAD_DIGITS)
+_SEARCH: Final = -2
 _POWERS: Final = 10 ** np.arange(19, dtype=np.int64)
 COLUMNS: Final = (
     "prefix",
@@ -49,6 +52,9 @@ class _Index:
     at_ms: Whole  # per piece from when it holds
     row: Whole  # per piece its row, NONE for a gap
     most: int  # pieces of one prefix
+    alone: bool  # each prefix has one piece: prefix and piece have one number
+    latest_ms: int  # from when on every piece has begun
+    heads: Whole  # the prefix of all numbers with the same first digits, NONE without one, _SEARCH where longer prefixes divide them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,7 +189,17 @@ def _index(deck: Deck, rows: Whole) -> _Index:
             if goal is parent:
                 hit &= length > digits
             goal[hit] = which[at[hit]]
-    return _Index(bounds, groups, parent, length, starts, ends, at_ms, row, int((ends - starts).max()))
+    most = int((ends - starts).max())
+    alone = most == 1 and bool((starts == np.arange(len(starts))).all())
+    heads = _heads(bounds, groups)
+    return _Index(bounds, groups, parent, length, starts, ends, at_ms, row, most, alone, int(at_ms.max()), heads)
+
+
+def _heads(bounds: Whole, groups: Whole) -> Whole:
+    """Return the prefix by a number's first digits: an eighth of the time of a search among the segments, where it is enough."""
+    begins = np.arange(10**_HEAD_DIGITS, 2 * 10**_HEAD_DIGITS) * _HEAD
+    first, last = (np.searchsorted(bounds, edge, side="right") - 1 for edge in (begins, begins + _HEAD - 1))
+    return np.where(first != last, _SEARCH, np.where(first >= 0, groups[np.maximum(first, 0)], NONE))
 
 
 def _timelines(deck: Deck, rows: Whole, edges: Whole) -> tuple[Whole, Whole, Whole, Whole]:
@@ -242,9 +258,12 @@ def _neighbours(deck: Deck) -> tuple[Whole, Whole]:
 
 def _find(index: _Index, aligned: Whole, length: Whole, start_ms: Whole) -> Whole:
     """Return the rows of one index that hold, NONE where none does."""
-    segment = np.searchsorted(index.bounds, aligned, side="right") - 1
-    group = index.groups[np.maximum(segment, 0)]
-    group[(segment < 0) | (length < 0)] = NONE
+    group = index.heads.take(aligned // _HEAD - 10**_HEAD_DIGITS, mode="clip")
+    deep = np.flatnonzero(group == _SEARCH)
+    if len(deep):
+        segment = np.searchsorted(index.bounds, aligned[deep], side="right") - 1
+        group[deep] = np.where(segment < 0, NONE, index.groups[segment])
+    group[length < 0] = NONE
     found = _at(index, group, length, start_ms)
     open_ = np.flatnonzero((found == NONE) & (group != NONE))
     while len(open_):  # ends: every turn goes to a shorter prefix, and there are at most 18 lengths
@@ -256,7 +275,7 @@ def _find(index: _Index, aligned: Whole, length: Whole, start_ms: Whole) -> Whol
 
 def _at(index: _Index, group: Whole, length: Whole, start_ms: Whole) -> Whole:
     """Return the row that a prefix has at that time; NONE for a gap, for no prefix, and for a number shorter than the prefix."""
-    piece = index.first[group]
+    piece = group if index.alone else index.first[group]
     step = 1 << (index.most - 1).bit_length() >> 1
     if step:
         end = index.end[group]
@@ -265,12 +284,19 @@ def _at(index: _Index, group: Whole, length: Whole, start_ms: Whole) -> Whole:
             known = np.minimum(ahead, len(index.row) - 1)
             piece = np.where((ahead < end) & (index.at_ms[known] <= start_ms), ahead, piece)
             step >>= 1
-    holds = (group != NONE) & (index.length[group] <= length) & (index.at_ms[piece] <= start_ms)
+    holds = (group != NONE) & (index.length[group] <= length)
+    if len(start_ms) and int(start_ms.min()) < index.latest_ms:
+        holds &= index.at_ms[piece] <= start_ms
     return np.where(holds, index.row[piece], NONE)
 
 
 def _length(sentinel: Whole) -> Whole:
-    return np.searchsorted(_POWERS, sentinel, side="right") - 1
+    """Return how many digits stand behind the leading 1, −1 for 0: a comparison for each length there is, faster than a search."""
+    low, high = (len(str(int(edge))) - 1 if edge else NONE for edge in (sentinel.min(), sentinel.max())) if len(sentinel) else (0, 0)
+    found = np.full(len(sentinel), low, np.int64)
+    for figures in range(low + 1, high + 1):
+        found += sentinel >= _POWERS[figures]
+    return found
 
 
 def _aligned(callee: Whole) -> tuple[Whole, Whole]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time
@@ -13,6 +14,7 @@ import msgspec
 import python_calamine as calamine
 
 from billing_audit.ledger import Note
+from billing_audit.readers.sources import is_workbook, pieces
 from billing_audit.readers.unreadable import Unreadable
 
 MOST_BYTES: Final = 256 << 20
@@ -41,19 +43,29 @@ def unusable(file: str, reason: str, **values: str | int) -> Unreadable:
 
 
 def open_sheets(path: Path) -> tuple[Sheet, ...]:
-    """Return the tables of a file; Unreadable when it is none, OSError when it can't be opened."""
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise unusable(str(path), "large", mib=size >> 20, most=MOST_BYTES >> 20)
+    """Return the tables of a file, or of all files in a gzip or zip; Unreadable when it is none, OSError when it can't be opened."""
+    told = path.stat()
+    if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for without end
+        raise unusable(str(path), "regular")
+    if told.st_size > MOST_BYTES:
+        raise unusable(str(path), "large", mib=told.st_size >> 20, most=MOST_BYTES >> 20)
     content = path.read_bytes()
+    if content.startswith(b"\x1f\x8b") or (content.startswith(b"PK\x03\x04") and not is_workbook(content)):
+        return tuple(sheet for piece in pieces([path]) for sheet in _sheets(piece.name, piece.load()))
+    return _sheets(str(path), content)
+
+
+def _sheets(path: str, content: bytes) -> tuple[Sheet, ...]:
+    if len(content) > MOST_BYTES:
+        raise unusable(path, "large", mib=len(content) >> 20, most=MOST_BYTES >> 20)
     if content.startswith(b"%PDF"):
-        raise unusable(str(path), "pdf")
+        raise unusable(path, "pdf")
     if content.startswith(_WORKBOOKS):
         return tuple(_workbook(path, content))
     return (_table(path, _decoded(path, content)),)
 
 
-def _decoded(path: Path, content: bytes) -> str:
+def _decoded(path: str, content: bytes) -> str:
     """Return the text: UTF-8 (with or without mark), UTF-16, or GB18030, which takes what is not UTF-8 if all of it fits."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
@@ -66,12 +78,12 @@ def _decoded(path: Path, content: bytes) -> str:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise unusable(str(path), "encoding")
+    raise unusable(path, "encoding")
 
 
-def _table(path: Path, text: str) -> Sheet:
+def _table(path: str, text: str) -> Sheet:
     if "\0" in text:
-        raise unusable(str(path), "encoding")
+        raise unusable(path, "encoding")
     delimiter = _delimiter(text)
     rows: list[Row] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -82,10 +94,8 @@ def _table(path: Path, text: str) -> Sheet:
             if any(map(str.strip, cells)):
                 rows.append(Row(line, tuple(cell.strip() for cell in cells)))
     except csv.Error as why:
-        raise Unreadable(
-            str(path), reader.line_num, Note("audit.unreadable.deck_csv", {"why": str(why)}), Note("audit.cure.deck_csv")
-        ) from why
-    return Sheet(str(path), delimiter, tuple(rows))
+        raise Unreadable(path, reader.line_num, Note("audit.unreadable.deck_csv", {"why": str(why)}), Note("audit.cure.deck_csv")) from why
+    return Sheet(path, delimiter, tuple(rows))
 
 
 def _delimiter(text: str) -> str:
@@ -101,21 +111,21 @@ def _delimiter(text: str) -> str:
     return best
 
 
-def _workbook(path: Path, content: bytes) -> Iterator[Sheet]:
+def _workbook(path: str, content: bytes) -> Iterator[Sheet]:
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
         names = list(book.sheet_names)
     except calamine.PasswordError as why:
-        raise unusable(str(path), "password") from why
+        raise unusable(path, "password") from why
     except (calamine.CalamineError, OSError, ValueError) as why:
-        raise unusable(str(path), "workbook", why=str(why)[:200]) from why
+        raise unusable(path, "workbook", why=str(why)[:200]) from why
     for name in names:
         try:
             told = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
         except (calamine.CalamineError, OSError, ValueError) as why:
-            raise unusable(str(path), "workbook", why=str(why)[:200]) from why
+            raise unusable(path, "workbook", why=str(why)[:200]) from why
         rows = (Row(line, tuple(_text(cell) for cell in cells)) for line, cells in enumerate(told, 1))
-        yield Sheet(f"{path}[{name}]" if len(names) > 1 else str(path), "", tuple(row for row in rows if any(row.cells)))
+        yield Sheet(f"{path}[{name}]" if len(names) > 1 else path, "", tuple(row for row in rows if any(row.cells)))
 
 
 def _text(cell: object) -> str:

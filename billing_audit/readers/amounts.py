@@ -36,6 +36,8 @@ _GROUPED_POINT = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d{1,3}(?:[ '’]\d{3
 _GROUPED_COMMA = re.compile(r"\d{1,3}(?:\.\d{3})+(?:,\d*)?|\d{1,3}(?:[ '’]\d{3})+(?:,\d*)?")
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{2})(?:[.,](\d{1,6}))?")
 _WORDS = re.compile(r"(?:(\d+)\s*(?:h|小时|时))?\s*(?:(\d+)\s*(?:m|min|分钟|分))?\s*(?:(\d+)\s*(?:s|sec|秒))?", re.IGNORECASE)
+_WITH_UNIT = re.compile(r"([\d.,]*\d)\s*(ms|msec|毫秒|s|secs?|seconds?|秒钟?|mins?|minutes?|分钟)\.?", re.IGNORECASE)
+_UNIT_WORDS: Final[tuple[tuple[str, Unit], ...]] = (("ms", "ms"), ("毫", "ms"), ("s", "s"), ("秒", "s"), ("m", "min"), ("分", "min"))
 _SCALE: Final = {"s": Decimal(1000), "ms": Decimal(1), "us": Decimal("0.001"), "min": Decimal(60_000), "clock": Decimal(1000)}
 
 
@@ -118,7 +120,9 @@ def duration(text: str, mark: Mark, unit: Unit) -> tuple[int, int]:
         if seconds > 59 or (found[1] and minutes > 59):
             return MISSING, FLAG["duration"]
         return ((hours * 60 + minutes) * 60 + seconds) * 1000 + int((found[4] or "0").ljust(3, "0")[:3]), 0
-    if told and (found := _WORDS.fullmatch(told)):
+    if found := _WITH_UNIT.fullmatch(told):
+        told, unit = found[1], next(unit for word, unit in _UNIT_WORDS if found[2].lower().startswith(word))
+    elif told and (found := _WORDS.fullmatch(told)):
         hours, minutes, seconds = (int(part or 0) for part in found.groups())
         value = ((hours * 60 + minutes) * 60 + seconds) * 1000
         return (value, 0) if value < MOST_MS else (MISSING, FLAG["duration"])

@@ -60,6 +60,7 @@ class BillReader:
         self._bill, self._found, self._options, self._names, self._first = bill, tuple(found), options, names, first_file
         self._files: list[FileRead] = []
         self._accounts: set[int] = set()
+        self._refused: Refused | None = None  # the first
         self._currency = _currency(self._found, options)
 
     @property
@@ -75,6 +76,7 @@ class BillReader:
     def blocks(self) -> Iterator[Block]:
         """Yield the bill, file after file; Unreadable when a file can't be used or holds several accounts and none was chosen."""
         self._ask_account()
+        self._refused = None
         everything = sum({plan.piece: plan.piece.size for plan, _ in self._found}.values())
         before = 0
         self._files = []
@@ -86,6 +88,7 @@ class BillReader:
                 block = self._block(plan, notation, batch, self._first + index, count)
                 if plan.module is not None:  # such a file is not surveyed: reading it is dear
                     self._watch_accounts(plan.name, block[0])
+                self._refused = self._refused or next(iter(block[1]), None)
                 yield Block(*block, min(before + batch.done, everything), everything)
             before += plan.piece.size if index + 1 == len(self._found) or self._found[index + 1][0].piece != plan.piece else 0
             self._files.append(_file_read(plan, seen, notation, count, digest.hexdigest()))
@@ -106,6 +109,16 @@ class BillReader:
             if index in wanted:
                 for line, text in lines_of(plan, wanted[index]):
                     yield source_of(index, line), text
+
+    def refuse_without_calls(self) -> None:
+        """Raise Unreadable, with the first row refused and why, when `blocks` gave no call: such a bill would lack all of the other's."""
+        if any(file.records for file in self._files):
+            return
+        rows, refused, folded = (sum(getattr(file, name) for file in self._files) for name in ("rows", "refused", "folded"))
+        what = Note("audit.unreadable.no_calls", {"rows": rows, "refused": refused, "folded": folded})
+        if self._refused is None:
+            raise Unreadable(self._found[0][0].name, None, what, Note("audit.cure.inspect" if rows else "audit.cure.send_again"))
+        raise Unreadable(self._refused.file, self._refused.line, what, self._refused.reason)
 
     def _block(
         self, plan: Plan, notation: Notation, batch: Batch, file: int, count: _Count

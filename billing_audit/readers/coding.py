@@ -14,7 +14,9 @@ from billing_audit.readers.unreadable import unreadable
 BLOCK = 4 << 20
 MOST_LINE = 8 << 20
 MOST_BACK = 200  # line ends that are looked at for one outside of quotes
-BAD_SHARE = 0.5  # of the first lines: beyond it the encoding is unknown
+BAD_SHARE = 0.5  # of the lines: beyond it the encoding is unknown
+FEW_CONTROLS = 0.02  # of the bytes: a text with a NUL here and there is damaged, but neither UTF-16 nor binary
+_LETTERS = bytes(sorted({9, 10, 13, *range(32, 127), *range(128, 256)}))
 ASCII, UTF_8, UTF_8_BOM, GB18030, UTF_16_LE, UTF_16_BE = "ascii", "utf-8", "utf-8-sig", "gb18030", "utf-16-le", "utf-16-be"
 
 
@@ -42,7 +44,8 @@ def detect(start: bytes, name: str) -> Coding:
     for mark, encoding in ((codecs.BOM_UTF8, UTF_8_BOM), (codecs.BOM_UTF16_LE, UTF_16_LE), (codecs.BOM_UTF16_BE, UTF_16_BE)):
         if start.startswith(mark):
             return Coding(encoding, _old_mac(start, encoding), len(mark))
-    if b"\x00" in start[:4096]:
+    look = start[:4096].rstrip(b"\x00")  # at the end they are room that was never written
+    if b"\x00" in look and len(look.translate(None, _LETTERS)) > FEW_CONTROLS * len(look):
         even, odd = start[0:4096:2].count(0), start[1:4096:2].count(0)
         half = len(start[:4096]) // 2
         if max(even, odd) < 0.3 * half or min(even, odd) > 0.2 * half:
@@ -57,14 +60,24 @@ def _old_mac(start: bytes, encoding: str) -> bool:
     return "\r" in text and "\n" not in text
 
 
-def _by_lines(start: bytes, name: str) -> str:
-    """Return the encoding that most lines with letters beyond ASCII are in."""
+def otherwise(start: bytes, coding: Coding) -> Coding | None:
+    """Return the other encoding of a file that mixes UTF-8 and GB18030; None where there is no other."""
+    if coding.encoding not in (UTF_8, GB18030) or _fits(start, coding.encoding):
+        return None
+    return Coding(GB18030 if coding.encoding == UTF_8 else UTF_8, coding.old_mac, 0)
+
+
+def _by_lines(start: bytes, name: str, number: int = 1) -> str:
+    """Return the encoding that most lines with letters beyond ASCII are in; the first line is the file's `number`-th.
+
+    Unreadable when most lines of all are in none; where they are few they are refused one by one.
+    """
     if start.isascii():
         return ASCII
     lines = start.split(b"\n")
     if len(lines) > 1:
         lines = lines[:-1]
-    told = [(number, line) for number, line in enumerate(lines, 1) if not line.isascii()]
+    told = [(at, line) for at, line in enumerate(lines, number) if not line.isascii()]
     if not told:
         return ASCII
     utf8 = sum(_fits(line, UTF_8) for _, line in told)
@@ -73,8 +86,10 @@ def _by_lines(start: bytes, name: str) -> str:
         return UTF_8
     if chinese * 2 >= len(told):
         return GB18030
-    first = next(number for number, line in told if not _fits(line, UTF_8) and not _fits(line, GB18030))
-    raise unreadable(name, "audit.unreadable.encoding", "audit.cure.save_utf8", first)
+    strange = [at for at, line in told if not _fits(line, UTF_8) and not _fits(line, GB18030)]
+    if len(strange) > BAD_SHARE * len(lines):
+        raise unreadable(name, "audit.unreadable.encoding", "audit.cure.save_utf8", strange[0])
+    return UTF_8 if utf8 >= chinese else GB18030
 
 
 def _fits(line: bytes, encoding: str) -> bool:
@@ -129,7 +144,7 @@ def blocks(
             if not data.endswith(b"\n"):
                 data += b"\n"
             if wide is None and encoding == ASCII and not data.isascii():
-                encoding = _by_lines(data, name)
+                encoding = _by_lines(data, name, line)
             text, bad = (data, frozenset[int]()) if wide is not None else _transcoded(data, encoding, line)
             if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
                 text = text.replace(b"\r\n", b"\n").replace(b"\r", b" ")

@@ -1,4 +1,7 @@
-"""The cells of an XLSX sheet that hold an error (#REF!, #N/A): the parser gives them as empty, and empty would be "not there"."""
+"""What the parser of workbooks leaves out: which cells of an XLSX sheet hold an error (#REF!, #N/A), and from when its days count.
+
+The parser gives a cell with an error as empty, and empty would be "not there".
+"""
 
 import html
 import io
@@ -9,6 +12,7 @@ import zlib
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
 _RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
 _CELL = re.compile(rb"<(?:\w+:)?c\s[^>]*>")
+_FROM_1904 = re.compile(rb"<(?:\w+:)?workbookPr\s[^>]*date1904=\"(?:1|true)\"")
 _MARK = b't="e"'
 MOST_PART = 1 << 30
 MOST_CELLS = 100_000
@@ -37,6 +41,17 @@ def error_cells(data: bytes, sheet: str) -> frozenset[tuple[int, int]]:
             found.add((int(place[2]), column - 1))
         at = xml.find(_MARK, at + 1)
     return frozenset(found)
+
+
+def counts_from_1904(data: bytes) -> bool:
+    """Tell whether this XLSX file counts its days from 1904 (workbookPr/@date1904 of ECMA-376); False where it is no XLSX."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if archive.getinfo("xl/workbook.xml").file_size > MOST_PART:
+                return False
+            return _FROM_1904.search(archive.read("xl/workbook.xml")) is not None
+    except (KeyError, OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:

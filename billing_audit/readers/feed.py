@@ -111,6 +111,9 @@ class _Lines:
         if not self._lines:
             self._lines = self._block.data.split(b"\n")
         at = line - self._block.first
+        alone = self._lines[at]
+        if self._shape.quote.encode() not in alone or not self._shape.quote:
+            return alone.decode("utf-8", "replace").rstrip("\r")
         few = [text.decode("utf-8", "replace") for text in self._lines[at : at + 200]]
         _, count = logical(few, 0, self._shape.delimiter, self._shape.quote)
         return "\n".join(few[:count]).rstrip("\r")

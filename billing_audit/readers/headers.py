@@ -34,6 +34,7 @@ _TAIL = re.compile(
     r"|cst|元分钟|元每分钟|每分钟)$"
 )
 _TOTALS_BEFORE: Final = (*(word for word in TOTALS if not word.isascii()), "total", "subtotal", "grandtotal")
+_LETTER = re.compile(r"[^\W\d_]")
 _HEAD = re.compile(r"^(?:cdr|call|the|通话|话单|本次)(?=.{2})")
 
 
@@ -159,5 +160,7 @@ def find(rows: Sequence[Sequence[str]]) -> Header | None:
 
 def is_total(cell: str) -> bool:
     """Tell whether a cell is the name of a row of sums."""
+    if not _LETTER.search(cell):
+        return False
     name = bare(cell)
     return name in TOTALS or name.startswith(_TOTALS_BEFORE)

@@ -9,22 +9,25 @@ from billing_audit.readers.feed import Batch
 from billing_audit.readers.fields import Notation
 from billing_audit.readers.plan import Plan
 from billing_audit.readers.split import MOST_TEXT, logical
-from billing_audit.readers.unreadable import REASONS, refusal
+from billing_audit.readers.unreadable import REASONS, refusal, unreadable
 
 _COMMENTS = ("#", "//", "--", ";;")
 
 
 def refused_rows(plan: Plan, batch: Batch, converted: Converted, notation: Notation) -> list[Refused]:
-    """Return the refused rows of a batch, in the order of their lines."""
+    """Return the refused rows of a batch, in the order of their lines; Unreadable where headers begin a table of other columns."""
     found = list(batch.refused)
     for line, text, why in batch.rows.torn:
         cells = _cells(text, plan)
+        _refuse_other_table(cells, plan, line)
         found.append(Refused(plan.name, line, "", text[:MOST_TEXT], _special(cells, plan, notation) or why))
     wrong = (converted.why > 0).nonzero()[0]
     for at, name in zip(wrong.tolist(), converted.fields, strict=True):
         line = int(batch.rows.lines[at])
         text = batch.text_of(line)
-        special = _special(_cells(text, plan), plan, notation) if plan.module is None else None
+        cells = _cells(text, plan) if plan.module is None else ()
+        _refuse_other_table(cells, plan, line)
+        special = _special(cells, plan, notation) if plan.module is None else None
         if special is not None:
             found.append(Refused(plan.name, line, "", text[:MOST_TEXT], special))
             continue
@@ -47,6 +50,22 @@ def _cells(text: str, plan: Plan) -> Sequence[str]:
         return text.split("\t")
     cells, count = logical(text.split("\n"), 0, plan.layout.delimiter, plan.layout.quote)
     return cells if cells is not None and count else [text]
+
+
+def _refuse_other_table(cells: Sequence[str], plan: Plan, line: int) -> None:
+    """Raise Unreadable for a row of headers that stand elsewhere than the table's: what follows would be read from the wrong columns."""
+    callee = plan.layout.columns.get("callee", 0)
+    if not plan.header or callee >= len(cells) or any(map(str.isdecimal, cells[callee])) or not cells[callee].strip():
+        return
+    again = headers.find([cells])
+    first = headers.find([plan.header])
+    if again is None or first is None:
+        return
+    moved = [field for field, at in again.columns.items() if first.columns.get(field, at) != at]
+    if moved:
+        raise unreadable(
+            plan.name, "audit.unreadable.other_table", "audit.cure.one_table", line, column=cells[again.columns[moved[0]]][:60]
+        )
 
 
 def _special(cells: Sequence[str], plan: Plan, notation: Notation) -> Note | None:

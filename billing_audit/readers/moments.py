@@ -77,6 +77,11 @@ def date(text: str, calendar: Calendar) -> tuple[int, int]:
     return (MISSING, FLAG["time"]) if day is None else (day, remark)
 
 
+def _is_clock(hour: int, minute: int, second: int) -> bool:
+    """Tell whether there is such a time of day: 24:00:00 ends one (ISO 8601:2004), and a leap second is the last of its hour."""
+    return (hour < 24 and minute < 60 and (second < 60 or (minute == 59 and second == 60))) or (hour == 24 and minute == second == 0)
+
+
 def clock(text: str) -> tuple[int, int]:
     """Return ms of the day (a zone already taken off, else + NAIVE) and the flag of a time text."""
     found = _TIME.fullmatch(text)
@@ -88,7 +93,7 @@ def clock(text: str) -> tuple[int, int]:
         if not 1 <= hour <= 12:
             return MISSING, FLAG["time"]
         hour = hour % 12 + (12 if half == "pm" else 0)
-    if hour > 23 or minute > 59 or second > 59:
+    if not _is_clock(hour, minute, second):
         return MISSING, FLAG["time"]
     ms = ((hour * 60 + minute) * 60 + second) * 1000 + int((found[5] or "0").ljust(3, "0")[:3])
     zone = _zone_ms(found["zone"])
@@ -137,7 +142,7 @@ def _compact(found: re.Match[str]) -> tuple[int, int]:
     if found[4] is None:
         return MISSING, FLAG["date_only"]
     hour, minute, second = int(found[4]), int(found[5]), int(found[6])
-    if hour > 23 or minute > 59 or second > 59:
+    if not _is_clock(hour, minute, second):
         return MISSING, FLAG["time"]
     ms = day * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 + int((found[7] or "0").ljust(3, "0")[:3])
     zone = _zone_ms(found[8])

@@ -13,7 +13,7 @@ import msgspec
 
 from billing_audit.ledger import Note
 from billing_audit.readers import headers, workbook
-from billing_audit.readers.coding import Coding, detect, head_of
+from billing_audit.readers.coding import Coding, detect, head_of, otherwise
 from billing_audit.readers.formats.catalogue import FORMATS
 from billing_audit.readers.headers import Header
 from billing_audit.readers.layout import FIELDS, HEAD_BYTES, Field, Head, Layout
@@ -21,7 +21,7 @@ from billing_audit.readers.moments import Calendar, moment
 from billing_audit.readers.sources import Piece
 from billing_audit.readers.split import Shape, logical
 from billing_audit.readers.units import by_data
-from billing_audit.readers.unreadable import unreadable
+from billing_audit.readers.unreadable import Unreadable, unreadable
 
 BY_HEADERS = "headers"
 NUMBERS: tuple[Field, ...] = ("caller", "callee")
@@ -61,6 +61,21 @@ def plans(piece: Piece, columns: Mapping[str, str]) -> list[Plan]:
         while len(start) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(start))):
             start += more
     coding = detect(start, piece.name)
+    try:
+        return [_text_plan(piece, start, coding, columns)]
+    except Unreadable:
+        other = otherwise(start, coding)
+        if other is None:
+            raise
+        try:  # the headers may be in the encoding of the fewer lines
+            return [_text_plan(piece, start, other, columns)]
+        except Unreadable:
+            pass
+        raise
+
+
+def _text_plan(piece: Piece, start: bytes, coding: Coding, columns: Mapping[str, str]) -> Plan:
+    """Return the plan of a text that is encoded so: by the first format that knows it, else by its headers."""
     text = head_of(start, coding)
     lines = tuple(text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"))
     head = Head(piece.name, text, lines, "utf-8" if coding.encoding == "ascii" else coding.encoding, len(start) < HEAD_BYTES)
@@ -71,8 +86,8 @@ def plans(piece: Piece, columns: Mapping[str, str]) -> list[Plan]:
         except (csv.Error, ValueError, LookupError):  # what breaks a format's look is not that format
             continue
         if layout is not None:
-            return [_named(piece, coding, head, layout, module, columns)]
-    return [_by_headers(piece, coding, head, columns)]
+            return _named(piece, coding, head, layout, module, columns)
+    return _by_headers(piece, coding, head, columns)
 
 
 def _named(piece: Piece, coding: Coding, head: Head, layout: Layout, module: ModuleType, columns: Mapping[str, str]) -> Plan:
@@ -253,6 +268,8 @@ def _sheets(piece: Piece, columns: Mapping[str, str]) -> list[Plan]:
             name for name in NUMBERS if name in layout.columns and workbook.stored_as_numbers(piece, index, layout.columns[name], line)
         ]
         notes = (*notes, *(Note("audit.note.zeros_lost", {"column": layout.headers.get(name, name)}) for name in numeric))
+        if len(sheets) > 1 and workbook.hidden(piece, index):
+            notes = (*notes, Note("audit.note.hidden_sheet"))
         cells = tuple(rows[header.row])
         found.append(Plan(piece, f"{piece.name}:{sheet}", TEXT, layout, shape, data, cells, None, index, header.unknown, notes))
     if not found:

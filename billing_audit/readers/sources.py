@@ -20,10 +20,12 @@ MOST_RATIO = 300  # a bill packs 5- to 40-fold
 FREE_BYTES = 64 << 20  # under this the ratio does not matter
 MOST_BYTES = 256 << 30
 MOST_WORKBOOK = 512 << 20
+_WORKBOOK_PARTS = frozenset(("[Content_Types].xml", "content.xml"))
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "audit.unreadable.pdf", "audit.cure.export_csv"),
     (b"{\\rtf", "audit.unreadable.document", "audit.cure.export_csv"),
+    (b"\x1f\x8b", "audit.unreadable.nested", "audit.cure.unpack"),
     (b"BZh", "audit.unreadable.compression", "audit.cure.unpack"),
     (b"\xfd7zXZ", "audit.unreadable.compression", "audit.cure.unpack"),
     (b"7z\xbc\xaf", "audit.unreadable.compression", "audit.cure.unpack"),
@@ -168,12 +170,21 @@ def _kind(name: str, start: bytes) -> Kind:
     return "workbook" if start.startswith(_OLE) else "text"
 
 
+def is_workbook(data: bytes) -> bool:
+    """Tell whether the bytes of a zip archive are a workbook (XLSX, ODS)."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return not _WORKBOOK_PARTS.isdisjoint(archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return True  # damaged: what opens workbooks says so
+
+
 def _zip(path: Path, name: str) -> Iterator[Piece]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [item for item in archive.infolist() if not item.is_dir()]
             names = {item.filename for item in members}
-            if "[Content_Types].xml" in names or "content.xml" in names:
+            if not _WORKBOOK_PARTS.isdisjoint(names):
                 total = sum(item.file_size for item in members)
                 packed = sum(item.compress_size for item in members)
                 if total > 4 * MOST_WORKBOOK or (total > FREE_BYTES and total > MOST_RATIO * max(packed, 1)):

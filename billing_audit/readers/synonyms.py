@@ -83,7 +83,7 @@ SYNONYMS: Final[dict[Field, str]] = {
         币种 货币 货币类型 货币单位 结算币种 币别 currency currencycode curr ccy iso4217 billingcurrency
     """,
     "account": """
-        对账账户 账户 账户名称 账户号 账户编号 账号 计费账户 客户账户 结算账户 客户名称 客户 客户编号 客户账号 用户账号 所属账户
+        对账账户 账户 账户名称 账户号 账户号码 账户编号 账号 计费账户 客户账户 结算账户 客户名称 客户 客户编号 客户账号 用户账号 所属账户
         主叫账户 account accountname accountno accountnumber accountid accountcode acct acctname customer customername customerid
         customeraccount customercode client clientname clientid clientaccount partner partnername billto billingaccount
         subscriberaccount tenant carrierid reseller

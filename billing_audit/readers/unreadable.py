@@ -46,6 +46,7 @@ REMARKS: Final = (
     "audit.note.minutes_only",
     "audit.note.two_digit_year",
     "audit.note.number_point_zero",
+    "audit.note.number_grouped",
 )
 """Flags below 0: the field was read, and the file says in how many `rows`."""
 REMARK: Final = {remark.rpartition(".")[2]: -number for number, remark in enumerate(REMARKS)}

@@ -8,16 +8,17 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError, ZipError
+from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum, ZipError
 
-from billing_audit.readers.error_cells import error_cells
-from billing_audit.readers.sources import Piece
+from billing_audit.readers.error_cells import counts_from_1904, error_cells
+from billing_audit.readers.sources import Piece, is_workbook
 from billing_audit.readers.unreadable import unreadable
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _LOCKED = "EncryptedPackage".encode("utf-16-le")
 _FIRST_SERIAL, _LAST_SERIAL = 32_874, 73_051  # 1990 … 2099
 _DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel's times have no zone
+_DAY_ZERO_1904 = datetime(1904, 1, 1)  # noqa: DTZ001 - as Excel for the Macintosh counted
 MOST_SHEETS = 256
 SAMPLED = 200
 ERROR = "#ERROR!"  # what stands for #REF!, #N/A and their like
@@ -29,10 +30,17 @@ def _broken(piece: Piece, sheet: str) -> frozenset[tuple[int, int]]:
 
 
 @lru_cache(maxsize=2)
+def _zero(piece: Piece) -> datetime:
+    return _DAY_ZERO_1904 if counts_from_1904(piece.load()) else _DAY_ZERO
+
+
+@lru_cache(maxsize=2)
 def _open(piece: Piece) -> CalamineWorkbook:
     data = piece.load()
     if data.startswith(_OLE) and _LOCKED in data:
         raise unreadable(piece.name, "audit.unreadable.locked", "audit.cure.unlock")
+    if data.startswith(b"PK\x03\x04") and not is_workbook(data):
+        raise unreadable(piece.name, "audit.unreadable.nested", "audit.cure.unpack")
     try:
         return CalamineWorkbook.from_filelike(io.BytesIO(data))
     except PasswordError as why:
@@ -48,6 +56,11 @@ def _open(piece: Piece) -> CalamineWorkbook:
 def sheets(piece: Piece) -> list[str]:
     """Return the names of the sheets."""
     return list(_open(piece).sheet_names)[:MOST_SHEETS]
+
+
+def hidden(piece: Piece, index: int) -> bool:
+    """Tell whether a sheet is hidden from who opens the workbook."""
+    return _open(piece).sheets_metadata[index].visible != SheetVisibleEnum.Visible
 
 
 def rows(piece: Piece, index: int, times: frozenset[int], most: int | None = None) -> list[tuple[int, tuple[str, ...]]]:
@@ -72,9 +85,10 @@ def each(piece: Piece, index: int, times: frozenset[int], most: int | None = Non
     except (CalamineError, ZipError, OSError, ValueError) as why:
         raise unreadable(piece.name, "audit.unreadable.workbook", "audit.cure.export_csv") from why
     broken = _broken(piece, sheet.name)
+    zero = _zero(piece)
     rows_broken = {row for row, _ in broken}
     for number, cells in enumerate(table, 1):
-        told = tuple(day(cell) if place in times else text(cell) for place, cell in enumerate(cells))
+        told = tuple(day(cell, zero) if place in times else text(cell) for place, cell in enumerate(cells))
         if number in rows_broken:
             told = tuple(ERROR if (number, place) in broken else cell for place, cell in enumerate(told))
         if any(told):
@@ -103,11 +117,11 @@ def text(cell: Any) -> str:
     return _span(cell) if isinstance(cell, timedelta) else str(cell)
 
 
-def day(cell: Any) -> str:
-    """Return what a cell in a column of times says: a number in the range of Excel's days is a time."""
-    if isinstance(cell, float | int) and not isinstance(cell, bool) and _FIRST_SERIAL <= cell < _LAST_SERIAL:
+def day(cell: Any, zero: datetime = _DAY_ZERO) -> str:
+    """Return what a cell in a column of times says: a number in the range of Excel's days, counted from `zero`, is a time."""
+    if isinstance(cell, float | int) and not isinstance(cell, bool) and _FIRST_SERIAL <= cell + (zero - _DAY_ZERO).days < _LAST_SERIAL:
         milliseconds = int((Decimal(repr(cell)) * 86_400_000).to_integral_value())
-        return text(_DAY_ZERO + timedelta(milliseconds=milliseconds))
+        return text(zero + timedelta(milliseconds=milliseconds))
     return text(cell)
 
 
@@ -132,3 +146,4 @@ def release() -> None:
     """Forget the workbooks that are held open."""
     _open.cache_clear()
     _broken.cache_clear()
+    _zero.cache_clear()

@@ -1,6 +1,8 @@
 """Decks out of files of every kind: what they say, and what is refused with its line."""
 
+import gzip
 import os
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -417,3 +419,25 @@ def test_a_year_of_notices_keeps_the_time_of_each(deck_file) -> None:
         row = deck.lookup(np.full(2, PLAIN + 149), np.array([at, at - 3 * 3_600_000]))
         assert deck.rate_nano[row[:1]].tolist() == [month * 10_000_000]
         assert (int(deck.rate_nano[row[1]]) if row[1] >= 0 else 0) == (month - 1) * 10_000_000
+
+
+@pytest.mark.parametrize("packed", ["gzip", "zip"])
+def test_a_packed_deck_is_the_deck(tmp_path: Path, packed: str) -> None:
+    text = b"prefix,destination,rate,effective_from\n86,China,0.02,2026-01-01\n"
+    path = tmp_path / "deck"
+    if packed == "gzip":
+        path.write_bytes(gzip.compress(text))
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.csv", text)
+            archive.writestr("b.csv", text.replace(b"86,China", b"852,Hong Kong"))
+    deck, refused = decks.read([path])
+    assert refused == ()
+    assert sorted(rows_of(deck)) == (["86"] if packed == "gzip" else ["852", "86"])
+
+
+def test_a_pipe_is_no_deck_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Unreadable) as caught:
+        decks.read([tmp_path / "pipe"])
+    assert caught.value.what.id == "audit.unreadable.deck_regular"

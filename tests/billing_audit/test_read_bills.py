@@ -415,3 +415,87 @@ def test_a_header_that_bills_use_is_understood(field, header):
 @pytest.mark.parametrize("header", ["挂断方向", "挂断原因", "Hangup Cause", "备注", "Country", "", "2026-10-01", "13800001111"])
 def test_a_header_that_says_nothing_of_a_bill_is_left_alone(header):
     assert meaning(header) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("８６１３９００００２２２２", "8613900002222"),
+        ("٨٦١٣٩٠٠٠٠٢٢٢٢", "8613900002222"),
+        ("＋８６ 139 0000 2222", "+8613900002222"),
+        ("<sip:+8613900002222@host>", "+8613900002222"),
+        ("Bob <sip:8613900002222@host;user=phone>;tag=1", "8613900002222"),
+        ("8613900002222@host", "8613900002222"),
+        ("sip:%2B8613900002222@host", "+8613900002222"),
+        ("8613900002222;ext=12", "8613900002222"),
+        ("8,613,900,002,222", "8613900002222"),
+        ("sip:alice@host", "alice"),
+        ("1,2", "1,2"),
+    ],
+)
+def test_a_number_in_another_script_or_as_an_address_is_the_number(bill, text, shown):
+    found = one(bill, number=text)
+    assert decode(found.records["callee"][0], found.names) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"), [("62.500 s", 62_500), ("62.5秒", 62_500), ("1.5 min", 90_000), ("62500 ms", 62_500), ("1m2s", 62_000)]
+)
+def test_a_duration_with_its_unit_behind_is_read(bill, text, ms):
+    assert one(bill, duration=text).records["duration_ms"] == [ms]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-10-01 24:00:00", AT + 57_291_000),
+        ("2026-10-01 23:59:60", AT + 57_291_000),
+        ("20261001 240000", AT + 57_291_000),
+        ("2026-10-01 24:00:01", None),
+        ("2026-10-01 23:58:60", None),
+        ("2026-10-01 25:00:00", None),
+    ],
+)
+def test_the_end_of_a_day_and_a_leap_second_are_times(bill, text, expected):
+    found = one(bill, start=text)
+    assert found.records["start_ms"] == ([] if expected is None else [expected])
+    assert [row[2] for row in found.refused] == ([] if expected else ["time"])
+
+
+def test_a_table_of_other_columns_below_the_first_is_an_error_with_its_line(bill):
+    swapped = "callee,caller,start,duration,charge"
+    with pytest.raises(Unreadable) as caught:
+        read(bill(f"{HEADER}\n{GOOD}\n{swapped}\n{GOOD}\n"))
+    assert (caught.value.line, caught.value.what.id) == (3, "audit.unreadable.other_table")
+    assert read(bill(f"{HEADER}\n{GOOD}\n{HEADER}\n{GOOD}\n")).refused == [(3, "", "header_again")]
+
+
+@pytest.mark.parametrize(("headers", "rows"), [("utf-8", "gb18030"), ("gb18030", "utf-8")])
+def test_of_a_file_in_two_encodings_the_headers_decide(bill, headers, rows):
+    text = "主叫号码,被叫号码,开始时间,时长,备注\n".encode(headers)
+    strange = [f"1380000111{n},8613900002222,2026-10-01 08:05:09,60,已接通通话\n".encode(rows) for n in range(3)]
+    plain = b"13800001111,8613900002222,2026-10-01 08:05:09,60,x\n" * 2
+    found = read(bill(text + plain + b"".join(strange)))
+    assert found.lines == [2, 3]
+    assert [(line, why) for line, _, why in found.refused] == [(4, "encoding"), (5, "encoding"), (6, "encoding")]
+
+
+def test_one_line_in_an_unknown_encoding_is_refused_alone(bill):
+    found = read(bill(f"{HEADER},name\n".encode() + f"{GOOD},x\n".encode() * 9 + GOOD.encode() + b",Jos\xe9;\xff\n"))
+    assert len(found.lines) == 9
+    assert found.refused == [(11, "", "encoding")]
+
+
+def test_nul_bytes_cost_their_rows_only(bill):
+    found = read(bill(f"{HEADER}\n{GOOD}\n{GOOD.replace('2222', '2' + chr(0) + '22')}\n{GOOD}\n".encode() + bytes(5000)))
+    assert found.lines == [2, 4]
+    assert [(line, why) for line, _, why in found.refused] == [(3, "number"), (5, "cells")]
+
+
+@pytest.mark.parametrize(("text", "line", "cure"), [("", None, "audit.cure.send_again"), (GOOD + "x\n", 2, "audit.refused.amount")])
+def test_a_bill_of_which_no_call_can_be_read_can_not_be_audited(bill, text, line, cure):
+    reader = open_bill(Bill.LOCAL, [bill(f"{HEADER}\n{text}")], ReadOptions(), Names(), 0)
+    list(reader.blocks())
+    with pytest.raises(Unreadable) as caught:
+        reader.refuse_without_calls()
+    assert (caught.value.what.id, caught.value.line, caught.value.cure.id) == ("audit.unreadable.no_calls", line, cure)

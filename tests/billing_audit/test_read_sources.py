@@ -95,6 +95,9 @@ def test_files_with_one_beginning_are_not_the_same(tmp_path):
         (b"PK\x03\x04 not a zip", ("damaged", "send_again")),
         (gzip.compress(TEXT.encode())[:-40], ("damaged", "send_again")),
         (gzip.compress(zipped({"a": b"b"})), ("nested", "unpack")),
+        (gzip.compress(gzip.compress(TEXT.encode())), ("nested", "unpack")),
+        (zipped({"a.csv.gz": gzip.compress(TEXT.encode())}), ("nested", "unpack")),
+        (zipped({"a.zip": zipped({"a.csv": TEXT.encode()})}), ("nested", "unpack")),
         (zipped({}), ("no_file", "name_file")),
     ],
 )

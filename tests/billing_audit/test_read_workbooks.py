@@ -5,6 +5,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from billing_audit.ledger import MISSING, Bill, Names, place_of
 from billing_audit.numbers import decode
@@ -113,3 +114,30 @@ def test_a_cell_says_what_excel_shows(cell, told):
 @pytest.mark.parametrize("cell", [20_000.5, 90_000, "46296.3", True])
 def test_only_numbers_in_the_range_of_days_are_times(cell):
     assert workbook.day(cell) == workbook.text(cell)
+
+
+@pytest.mark.parametrize(("epoch", "days"), [(1900, 46_296), (1904, 46_296 - 1462)])
+def test_days_stored_as_numbers_count_from_the_workbooks_own_epoch(tmp_path, epoch, days):
+    path = tmp_path / "bill.xlsx"
+    workbook_ = openpyxl.Workbook()
+    if epoch == 1904:
+        workbook_.epoch = CALENDAR_MAC_1904
+    workbook_.active.append(["caller", "callee", "start", "duration"])
+    workbook_.active.append(["1", "22", days + 0.5, 60])
+    workbook_.save(path)
+    _, records, *_ = read(path)
+    assert [record["start_ms"] for record in records] == [1_790_856_000_000]  # 2026-10-01 12:00 UTC
+
+
+def test_a_hidden_sheet_is_read_and_said_to_be_hidden(tmp_path):
+    path = tmp_path / "bill.xlsx"
+    workbook_ = openpyxl.Workbook()
+    for name, shown in (("one", "visible"), ("two", "hidden")):
+        sheet = workbook_.create_sheet(name)
+        sheet.sheet_state = shown
+        sheet.append(["caller", "callee", "start", "duration"])
+        sheet.append(["1", "22", datetime(2026, 10, 1, 12), 60])
+    workbook_.save(path)
+    reader = open_bill(Bill.LOCAL, [path], ReadOptions(), Names(), 0)
+    assert sum(len(block.frame) for block in reader.blocks()) == 2
+    assert [[note.id for note in file.notes if "hidden" in note.id] for file in reader.files] == [[], ["audit.note.hidden_sheet"]]
