@@ -89,7 +89,10 @@ def duration_points(pairs: Sequence[tuple[int, int]], title: str, ours: str, the
     parts.append(f'<path class="even" d="M{x(0):.1f} {_y(0, 0, most):.1f}L{x(most):.1f} {_y(most, 0, most):.1f}"/>')
     spots = {(round(x(min(one / 1000, most))), round(_y(min(other / 1000, most), 0, most))) for one, other in points}
     parts.append(f'<path class="spots" d="{"".join(f"M{across} {up}h0" for across, up in sorted(spots))}"/>')
-    parts += [_label(x(tick), HIGH - _BOTTOM + 16, f"{tick:,.0f}" if most >= 10 else f"{tick:g}", "middle") for tick in ticks]
+    parts += [
+        _label(x(tick), HIGH - _BOTTOM + 16, f"{tick:,.0f}" if most >= 10 else f"{tick:g}", "middle" if tick < most else "end")
+        for tick in ticks
+    ]
     parts.append(_label(WIDE - _RIGHT, HIGH - 6, ours, "end"))
     return _svg("".join(parts), title)
 
