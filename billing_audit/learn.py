@@ -72,7 +72,7 @@ def _tech(rules: tuple[Rule, ...], names: Names) -> Tech:
 def find_anchors(local: pd.DataFrame, customer: pd.DataFrame, zone: str) -> Anchors | None:
     """Return calls that both bills surely have, found by keys that occur once in each, with the clock they agree on."""
     best: Anchors | None = None
-    for level in ("numbers", "numbers and length", "callee and length"):
+    for level in ("numbers", "numbers and length", "callee and length", "callee"):
         ours, theirs = _unique(_keys(local, level), _keys(customer, level))
         if len(ours) < LEAST_PAIRS:
             continue
@@ -88,12 +88,14 @@ def _keys(frame: pd.DataFrame, level: str) -> tuple[Ints, npt.NDArray[np.uint64]
     """Return rows that have a key at this level, and the keys."""
     caller, callee = frame["caller"].to_numpy(), frame["callee"].to_numpy()
     able = (frame["start_ms"].to_numpy() != MISSING) & (digits(callee) >= LEAST_END) & ~is_masked(callee)
-    if level != "callee and length":
+    if level.startswith("numbers"):
         able &= (digits(caller) >= LEAST_END) & ~is_masked(caller)
-    if level != "numbers":
+    if level.endswith("length"):
         able &= frame["duration_ms"].to_numpy() > 0
     rows = np.flatnonzero(able)
     called = digits(callee[rows]) % END
+    if level == "callee":
+        return rows, pair_key(called, called)
     if level == "callee and length":
         return rows, pair_key(frame["duration_ms"].to_numpy()[rows] // 1000, called)
     key = pair_key(digits(caller[rows]) % END, called)

@@ -70,7 +70,7 @@ def _amount(view: View) -> Amount:
         tries.append((share(ratio, own), told, own))
     best = max(one[0] for one in tries)
     support, chosen, own_fee = next(one for one in tries if one[0] >= best - 0.015)
-    if chosen != 1 and not _everywhere(charge, minutes, fees, fee * tax if own_fee is None else own_fee, wide):
+    if chosen != 1 and not _everywhere(charge, minutes, fees, fee * tax if own_fee is None else own_fee, wide, float(chosen)):
         plain = [one for one in tries if one[1] == 1]
         support, chosen, own_fee = next(one for one in plain if one[0] >= max(other[0] for other in plain) - 0.015)
     if support - expected < 0.05:
@@ -78,10 +78,10 @@ def _amount(view: View) -> Amount:
     return Amount(chosen, int(fee) if own_fee is None else round(own_fee / tax), support, expected, int(charge.size))
 
 
-def _everywhere(charge: Floats, minutes: Floats, fees: Floats, fee: float, wide: float) -> bool:
+def _everywhere(charge: Floats, minutes: Floats, fees: Floats, fee: float, wide: float, ratio: float) -> bool:
     """Tell whether hardly a call is priced by the reference: one ratio on everything, not a wrong price here and there."""
     plain = (np.abs(charge - minutes - fees) <= wide) | (np.abs(charge - minutes - fee) <= wide)
-    clear = charge > 20 * wide
+    clear = (charge > 20 * wide) & (np.abs(charge - charge / ratio) > 2.5 * wide)  # the ratio shows beyond what rounding may make
     return clear.sum() < 10 or float(plain[clear].mean()) < 0.02
 
 

@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 MOST_GROUPS = 5000  # price groups looked at, the largest first
+MEAN_CODE = 6  # rows that several finer prefixes must have on average: by chance each number would be a prefix
 PER_GROUP = 4  # other prices looked for in one group
 
 
@@ -92,8 +93,13 @@ def _of_group(view: View, group: int, members: Ints, unknown: Bools, cost: Float
         if held.mean() < 0.3 or (hit.size < FEW and held.mean() < 0.9) or abs(ratio - 1) < 1e-6:
             return
         # calls so short or cheap that both prices are within rounding tell nothing
-        telling = members[plain[members] * abs(ratio - 1) > 2 * view.grain]
-        yield Price(group, ratio, rate, hit, int(telling.size), parent, _code(view, group, telling, hit, parent))
+        against = members[(plain[members] > 0) & (np.abs(cost[members] - ratio * plain[members]) > 0.75 * view.grain + 2)]
+        against = np.setdiff1d(against, hit)
+        codes = [] if parent >= 0 else _codes(view, group, against, hit)
+        if not codes:
+            yield Price(group, ratio, rate, hit, int(hit.size + against.size), parent, 0)
+        for code, rows in codes:
+            yield Price(group, ratio, rate, rows, int(rows.size), parent, code)
         open_ = open_[~held]
 
 
@@ -116,25 +122,22 @@ def _some_time(view: View) -> int:
     return int(np.median(view.calls.start_ms))
 
 
-def _code(view: View, group: int, members: Ints, hit: Ints, parent: int) -> int:
-    """Return the shortest longer prefix that has all rows of this price and hardly another one; 0: none."""
+def _codes(view: View, group: int, against: Ints, hit: Ints) -> list[tuple[int, Ints]]:
+    """Return the shortest longer prefixes that have nearly all rows of this price and hardly another one, each with its rows."""
     deck = view.reference.deck
     assert deck is not None
-    rest = np.setdiff1d(members, hit)
-    if rest.size < 3 or parent >= 0:
-        return 0
+    if against.size < 3:
+        return []
     sentinel = numbers.digits(view.calls.callee)
-    head, others = sentinel[hit], sentinel[rest]
     size = len(deck.prefix_text(group))
     for count in range(size + 1, min(size + 7, 17)):
-        mine, theirs = _cut(head, count), _cut(others, count)
+        mine, theirs = _cut(sentinel[hit], count), _cut(sentinel[against], count)
         values, many = np.unique(mine, return_counts=True)
-        if many.max() < 0.95 * head.size:
-            return 0
-        code = int(values[many.argmax()])
-        if (theirs == code).sum() <= 0.1 * many.max():
-            return code
-    return 0
+        others = np.bincount(np.searchsorted(values, theirs[np.isin(theirs, values)]), minlength=values.size)
+        pure = (many >= 2) & (others <= 0.1 * many)
+        if many[pure].sum() >= 0.95 * hit.size and (pure.sum() == 1 or hit.size >= MEAN_CODE * pure.sum()):
+            return [(int(value), hit[mine == value]) for value in values[pure].tolist()]
+    return []
 
 
 def _cut(sentinel: Ints, count: int) -> Ints:
