@@ -15,6 +15,7 @@ from reports.render.columns import clip, join, pad, paint, width, wrap
 
 _MOST_REFUSED: Final = 3
 _LEAST_COLUMNS: Final = 40
+_NO_PAIR: Final = ("audit.note.nothing_in_common", "audit.note.same_file", "audit.note.swapped", "audit.note.no_period")
 
 
 def audit_screen(
@@ -109,8 +110,15 @@ def unlooked(audit: Audit, texts: Texts) -> list[str]:
     return found
 
 
+def wrong_bills(audit: Audit) -> bool:
+    """Tell whether the two bills are hardly a pair: the same one twice, the sides exchanged, of two customers or another period."""
+    return any(note.id in _NO_PAIR for note in audit.notes)
+
+
 def next_step(audit: Audit, texts: Texts) -> str:
     """Return what to do now."""
+    if wrong_bills(audit):
+        return texts.text("audit.next.files")
     if audit.difference_micro == 0 and not differs(audit):
         return texts.text("audit.next.none")
     match audit.verdict.side:

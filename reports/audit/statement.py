@@ -14,6 +14,7 @@ from billing_audit.ledger import Side
 from reports.audit.call_sheets import parts_of, pouring, prepare
 from reports.audit.figures import apportioned, digits_of, units
 from reports.audit.five import cents_of
+from reports.audit.screen import wrong_bills
 from reports.audit.sheets import Cell, Formula, Looks, Sheet, amount, cents, summed
 from reports.audit.statement_columns import statement_columns
 from reports.audit.streamed import fill
@@ -51,11 +52,11 @@ def write_statement(
     day: date | None = None,
     replace: bool = False,
 ) -> bool:
-    """Write the statement and return True; False, and no file, where nothing lies on the customer's side.
+    """Write the statement and return True; False, and no file, where nothing lies on the customer's side, or the bills are no pair.
 
     `mask` hides digits of all numbers and leaves raw lines out; `company` is who writes, `day` the date; what is not given is left open.
     """
-    if not theirs(material.audit):
+    if not theirs(material.audit) or wrong_bills(material.audit):
         return False
     with laid_down(path, replace) as out:
         statement(out, material, texts, counted or tally(material.audit, material.calls), mask=mask, company=company, day=day)

@@ -89,3 +89,14 @@ def test_looking_at_a_bill_says_what_its_times_and_durations_are(bills: Path) ->
     assert "duration seconds" in english
     assert "格式 按表头识别" in chinese
     assert "duration 秒" in chinese
+
+
+def test_bills_that_are_no_pair_are_not_disputed_before_somebody_has_looked(bills: Path) -> None:
+    theirs = (bills / "theirs.csv").read_text(encoding="utf-8")
+    (bills / "theirs.csv").write_text(theirs.replace(",4420794", ",3369012").replace("2026-10", "2026-11"), encoding="utf-8")
+    told = ask("local.csv", "theirs.csv", "--out", "out")
+    assert told.exit_code == 1
+    assert "The bills have hardly a call in common (0 of 80 and 80 records)" in told.output.replace("\n   ", "")
+    assert "  · make sure that these are the right two bills" in told.output
+    assert "send the statement" not in told.output
+    assert not list((bills / "out").glob("statement-*"))
