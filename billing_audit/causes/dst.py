@@ -8,7 +8,7 @@ import numpy as np
 from billing_audit.align import Alignment
 from billing_audit.causes.missing_outage import utc
 from billing_audit.infer.table import WHOSE, Bools, Mark, Table
-from billing_audit.ledger import MISSING, Bill, Note, Side, Value
+from billing_audit.ledger import MISSING, Bill, Note, Value
 
 CODE = "dst"
 HOUR = 3_600_000
@@ -24,15 +24,14 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
         return []
     at = steps[0][0]
     own = [turn for turn in _turns(table) if abs(turn - at) <= 28 * HOUR]
-    bill, sure = _whose(table, own[0]) if own else (Bill.CUSTOMER, True)
+    bill = _whose(table, own[0], steps[0][1]) if own else Bill.CUSTOMER
     rows = _moved(table)
     count, when = int(rows.sum()), utc(own[0] if own else at)
     values: dict[str, Value] = {"at": when, "hours": steps[0][1] / HOUR, "rows": count}
     whose = "audit.evidence.dst.contract" if own else "audit.evidence.dst.foreign"
     notes = (Note("audit.evidence.dst", values), Note(whose, {"zone": table.reference.zone}))
-    side = WHOSE[bill] if sure or not own else Side.UNDETERMINED
     separates = Note("audit.evidence.separates.dst")
-    return [Mark(CODE, bill, side, {"at": when}, 1.0 if sure else 0.6, count, notes, separates)]
+    return [Mark(CODE, bill, WHOSE[bill], {"at": when}, 1.0, count, notes, separates)]
 
 
 def applies(table: Table, _mark: Mark) -> Bools:
@@ -59,26 +58,14 @@ def _turns(table: Table) -> list[int]:
     return [hour * HOUR for before, after, hour in zip(offsets, offsets[1:], list(hours)[1:], strict=False) if before != after]
 
 
-def _whose(table: Table, turn: int) -> tuple[Bill, bool]:
-    """Return the bill that does not turn as the contract's zone does, and whether that is sure.
+def _whose(table: Table, turn: int, step_ms: int) -> Bill:
+    """Return the bill that does not turn as the contract's zone does; `step_ms`: by how much the customer's times move against ours there.
 
-    Times are read in the contract's zone. In spring the hour that the zone skips holds calls only on a clock that does not turn, and they
-    fall on the hour after it: it is doubled. In autumn the hour that comes twice is doubled on the clock that does turn.
+    Times are read in the contract's zone. A clock that does not turn seems to go by as much as the zone's offset changes the other way: in
+    spring it falls behind by the hour, in autumn it gains it.
     """
     zone = ZoneInfo(table.reference.zone)
     before, after = (datetime.fromtimestamp(turn / 1000 + s, UTC).astimezone(zone).utcoffset() for s in (-3600, 3600))
     assert before is not None
     assert after is not None
-    spring = after > before
-    first = turn if spring else turn - HOUR
-    counts = {}
-    for bill in Bill:
-        name = "l_start_ms" if bill is Bill.LOCAL else "c_written_ms"
-        start = table.frame.get(name, table.frame[f"{bill[0]}_start_ms"])[table.both]
-        counts[bill] = int(((start >= first) & (start < first + HOUR)).sum())
-    more = Bill.LOCAL if counts[Bill.LOCAL] > counts[Bill.CUSTOMER] else Bill.CUSTOMER
-    fewer = Bill.CUSTOMER if more is Bill.LOCAL else Bill.LOCAL
-    sure = counts[more] - counts[fewer] >= max(2, 0.25 * counts[more])
-    if counts[more] == counts[fewer]:
-        return Bill.CUSTOMER, False
-    return (more if spring else fewer), sure
+    return Bill.LOCAL if (after > before) == (step_ms > 0) else Bill.CUSTOMER
