@@ -44,7 +44,7 @@ SHOWN: Final = {
     "failed_call": ("a charge on a call that nobody answered, or of 0 seconds", "who charges it"),
     "duplicate": ("the same call twice: the same id, or the same everything but the id", "who has it twice"),
     "cut_off": ("missing only where a call lies over the period's edge", "nobody: a rule differs"),
-    "missing_outage": ("missing here, in stretches of time over all numbers or of one gateway; surer where an outage was measured", "company"),
+    "missing_outage": ("missing here, in stretches of time or of one gateway; surer where an outage was measured", "company"),
     "missing_import": ("missing there: a file, a day, an hour or a gateway of theirs", "customer"),
     "hung_call": ("an extreme duration, often round hours, the other side short", "who recorded the long one"),
     "early_answer": ("many short answered calls on one route, one side longer", "carrier: its switch answers too early"),
