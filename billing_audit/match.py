@@ -13,8 +13,9 @@ from billing_audit.align import Alignment, Ints
 from billing_audit.assignment import choose
 from billing_audit.compatible import callers_agree, numbers_agree, visible
 from billing_audit.learn import Learned
-from billing_audit.ledger import MISSING, PAIRED, PAIRS
+from billing_audit.ledger import MISSING
 from billing_audit.numbers import TAG, digits
+from billing_audit.pairing import CONTENTS, Columns, Order, pairs_of
 from billing_audit.partials import MIX_A, MIX_B, pair_key
 
 Mask = npt.NDArray[np.bool_]
@@ -22,8 +23,6 @@ COARSE_BITS: Final = 8  # 256 ms: how closely the sort needs to tell times apart
 END_MS: Final = 1_000  # ends that agree while durations do not (one counts from INVITE) speak a little less for a pair than durations
 NEAREST: Final = 64  # candidates of one record; more calls of the same numbers within the tolerance are told by time first
 BATCH: Final = 1 << 18  # candidates weighed at a time
-CONTENTS: Final = ("billed_ms", "charge_micro", "rate_nano", "ring_ms", "answered", "parts")
-TOLD: Final = ("start_ms", "callee", "caller", "duration_ms", *CONTENTS, "gateway", "account")
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Calls:
     callee: Ints
     start: Ints
     talk: Ints
-    frame: pd.DataFrame
+    frame: Columns
 
     def __len__(self) -> int:
         return len(self.start)
@@ -48,16 +47,19 @@ class Found:
     theirs: Ints
 
 
-def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned, *, ordered: bool = True) -> pd.DataFrame:
-    """Return PAIRS: matched pairs, then our records alone, then theirs; each record once.
+def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned, *, order: Order = "parts") -> pd.DataFrame:
+    """Return PAIRS: matched pairs, then our records alone, then theirs (or as `order` says); each record once.
 
     A pair's starts lie within `alignment.tolerance_ms` when durations or ends agree, within `core_tolerance_ms` when they do not (a hung
     call). First equal numbers, then a masked or absent caller on the callee alone, numbers of which only the last digits
     agree, then calls that a step of their clock may have moved; all by the ends of calls first where these agree better than starts.
     """
     alignment = learned.alignment
-    ours = _calls(local, local["start_ms"].to_numpy(), _ring_of(local, alignment.ring == "local"))
-    theirs = _calls(customer, alignment.correct(customer["start_ms"].to_numpy()), _ring_of(customer, alignment.ring == "customer"))
+    local_columns, customer_columns = ({name: frame[name].to_numpy() for name in frame.columns} for frame in (local, customer))
+    ours = _calls(local_columns, local_columns["start_ms"], _ring_of(local_columns, alignment.ring == "local"))
+    theirs = _calls(
+        customer_columns, alignment.correct(customer_columns["start_ms"]), _ring_of(customer_columns, alignment.ring == "customer")
+    )
     partner = np.full(len(ours), -1, np.int64)
     taken = np.zeros(len(theirs), np.bool_)
     rounds = [(ours, theirs, alignment)]
@@ -70,7 +72,7 @@ def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned, *, orde
             found = step(mine, yours, np.flatnonzero(partner < 0), np.flatnonzero(~taken), way)
             partner[found.ours] = found.theirs
             taken[found.theirs] = True
-    return _pairs(ours, theirs, partner, taken, ordered)
+    return pairs_of(local_columns, customer_columns, partner, taken, order)
 
 
 def _by_end(calls: Calls) -> Calls:
@@ -79,19 +81,19 @@ def _by_end(calls: Calls) -> Calls:
     return replace(calls, start=np.where(known, calls.start + calls.talk, calls.start), talk=np.where(known, -calls.talk, calls.talk))
 
 
-def _ring_of(frame: pd.DataFrame, taken_off: bool) -> Ints | None:
+def _ring_of(frame: Columns, taken_off: bool) -> Ints | None:
     if not taken_off:
         return None
-    ring = frame["ring_ms"].to_numpy()
+    ring = frame["ring_ms"]
     return np.where(ring == MISSING, 0, ring)
 
 
-def _calls(frame: pd.DataFrame, start: Ints, ring: Ints | None) -> Calls:
+def _calls(frame: Columns, start: Ints, ring: Ints | None) -> Calls:
     return Calls(
-        caller=_plain(frame["caller"].to_numpy()),
-        callee=_plain(frame["callee"].to_numpy()),
+        caller=_plain(frame["caller"]),
+        callee=_plain(frame["callee"]),
         start=start if ring is None else np.where(start == MISSING, start, start - ring),
-        talk=frame["duration_ms"].to_numpy(),
+        talk=frame["duration_ms"],
         frame=frame,
     )
 
@@ -122,7 +124,7 @@ def _over_a_step(ours: Calls, theirs: Calls, mine: Ints, yours: Ints, alignment:
     """Return pairs among what is left near steps of their clock, as if written on the step's other side."""
     if not alignment.steps:
         return Found(mine[:0], yours[:0])
-    near, shift = alignment.otherwise(theirs.frame["start_ms"].to_numpy()[yours])
+    near, shift = alignment.otherwise(theirs.frame["start_ms"][yours])
     start = theirs.start.copy()
     start[yours[near]] += shift
     again = replace(theirs, start=start)
@@ -230,7 +232,7 @@ def _worth(ours: Calls, theirs: Calls, left: Ints, right: Ints, alignment: Align
         allowed[near] &= numbers_agree(ours.caller[left[near]], theirs.caller[right[near]])
     worth = (reach + alike * weight - cost + 1) * 8
     for bit, name in ((4, "charge_micro"), (2, "billed_ms"), (1, "rate_nano")):
-        worth += bit * (ours.frame[name].to_numpy()[left] == theirs.frame[name].to_numpy()[right])
+        worth += bit * (ours.frame[name][left] == theirs.frame[name][right])
     return np.where(allowed, worth, 0)
 
 
@@ -264,8 +266,8 @@ def _edges(
 
 def _ordered(calls: Calls, rows: Ints, group: Ints) -> tuple[Ints, Ints, Ints]:
     """Return rows, groups and a mark of the contents, sorted by group and contents; rows all alike by their place in the file."""
-    contents = [calls.frame[name].to_numpy()[rows] for name in CONTENTS]
-    tail = [calls.frame["source"].to_numpy()[rows], *reversed(contents), calls.caller[rows], calls.callee[rows], calls.talk[rows]]
+    contents = [calls.frame[name][rows] for name in CONTENTS]
+    tail = [calls.frame["source"][rows], *reversed(contents), calls.caller[rows], calls.callee[rows], calls.talk[rows]]
     order = np.lexsort((*tail, calls.start[rows], group))
     mark = np.zeros(len(rows), np.uint64)
     for values in (calls.start[rows], calls.talk[rows], calls.caller[rows], *contents):
@@ -286,72 +288,3 @@ def _band(times: Ints, group: Ints, others: Ints, other_group: Ints, reach: int)
     middle = np.clip(np.searchsorted(yours, mine), low, high)
     many = high - low > NEAREST
     return np.where(many, np.maximum(low, middle - NEAREST // 2), low), np.where(many, np.minimum(high, middle + NEAREST // 2), high)
-
-
-def _pairs(ours: Calls, theirs: Calls, partner: Ints, taken: Mask, ordered: bool) -> pd.DataFrame:
-    matched, alone, others = np.flatnonzero(partner >= 0), np.flatnonzero(partner < 0), np.flatnonzero(~taken)
-    if ordered:
-        matched = matched[_in_order(ours.frame, matched, theirs.frame, partner[matched])]
-        alone, others = alone[_in_order(ours.frame, alone)], others[_in_order(theirs.frame, others)]
-    left, right = np.concatenate([matched, alone]), np.concatenate([partner[matched], others])
-    both, total = len(matched), len(left) + len(others)
-    columns = {"l_source": _left(ours.frame, "source", left, total), "c_source": _right(theirs.frame, "source", right, both, total)}
-    for name in ("caller", "callee"):
-        told = _left(ours.frame, name, left, total)
-        told[len(left) :] = theirs.frame[name].to_numpy()[right[both:]]
-        columns[name] = told
-    hidden = np.flatnonzero(~visible(columns["caller"][:both]))
-    columns["caller"][hidden] = _better(columns["caller"][hidden], theirs.frame["caller"].to_numpy()[right[hidden]])
-    for name in PAIRED:
-        columns[f"l_{name}"] = _left(ours.frame, name, left, total)
-    for name in PAIRED:
-        columns[f"c_{name}"] = _right(theirs.frame, name, right, both, total)
-    return pd.DataFrame({name: columns[name] for name in PAIRS}, copy=False)
-
-
-def _in_order(frame: pd.DataFrame, rows: Ints, other: pd.DataFrame | None = None, partners: Ints | None = None) -> Ints:
-    """Return the order of rows by start, then by all they (and their partners) say, then by source; never by their order in a file."""
-    start = frame["start_ms"].to_numpy()[rows]
-    if not len(rows):
-        return rows
-    known = start != MISSING
-    least = int(start[known].min()) if known.any() else 0
-    row_bits = len(rows).bit_length()
-    packed = np.where(known, start - least + 1, 0)
-    if int(packed.max()).bit_length() + row_bits <= 63:
-        packed = (packed << row_bits) | np.arange(len(rows))
-        packed.sort()
-        order, packed = packed & ((1 << row_bits) - 1), packed >> row_bits
-    else:
-        order = np.argsort(packed, kind="stable")
-        packed = packed[order]
-    equal = packed[1:] == packed[:-1]
-    tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
-    if len(tied):
-        some = order[tied]
-        keys = [frame[name].to_numpy()[rows[some]] for name in TOLD]
-        if other is not None and partners is not None:
-            keys += [other[name].to_numpy()[partners[some]] for name in TOLD]
-        order[tied] = some[np.lexsort((frame["source"].to_numpy()[rows[some]], *reversed(keys)))]
-    return order
-
-
-def _better(ours: Ints, theirs: Ints) -> Ints:
-    return np.where(visible(theirs) | (ours == 0), theirs, ours)
-
-
-def _left(frame: pd.DataFrame, name: str, rows: Ints, total: int) -> Ints:
-    column = np.empty(total, np.int64)
-    frame[name].to_numpy().take(rows, out=column[: len(rows)], mode="clip")
-    column[len(rows) :] = MISSING
-    return column
-
-
-def _right(frame: pd.DataFrame, name: str, rows: Ints, both: int, total: int) -> Ints:
-    column = np.empty(total, np.int64)
-    values = frame[name].to_numpy()
-    values.take(rows[:both], out=column[:both], mode="clip")
-    alone = total - len(rows) + both
-    column[both:alone] = MISSING
-    values.take(rows[both:], out=column[alone:], mode="clip")
-    return column

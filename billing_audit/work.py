@@ -17,6 +17,7 @@ from billing_audit.ledger import MISSING, Bill, Names
 from billing_audit.match import match
 from billing_audit.normalise import normalise
 from billing_audit.packing import Ints
+from billing_audit.pairing import Order
 from billing_audit.pairs_file import table_of
 from billing_audit.spill import slots
 from billing_audit.sums import Part as Sum
@@ -48,6 +49,7 @@ class Pairs:
     frame: pd.DataFrame
     rules: Ints
     priced_micro: int | None
+    order: Order
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,14 @@ class Part:
     table: pa.Table | None
 
 
-def paired(job: Job, local: pd.DataFrame, customer: pd.DataFrame, ordered: bool = True) -> Pairs:
+def paired(job: Job, local: pd.DataFrame, customer: pd.DataFrame, order: Order = "parts") -> Pairs:
     """Return the pairs of these records (LEDGER); their order is asked for where somebody sees it."""
     ours, our_rules, _ = normalise(local, Bill.LOCAL, job.learned)
     theirs, their_rules, _ = normalise(customer, Bill.CUSTOMER, job.learned)
     priced = None
     if job.price_local:
         ours, priced = _priced(ours, job)
-    return Pairs(match(ours, theirs, job.learned, ordered=ordered), our_rules + their_rules, priced)
+    return Pairs(match(ours, theirs, job.learned, order=order), our_rules + their_rules, priced, order)
 
 
 def _priced(frame: pd.DataFrame, job: Job) -> tuple[pd.DataFrame, int]:
@@ -85,7 +87,7 @@ def _priced(frame: pd.DataFrame, job: Job) -> tuple[pd.DataFrame, int]:
 
 def work(job: Job, local: pd.DataFrame, customer: pd.DataFrame) -> Part:
     """Return what the records of a partition give."""
-    return finish(job, paired(job, local, customer, job.keep), len(local) + len(customer))
+    return finish(job, paired(job, local, customer, "slots" if job.keep else "any"), len(local) + len(customer))
 
 
 def finish(job: Job, pairs: Pairs, rows: int) -> Part:
@@ -98,17 +100,20 @@ def finish(job: Job, pairs: Pairs, rows: int) -> Part:
     sums = summed(frame, told.amounts, told.applies)
     table = None
     if job.keep:
-        table = _table(job, frame, told)
+        table = _table(job, pairs, told)
     return Part(compared, sums, pairs.rules, pairs.priced_micro, rows, table)
 
 
-def _table(job: Job, frame: pd.DataFrame, told: attribute.Apportioned) -> pa.Table:
+def _table(job: Job, pairs: Pairs, told: attribute.Apportioned) -> pa.Table:
     """Return the pairs by slot, and within one as `match` orders them by contents: one order, however the calls were divided."""
-    order = np.argsort(slots(frame["callee"].to_numpy()), kind="stable")
-    frame, amounts = (
-        pd.DataFrame({name: one[name].to_numpy().take(order) for name in one.columns}, copy=False) for one in (frame, told.amounts)
-    )
-    applies = _mask(told.applies, list(amounts.columns)).take(order)
+    frame, amounts = pairs.frame, told.amounts
+    applies = _mask(told.applies, list(amounts.columns))
+    if pairs.order != "slots":
+        order = np.argsort(slots(frame["callee"].to_numpy()), kind="stable")
+        frame, amounts = (
+            pd.DataFrame({name: one[name].to_numpy().take(order) for name in one.columns}, copy=False) for one in (frame, amounts)
+        )
+        applies = applies.take(order)
     return table_of(frame, amounts, applies, job.names, job.files)
 
 
