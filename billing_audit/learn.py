@@ -16,10 +16,12 @@ from billing_audit.numbers import digits, is_masked
 from billing_audit.partials import Chain, pair_key
 from billing_audit.parting import learn_chains
 from billing_audit.rewriting import Rule, Tech, fixed
-from billing_audit.timing import Anchors, alignment_of
+from billing_audit.timing import CLOSE_MS, Anchors, alignment_of
 
 ENOUGH: Final = 50  # so many calls that surely are the same make a better key needless
 END: Final = 10**7  # numbers are compared by their last seven digits while forms are not known
+LEAST_SECOND: Final = 20  # calls on another clock than most, and their share of all that surely are the same: a second clock
+SECOND_SHARE: Final = 0.03
 LEAST_END: Final = 10**5  # … and must have at least five
 
 
@@ -57,6 +59,7 @@ def learn(
     given = fixed(dict(number_rules or {}))
     rules = given
     if anchors is not None:
+        notes += _second_clock(anchors, local, customer, alignment)
         near = _near(anchors, local, customer, alignment)
         rules = (*given, *learn_rules(local, customer, near, names, {rule.bill for rule in given}, deck))
     tech = _tech(rules, names)
@@ -115,6 +118,17 @@ def _unique(ours: tuple[Ints, npt.NDArray[np.uint64]], theirs: tuple[Ints, npt.N
 def _once(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Ints]:
     told, first, count = np.unique(keys, return_index=True, return_counts=True)
     return told[count == 1], first[count == 1]
+
+
+def _second_clock(anchors: Anchors, local: pd.DataFrame, customer: pd.DataFrame, alignment: Alignment) -> list[Note]:
+    """Return a note where calls that are the same by their key agree on another clock than most, as two gateways of one side do."""
+    ours = local["start_ms"].to_numpy()[anchors.ours]
+    late = alignment.correct(customer["start_ms"].to_numpy()[anchors.theirs]) - ours
+    apart = np.abs(late) > CLOSE_MS
+    other = fit(ours[apart], late[apart])
+    if other is None or other.fits < max(LEAST_SECOND, SECOND_SHARE * len(ours)):
+        return []
+    return [Note("audit.note.two_clocks", {"calls": other.fits, "of": len(ours), "seconds": round(other.offset_ms / 1000)})]
 
 
 def _near(anchors: Anchors, local: pd.DataFrame, customer: pd.DataFrame, alignment: Alignment) -> tuple[Ints, Ints]:

@@ -53,6 +53,8 @@ def read(paths: Sequence[Path], zone: str = "UTC", side: Literal["sell", "buy"] 
             raise unusable(tariff[0][2].name, "set", lacking=", ".join(lacking))
         _sort(cgrates.entries(tariff, place), found, refused)
     kept = settled(found, names, refused)
+    if not kept and not refused:
+        raise unusable(str(paths[0]) if paths else "", "empty")
     return _deck(kept), tuple(refused)
 
 

@@ -143,6 +143,9 @@ def _frame(found: Mapping[str, tuple[Ints, Flags]], state: _State, rows: int) ->
     duration, total, answered = column("duration"), column("total"), column("answered")
     both = (start != MISSING) & (answer != MISSING)
     ring = np.where(both & (answer >= start), answer - start, MISSING)
+    if "answer" in found:  # who writes when calls were answered leaves it empty where none was; where talk is told, that decides
+        nothing = (answer == MISSING) & (duration <= 0) & (column("billed") <= 0)
+        answered = np.where((answered == MISSING) & nothing & (start != MISSING), 0, answered)
     start = np.where(answer != MISSING, answer, start)
     if "total" in found and "duration" in found:  # a time of the INVITE only, with both lengths
         rang = (answer == MISSING) & (duration > 0) & (total >= duration) & (start != MISSING)
@@ -156,6 +159,6 @@ def _frame(found: Mapping[str, tuple[Ints, Flags]], state: _State, rows: int) ->
         duration = total
     flags = np.where(start == MISSING, FLAG["no_time"], 0).astype(np.int16)
     state.refuse("start", flags)
-    frame = {name: column(name) for name in ("caller", "callee", "answered", "gateway", "account")}
-    frame |= {"start_ms": start, "ring_ms": ring, "duration_ms": duration, "billed_ms": column("billed")}
+    frame = {name: column(name) for name in ("caller", "callee", "gateway", "account")}
+    frame |= {"answered": answered, "start_ms": start, "ring_ms": ring, "duration_ms": duration, "billed_ms": column("billed")}
     return frame | {"rate_nano": column("rate"), "charge_micro": column("charge")}

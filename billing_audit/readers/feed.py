@@ -22,6 +22,7 @@ from billing_audit.readers.split import Rows, Shape, logical, split
 from billing_audit.readers.unreadable import refusal, unreadable
 
 SHEET_ROWS = 50_000  # of a workbook or of a format's own records in one batch
+SAMPLED = 1_000  # items that are looked at for the first records
 TIMES = ("start", "answer", "end")
 
 
@@ -149,6 +150,11 @@ def items(plan: Plan, digest: "hashlib._Hash | None" = None) -> Iterator[tuple[I
                 pass
         except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError, csv.Error) as why:
             raise unreadable(plan.name, "audit.unreadable.format", "audit.cure.send_again", format=plan.layout.format) from why
+
+
+def first_records(plan: Plan) -> list[Record]:
+    """Return the first calls that a format's own code finds, among its first SAMPLED items."""
+    return [item for item, _ in islice(items(plan), SAMPLED) if isinstance(item, Record)]
 
 
 def _of_records(plan: Plan, shape: Shape, digest: "hashlib._Hash | None") -> Iterator[Batch]:

@@ -3,6 +3,7 @@
 import msgspec
 
 from billing_audit.ledger import Bill, Note
+from billing_audit.readers.feed import first_records
 from billing_audit.readers.fields import Notation
 from billing_audit.readers.plan import Plan
 from billing_audit.readers.survey import Seen
@@ -54,10 +55,15 @@ class Inspection(msgspec.Struct, frozen=True):
 def inspect_table(plan: Plan, seen: Seen, notation: Notation, currency: str) -> TableSeen:
     """Return what is known of a table before it is read."""
     columns = []
+    records = first_records(plan) if plan.module is not None else []
     for name, index in plan.layout.columns.items():
         header = plan.header[index].strip() if index < len(plan.header) else ""
-        samples = [row[index] for row in plan.rows if index < len(row) and row[index].strip()][:SAMPLES]
-        columns.append(ColumnSeen(name, header, index + 1, tuple(samples)))
+        if plan.module is not None:
+            texts = [getattr(record, name) for record in records]
+        else:
+            texts = [row[index] for row in plan.rows if index < len(row)]
+        samples = [text for text in texts if text.strip()][:SAMPLES]
+        columns.append(ColumnSeen(name, header or plan.layout.headers.get(name, ""), index + 1, tuple(samples)))
     lengths = {
         name: plan.layout.units.get(name, plan.layout.durations) for name in ("duration", "total", "billed") if name in plan.layout.columns
     }
@@ -75,7 +81,7 @@ def inspect_table(plan: Plan, seen: Seen, notation: Notation, currency: str) -> 
         currency=currency,
         currencies=dict(seen.currencies.most_common(SHOWN)),
         accounts=dict(seen.accounts.most_common(SHOWN)),
-        rows=len(plan.rows),
+        rows=len(records) if plan.module is not None else len(plan.rows),
         unknown=plan.unknown,
         notes=plan.notes,
     )

@@ -193,3 +193,18 @@ def test_learning_does_not_depend_on_the_order_of_rows() -> None:
     local, customer = ledger(rng, told, 0), ledger(rng, told, 1, start=told.start + rng.integers(0, 9_000, len(told)))
     turned = (pd.DataFrame(frame.iloc[::-1].reset_index(drop=True)) for frame in (local, customer))
     assert learn(local, customer, Names(), "UTC") == learn(*turned, Names(), "UTC")
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.0, False), (0.01, False), (0.3, True)])
+def test_two_gateways_that_keep_different_clocks_are_told(share: float, said: bool) -> None:
+    rng = np.random.default_rng(7)
+    told = calls(rng, 4_000)
+    other = rng.random(4_000) < share
+    start = told.start + np.where(other, -2 * HOUR_MS, 9_000)
+    found = learn(ledger(rng, told, 0), ledger(rng, told, 1, start=start), Names(), "UTC")
+    assert found.alignment.shift_ms + found.alignment.offset_ms == 9_000
+    notes = [note.values for note in found.notes if note.id == "audit.note.two_clocks"]
+    assert bool(notes) == said
+    if said:
+        assert abs(int(notes[0]["seconds"]) + 7_209) <= 1
+        assert abs(int(notes[0]["calls"]) - other.sum()) < 50

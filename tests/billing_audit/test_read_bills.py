@@ -1,5 +1,6 @@
 """Bills as people send them: each damage is named with its line, and what can be read is."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -499,3 +500,26 @@ def test_a_bill_of_which_no_call_can_be_read_can_not_be_audited(bill, text, line
     with pytest.raises(Unreadable) as caught:
         reader.refuse_without_calls()
     assert (caught.value.what.id, caught.value.line, caught.value.cure.id) == ("audit.unreadable.no_calls", line, cure)
+
+
+@pytest.mark.parametrize(
+    ("cells", "answered", "duration"),
+    [
+        ("2026-10-01 08:05:00,,2026-10-01 08:05:30,", 0, MISSING),  # it rang for 30 s
+        ("2026-10-01 08:05:00,,2026-10-01 08:05:30,0", 0, 0),
+        ("2026-10-01 08:05:00,,2026-10-01 08:05:30,12", MISSING, 12_000),
+        ("2026-10-01 08:05:00,2026-10-01 08:05:10,2026-10-01 08:05:30,", MISSING, 20_000),
+    ],
+)
+def test_a_call_without_a_time_of_answer_was_not_answered(bill, cells, answered, duration):
+    found = read(bill(f"caller,callee,start,answer time,end,duration\n1,22222,{cells}\n"))
+    assert (found.records["answered"], found.records["duration_ms"]) == ([answered], [duration])
+
+
+def test_inspection_shows_samples_of_formats_that_are_no_tables(bill):
+    rows = [{"holdTime": 60, "callerE164": f"1380000111{n}", "calleeE164": "8613900002222", "start": 1790841909000} for n in range(5)]
+    path = bill(json.dumps({"retCode": 0, "infoCdrs": rows}), "cdr.json")
+    (table,) = open_bill(Bill.LOCAL, [path], ReadOptions(), Names(), 0).inspect().tables
+    assert table.format == "vos3000-json"
+    assert {column.field: column.samples for column in table.columns}["caller"] == ("13800001110", "13800001111", "13800001112")
+    assert table.rows == 5
