@@ -175,7 +175,7 @@ def _within(
     simple = np.flatnonzero((size == 2) & (other == 1))
     first, second = order[begins[simple]], order[begins[simple] + 1]
     left, right = rows[np.minimum(first, second)], rows[np.maximum(first, second)]
-    sure = _worth(ours, theirs, left, right, alignment, level) > 0
+    _, sure = _weighed(ours, theirs, left, right, alignment, level)
     many = (other > 0) & (other < size) & (size > 2)
     held = np.repeat(many, size)
     solved = _solve(ours, theirs, rows, order[held], group[held], len(mine), alignment, level)
@@ -210,27 +210,33 @@ def _groups(keys: npt.NDArray[np.uint64], times: Ints, reach_ms: int) -> tuple[I
     return order, group
 
 
-def _worth(ours: Calls, theirs: Calls, left: Ints, right: Ints, alignment: Alignment, level: str) -> Ints:
-    """Return what each possible pair is worth (0: not allowed): time and duration first, then what else agrees."""
+def _weighed(ours: Calls, theirs: Calls, left: Ints, right: Ints, alignment: Alignment, level: str) -> tuple[Ints, Mask]:
+    """Return what each possible pair costs by time and duration, and which are allowed."""
     late = theirs.start[right] - ours.start[left]
-    longer = theirs.talk[right] - ours.talk[left]
+    talk, others_talk = ours.talk[left], theirs.talk[right]
+    longer = others_talk - talk
     apart = np.abs(late)
     unlike = np.minimum(alignment.excess(longer), np.abs(late + longer) + END_MS)
-    unlike[(theirs.talk[right] == MISSING) | (ours.talk[left] == MISSING)] = 0
-    reach, core, alike, weight = alignment.tolerance_ms, alignment.core_tolerance_ms, alignment.alike_ms, alignment.length_weight
+    unlike[(others_talk == MISSING) | (talk == MISSING)] = 0
+    reach, core, alike = alignment.tolerance_ms, alignment.core_tolerance_ms, alignment.alike_ms
     unlike = np.minimum(unlike, alike)
-    cost = apart + unlike * weight
     allowed = apart + unlike * (reach - core) // alike <= reach
     if level == "numbers":
         allowed &= (ours.callee[left] == theirs.callee[right]) & (ours.caller[left] == theirs.caller[right])
     elif level == "callee":
         allowed &= (ours.callee[left] == theirs.callee[right]) & callers_agree(ours.caller[left], theirs.caller[right])
     else:
-        allowed &= unlike < alignment.alike_ms
+        allowed &= unlike < alike
         near = np.flatnonzero(allowed)
         allowed[near] = numbers_agree(ours.callee[left[near]], theirs.callee[right[near]])
         allowed[near] &= numbers_agree(ours.caller[left[near]], theirs.caller[right[near]])
-    worth = (reach + alike * weight - cost + 1) * 8
+    return apart + unlike * alignment.length_weight, allowed
+
+
+def _worth(ours: Calls, theirs: Calls, left: Ints, right: Ints, alignment: Alignment, level: str) -> Ints:
+    """Return what each possible pair is worth (0: not allowed): time and duration first, then what else agrees."""
+    cost, allowed = _weighed(ours, theirs, left, right, alignment, level)
+    worth = (alignment.tolerance_ms + alignment.alike_ms * alignment.length_weight - cost + 1) * 8
     for bit, name in ((4, "charge_micro"), (2, "billed_ms"), (1, "rate_nano")):
         worth += bit * (ours.frame[name][left] == theirs.frame[name][right])
     return np.where(allowed, worth, 0)
