@@ -17,6 +17,7 @@ from billing_audit.audit import Found, Inferred
 from billing_audit.causes.catalogue import CLOCKS, MEASURED, PRESENCE, REPAIRED
 from billing_audit.confidence import confidence
 from billing_audit.decks.deck import Deck
+from billing_audit.infer.agreement import differing, unshared
 from billing_audit.infer.machine import Bend, Desk, Reference
 from billing_audit.infer.reference import reference_of
 from billing_audit.infer.table import WHOSE, Bools, Mark, Table, columns_of, edges_of, edges_seen
@@ -111,6 +112,8 @@ def find(pairs: pd.DataFrame, context: Context) -> Model:
         methods[str(bill)] = method_of(view)
         fitted[bill] = float(view.fits().mean()) if view.calls.charge.size else 0.0
     departures = _agreed(departures, reference)
+    if context.contract is None or context.deck is None or not len(context.deck):
+        departures = differing(table, reference, units, unshared(departures))
     clocks = [mark for module in CLOCKS.values() for mark in module.find(table, context.learned.alignment)]
     presence = [mark for module in PRESENCE.values() for mark in module.find(table)]
     return Model(reference, departures, tuple(presence), tuple(_measured(table)), tuple(clocks), units, methods, table.size, edges, fitted)

@@ -12,7 +12,7 @@ from billing_audit.causes.catalogue import MEASURED, METHODS
 from billing_audit.decks.deck import Deck
 from billing_audit.infer.machine import Calls, Reference
 from billing_audit.infer.method import change_of
-from billing_audit.infer.reference import inferred_deck
+from billing_audit.infer.prices import inferred_deck
 from billing_audit.infer.seconds import of_terms
 from billing_audit.infer.view import View, view_of
 from billing_audit.ledger import MISSING, Bill
@@ -20,7 +20,7 @@ from billing_audit.terms import CostRounding, Terms
 
 ENOUGH: Final = 60
 SURE = 0.8  # share of calls that cost exactly what is expected, from which on their rounding is known
-AGAIN = ("rate", "rate_change", "rate_change_zone", "prefix", "code_list", "cost_rounding")
+AGAIN = ("connection_fee", "rate", "rate_change", "rate_change_zone", "prefix", "code_list", "cost_rounding")
 
 
 def look(view: View) -> None:
@@ -71,7 +71,7 @@ def infer(calls: pd.DataFrame, deck: Deck | None, terms: Terms, zone: str) -> In
         gateway=column["gateway"],
         told_rate=column["rate_nano"],
     )
-    own = deck if deck is not None and len(deck) else inferred_deck(records.part(records.usable), terms)
+    own = deck if deck is not None and len(deck) else inferred_deck(records.part(records.usable), terms, zone)
     view = view_of(Bill.LOCAL, records, Reference(own, terms, zone))
     look(view)
     return method_of(view)

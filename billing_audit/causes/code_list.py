@@ -10,5 +10,7 @@ CODE = "code_list"
 
 def find(view: View) -> Departure | None:
     """Return the prefixes that only this side has."""
+    if "rate" not in view.reference.fixed:
+        return None  # without a deck no code is one that a deck has, or lacks
     wrong = [one for one in odd_prices(view) if one.code and one.parent < 0]
     return departure(view, CODE, wrong, Note("audit.evidence.separates.code_list"))

@@ -10,5 +10,7 @@ CODE = "prefix"
 
 def find(view: View) -> Departure | None:
     """Return the prefixes that are billed by their parent's price."""
+    if "rate" not in view.reference.fixed:
+        return None  # without a deck no code is one that a deck has, or lacks
     wrong = [one for one in odd_prices(view) if one.parent >= 0 and 2 * one.rows.size >= one.of]
     return departure(view, CODE, wrong, Note("audit.evidence.separates.prefix"))

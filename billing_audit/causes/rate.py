@@ -43,7 +43,9 @@ class Bend(Straight):
 
 def find(view: View) -> Departure | None:
     """Return the prefixes with another price."""
-    wrong = [one for one in odd_prices(view) if one.parent < 0 and one.code == 0 and 2 * one.rows.size >= one.of]
+    deck = "rate" in view.reference.fixed  # without one, whatever the prefix, it is a price
+    wrong = [one for one in odd_prices(view) if (one.code == 0 or not deck) and not (one.parent >= 0 and deck)]
+    wrong = [one for one in wrong if one.code or 2 * one.rows.size >= one.of]
     return departure(view, CODE, wrong, Note("audit.evidence.separates.rate"))
 
 
