@@ -69,7 +69,7 @@ def learn(
 
 def _tech(rules: tuple[Rule, ...], names: Names) -> Tech:
     heads = {rule.strip[: max(rule.strip.rfind("#"), rule.strip.rfind("*")) + 1] for rule in rules} - {""}
-    return tuple((head, names.index(head)) for head in sorted(heads))
+    return tuple((head, index) for head in sorted(heads) if (index := names.short(head)) < Names.SHORT)
 
 
 def find_anchors(local: pd.DataFrame, customer: pd.DataFrame, zone: str) -> Anchors | None:

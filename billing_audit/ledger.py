@@ -123,13 +123,18 @@ def place_of(source: int) -> tuple[int, int]:
 
 
 class Names:
-    """Texts that records refer to by index: gateways, accounts, tech prefixes, numbers that are no numbers. Bounded; beyond it OTHER."""
+    """Texts that records refer to by index: gateways, accounts, tech prefixes, numbers that are no numbers. Bounded; beyond it OTHER.
+
+    The first SHORT indices are kept for tech prefixes, whose codes have room for no longer one ("" while they are free).
+    """
 
     MOST = 1_000_000
+    SHORT = 1_000
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
+        self.texts: list[str] = [""] * self.SHORT
         self._index: dict[str, int] = {}
+        self._short = 0
 
     def index(self, text: str) -> int:
         """Return the index of a text, a new one if it is new; the last one, "…", when there are too many."""
@@ -141,6 +146,17 @@ class Names:
                 text = "…"
             found = self._index[text] = len(self.texts)
             self.texts.append(text)
+        return found
+
+    def short(self, text: str) -> int:
+        """Return the index of a tech prefix: below SHORT, unless there are too many or the text had one already."""
+        found = self._index.get(text)
+        if found is None:
+            if self._short == self.SHORT:
+                return self.index(text)
+            found = self._index[text] = self._short
+            self.texts[found] = text
+            self._short += 1
         return found
 
     def text(self, index: int) -> str:

@@ -51,8 +51,8 @@ def encode(text: str, names: Names) -> int:
     if masked := _MASKED.fullmatch(bare.removeprefix("+")):  # before tech prefixes: "138****1234" is masked, "99*1234" is not
         return MASKED + int("1" + masked[1]) * MASK_HEAD + len(masked[2]) * MASK_COUNT + int("1" + masked[3])
     if tech := _TECH.fullmatch(bare):
-        index = names.index(tech[1])
-        if index < 1000:
+        index = names.short(tech[1])
+        if index < Names.SHORT:
             return TECH + index * TECH_UNIT + int("1" + tech[2])
     return OTHER + names.index(told)
 

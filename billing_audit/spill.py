@@ -114,17 +114,16 @@ def ordered(names: Names) -> tuple[Names, Ints | None]:
 
     The order in which texts were met, which is that of the rows, then changes nothing. None: they already stood so.
     """
-    tech = [text for text in names.texts if text[-1:] in "*#" and text.strip("0123456789*#") == ""]
-    if len(tech) > 1000 or len(names.texts) >= Names.MOST:
-        return names, None
-    by_text = sorted(range(len(names.texts)), key=lambda at: (names.texts[at] not in tech, names.texts[at]))
-    if by_text == list(range(len(by_text))):
+    told = sorted((text, at) for at, text in enumerate(names.texts) if text)
+    tech = {text for text, _ in told if text[-1] in "*#" and text.strip("0123456789*#") == ""}
+    if len(tech) > Names.SHORT or len(names.texts) >= Names.MOST:
         return names, None
     sorted_names = Names()
-    renamed = np.zeros(max(len(by_text), 1), np.int64)
-    for new, old in enumerate(by_text):
-        sorted_names.index(names.texts[old])
-        renamed[old] = new
+    renamed = np.arange(len(names.texts))
+    for text, old in told:
+        renamed[old] = sorted_names.short(text) if text in tech else sorted_names.index(text)
+    if (renamed == np.arange(len(renamed))).all():
+        return names, None
     return sorted_names, renamed
 
 

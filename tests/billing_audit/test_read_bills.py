@@ -32,6 +32,10 @@ class Read:
         assert all(file.rows == file.records + file.folded + file.refused for file in reader.files)
 
     @property
+    def named(self) -> list[str]:
+        return [text for text in self.names.texts if text]
+
+    @property
     def lines(self) -> list[int]:
         return [place_of(source)[1] for source in self.records["source"]]
 
@@ -278,14 +282,14 @@ def test_chinese_that_begins_behind_the_first_blocks_is_seen(bill):
     rows = "1,22,2026-10-01 08:05:09,0.1,GW\n" * 200_000
     data = (f"caller,callee,start,charge,gateway\n{rows}").encode() + "1,22,2026-10-01 08:05:09,0.1,广州\n".encode("gb18030")
     seen = read(bill(data))
-    assert (len(seen.lines), seen.refused, seen.names.texts) == (200_001, [], ["GW", "广州"])
+    assert (len(seen.lines), seen.refused, seen.named) == (200_001, [], ["GW", "广州"])
 
 
 def test_quoted_line_ends_keep_line_numbers_right(bill):
     text = f'{HEADER},gateway\n{GOOD},"a\nb"\n\n{GOOD},c\n{GOOD},"d ""x"""\n'
     seen = read(bill(text))
     assert seen.lines == [2, 5, 6]
-    assert seen.names.texts == ["a\nb", "c", 'd "x"']
+    assert seen.named == ["a\nb", "c", 'd "x"']
 
 
 def test_a_quote_that_never_closes_takes_one_row_only(bill):

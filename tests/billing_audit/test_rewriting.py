@@ -172,7 +172,7 @@ def test_the_decks_form_decides_where_plans_do_not() -> None:
 )
 def test_a_rule_changes_the_numbers_that_begin_with_it_alone(strip: str, add: str, text: str, made: str) -> None:
     names = Names()
-    names.index("8888#")
+    names.short("8888#")
     code = np.array([encode(text, names)], np.int64)
     after, rows = apply(code, (Rule(Bill.LOCAL, "callee", strip, add, 0),), Bill.LOCAL, "callee", (("8888#", 0),))
     assert decode(int(after[0]), names) == made

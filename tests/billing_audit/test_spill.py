@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from billing_audit import spill as spills
 from billing_audit.ledger import LEDGER, MISSING, Bill, Names, empty
-from billing_audit.numbers import decode, encode
+from billing_audit.numbers import TAG, decode, encode
 from billing_audit.options import AuditError
 from billing_audit.packing import pack, unpack
-from billing_audit.spill import SLOTS, Spill, Stretch, slots
+from billing_audit.spill import SLOTS, Spill, Stretch, ordered, slots
 
 NUMBERS = st.one_of(
     st.just(MISSING), st.integers(0, 300), st.integers(-70_000, 70_000), st.integers(-(2**33), 2**33), st.integers(MISSING + 1, 2**63 - 1)
@@ -200,3 +200,14 @@ def test_full_disk_is_named_with_the_folder(tmp_path: Path, monkeypatch: pytest.
             spill.seal(Names())
     assert told.value.what.id == "audit.unreadable.no_room"
     assert told.value.what.values == {"folder": str(tmp_path), "mib": 0}
+
+
+def test_a_tech_prefix_behind_a_thousand_other_texts_keeps_its_code() -> None:
+    names = Names()
+    for number in range(1_500):
+        names.index(f"gateway {number:04}")
+    code = encode("8888#8613900002222", names)
+    assert code // TAG == 5
+    told, renamed = ordered(names)
+    assert renamed is None
+    assert decode(code, told) == "8888#8613900002222"
