@@ -238,9 +238,30 @@ def on_line(talk: Ints, cost: Ints, unit: int, methods: list[Method]) -> tuple[F
     """Return, per method, the share of rows whose charge is within rounding of one line over billed seconds, its slope and offset."""
     seconds = np.stack([billed(talk, m) for m in methods]).astype(np.float64)
     slope, offset = lines(seconds, cost.astype(np.float64), unit)
-    off = np.abs(cost - slope[:, None] * seconds - offset[:, None])
-    close: Floats = np.where(seconds == 0, cost == 0, off <= 0.5 * unit + 1.5).mean(axis=1)
+    close = _close(seconds, cost, unit, slope, offset)
+    if close.max() < 0.95:  # two prices in one group can hide both lines: without a fee, each call alone tells its price
+        through = _through(seconds, cost.astype(np.float64), unit)
+        plain = _close(seconds, cost, unit, through, np.zeros_like(through))
+        better = plain > close
+        close, slope, offset = np.where(better, plain, close), np.where(better, through, slope), np.where(better, 0.0, offset)
     return close, slope, offset
+
+
+def _close(seconds: Floats, cost: Ints, unit: int, slope: Floats, offset: Floats) -> Floats:
+    """Return, per method, the share of rows within rounding of a line."""
+    off = np.abs(cost - slope[:, None] * seconds - offset[:, None])
+    return np.asarray(np.where(seconds == 0, cost == 0, off <= 0.5 * unit + 1.5).mean(axis=1), np.float64)
+
+
+def _through(seconds: Floats, cost: Floats, unit: int) -> Floats:
+    """Return the slope of the line through nothing on which most points of each row of `seconds` lie."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = shorth(np.where(seconds > 0, cost / seconds, np.inf))
+    for reach in (3.0, 1.2):
+        kept = np.abs(cost - slope[:, None] * seconds) <= reach * unit + 1.5
+        square = (seconds * seconds * kept).sum(axis=1)
+        slope = np.where(square > 0, (seconds * cost * kept).sum(axis=1) / np.maximum(square, 1e-9), slope)
+    return np.asarray(slope, np.float64)
 
 
 def lines(seconds: Floats, cost: Floats, unit: int) -> tuple[Floats, Floats]:

@@ -20,6 +20,7 @@ from billing_audit.readers.layout import FIELDS, HEAD_BYTES, Field, Head, Layout
 from billing_audit.readers.moments import Calendar, moment
 from billing_audit.readers.sources import Piece
 from billing_audit.readers.split import Shape, logical
+from billing_audit.readers.two_lengths import told_apart
 from billing_audit.readers.units import by_data
 from billing_audit.readers.unreadable import Unreadable, unreadable
 
@@ -206,6 +207,13 @@ def layout_of(
     """Return the layout that headers, what a person named, and the first rows tell, with notes of what was chosen among several."""
     chosen: dict[Field, int] = dict(header.columns)
     chosen.update({cast(Field, field): _column(name, value, cells) for field, value in columns.items()})
+    doubles = {field: names for field, names in header.doubles.items() if field not in columns and field != "start"}
+    if not {"duration", "total", "billed"} & columns.keys():
+        others = [at for at, cell in enumerate(cells) if cell.strip()[:60] in doubles.get("duration", ()) and at != chosen.get("duration")]
+        apart_by_data = told_apart(chosen, others, data)
+        if apart_by_data != chosen:
+            chosen = apart_by_data
+            doubles.pop("duration", None)
     said = {field: header.meanings[field] for field in header.meanings if field not in columns}
     units = {field: told.unit for field, told in said.items() if told.unit is not None}
     currency = next((told.currency for told in (said.get("charge"), said.get("rate")) if told and told.currency), "")
@@ -227,7 +235,6 @@ def layout_of(
         date=apart[0] if apart else None,
     )
     layout = msgspec.structs.replace(layout, units=by_data(data, layout) | units)
-    doubles = {field: names for field, names in header.doubles.items() if field not in columns and field != "start"}
     notes = [
         Note("audit.note.two_columns", {"field": field, "taken": told[0], "left": ", ".join(told[1:])}) for field, told in doubles.items()
     ]
