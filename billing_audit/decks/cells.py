@@ -83,7 +83,7 @@ def _spelled(low: str, high: str, part: str) -> Iterable[str]:
 
 def _digits(text: str) -> str:
     """Return a code's digits: "+", a leading 00 and a "*" behind are ways of writing."""
-    bare = text.strip().removeprefix("+").rstrip("*%").replace("-", "")
+    bare = text.strip().removeprefix("'").removeprefix("+").rstrip("*%").replace("-", "")
     bare = bare[2:] if bare.startswith("00") and len(bare) > 2 else bare
     return _checked(bare, text)
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from billing_audit.decks import cells, cgrates, columns
+from billing_audit.decks import cells, cgrates, columns, marks
 from billing_audit.decks.columns import Layout
 from billing_audit.decks.deck import NONE, Deck, build
 from billing_audit.decks.entry import Entry, Faulty
@@ -23,11 +23,14 @@ _CODE: Final = re.compile(r"[+\d][\d\s,;*-]*")
 _NUMERIC: Final = ("rate_nano", "from_ms", "to_ms", "minimum_s", "increment_s", "fee_micro", "free_s", "prefix")
 
 
-def read(paths: Sequence[Path], zone: str = "UTC", side: Literal["sell", "buy"] = "sell") -> tuple[Deck, tuple[Refused, ...]]:
+def read(
+    paths: Sequence[Path], zone: str = "UTC", side: Literal["sell", "buy"] = "sell", currency: str = ""
+) -> tuple[Deck, tuple[Refused, ...]]:
     """Return the deck of these files and the rows that can't be read; Unreadable when a file is no deck, OSError when it can't be opened.
 
     Dates without a zone begin at midnight in `zone`. A later file amends the earlier ones: of two prices of a code the one that began last
-    holds. `side` says which price counts where a deck has both: what is sold, or what is bought.
+    holds. `side` says which price counts where a deck has both: what is sold, or what is bought. Prices that name a currency must name
+    `currency` ("": the one that most of their table name).
     """
     place = ZoneInfo(zone)
     found: list[Entry] = []
@@ -42,7 +45,7 @@ def read(paths: Sequence[Path], zone: str = "UTC", side: Literal["sell", "buy"] 
                 tariff.append((plan[0], len(names) - 1, sheet, plan[1]))
                 known += 1
             elif layout := columns.find(sheet.rows, side):
-                _sort(_entries(sheet, layout, len(names) - 1, place), found, refused)
+                _sort(_entries(sheet, layout, len(names) - 1, place, currency), found, refused)
                 known += 1
         if not known:
             raise unusable(str(path), "columns")
@@ -68,19 +71,20 @@ def _sort(items: Iterator[Entry | Refused], found: list[Entry], refused: list[Re
             raise unusable("", "entries", most=MOST_ENTRIES)
 
 
-def _entries(sheet: Sheet, layout: Layout, file: int, zone: ZoneInfo) -> Iterator[Entry | Refused]:
+def _entries(sheet: Sheet, layout: Layout, file: int, zone: ZoneInfo, currency: str) -> Iterator[Entry | Refused]:
     """Yield the entries of one table; titles, footnotes and headers that come again are neither entries nor refused."""
     at = layout.columns
     rows = sheet.rows[layout.skip :]
     order = cells.turned(row.cells[at[name]] for name in ("from", "to") if name in at for row in rows if at[name] < len(row.cells))
     comma = sheet.delimiter != "," and _comma(rows, at)
+    currency = currency or marks.currency_of(row.cells[at["rate"]] for row in rows if at["rate"] < len(row.cells))
     for row in rows:
         told = {name: row.cells[index] if index < len(row.cells) else "" for name, index in at.items()}
         if _no_entry(row, told):
             continue
         place = [""]
         try:
-            yield from _row(told, layout, (file, row.line), zone, order, comma, place)
+            yield from _row(told, layout, (file, row.line), zone, order, comma, currency, place)
         except Doubtful as why:
             yield Faulty(sheet.name, row.line, place[0], told.get(place[0], "")).refused(why)
 
@@ -90,7 +94,7 @@ def _no_entry(row: Row, told: Mapping[str, str]) -> bool:
     filled = [cell for cell in row.cells if cell]
     if len(filled) == 1:
         return _CODE.fullmatch(told.get("prefix") or told.get("country_code") or "") is None
-    if told["rate"][:1].isdecimal():  # no header
+    if told["rate"][-1:].isdecimal() or told["rate"][:1].isdecimal():  # no header
         return False
     again = columns.named(row.cells)
     return "rate" in again and ("prefix" in again or "country_code" in again)
@@ -98,14 +102,21 @@ def _no_entry(row: Row, told: Mapping[str, str]) -> bool:
 
 def _comma(rows: Sequence[Row], at: Mapping[str, int]) -> bool:
     """Tell whether the prices prove that the decimal mark is a comma: none has a point, and one has not three digits behind a comma."""
-    prices = [row.cells[at["rate"]] for row in rows if at["rate"] < len(row.cells)]
+    prices = [marks.parted(row.cells[at["rate"]])[0] for row in rows if at["rate"] < len(row.cells)]
     with_comma = [price for price in prices if price.count(",") == 1]
     proof = any(len(price.split(",")[1]) != 3 or price.split(",")[0].lstrip("0") == "" for price in with_comma)
     return proof and not any("." in price for price in prices)
 
 
 def _row(
-    told: Mapping[str, str], layout: Layout, source: tuple[int, int], zone: ZoneInfo, order: str, comma: bool, place: list[str]
+    told: Mapping[str, str],
+    layout: Layout,
+    source: tuple[int, int],
+    zone: ZoneInfo,
+    order: str,
+    comma: bool,
+    currency: str,
+    place: list[str],
 ) -> Iterator[Entry]:
     """Yield the entries of one row, one a code; `place` is left at the field that is being read."""
 
@@ -114,7 +125,7 @@ def _row(
         return told.get(field, "")
 
     mark = cells.mark(cell("change"))
-    text = cell("rate")
+    text = marks.bare(cell("rate"), currency)
     rate = MISSING
     if text or mark == "keep":
         rate = cells.price(text, comma, layout.per_minute)
@@ -125,7 +136,7 @@ def _row(
         minimum = least
     elif "minimum" in told and "/" not in told.get("increment", ""):
         minimum = MISSING
-    fee, free = cells.amount(cell("fee"), comma), cells.seconds(cell("free"))
+    fee, free = cells.amount(marks.bare(cell("fee"), currency), comma), cells.seconds(cell("free"))
     if cells.seconds(cell("grace")) not in (MISSING, 0):
         raise cells.doubt("grace", text=told["grace"][:40])
     begins, _ = cells.moment(cell("from"), zone, order)

@@ -441,3 +441,29 @@ def test_a_pipe_is_no_deck_and_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(Unreadable) as caught:
         decks.read([tmp_path / "pipe"])
     assert caught.value.what.id == "audit.unreadable.deck_regular"
+
+
+@pytest.mark.parametrize(
+    ("prices", "currency", "rates", "refused"),
+    [
+        (["$0.02", "$0.03"], "", [20_000_000, 30_000_000], []),
+        (["0.02 USD", "0.03"], "USD", [20_000_000, 30_000_000], []),
+        (["¥0.02/分钟", "0.03元"], "CNY", [20_000_000, 30_000_000], []),
+        (["$0.02", "$0.03", "€0.04"], "", [20_000_000, 30_000_000], [4]),
+        (["$0.02", "0.03"], "CNY", [30_000_000], [2]),
+        (["$-0.02", "x0.03"], "", [], [2, 3]),
+    ],
+)
+def test_prices_may_name_the_decks_currency_and_no_other(
+    deck_file, prices: list[str], currency: str, rates: list[int], refused: list[int]
+) -> None:
+    rows = "".join(f"{86 + at},X,{price},2026-01-01\n" for at, price in enumerate(prices))
+    deck, told = decks.read([deck_file("prefix,destination,rate,effective_from\n" + rows)], currency=currency)
+    assert sorted(deck.rate_nano.tolist()) == rates
+    assert [row.line for row in told] == refused
+
+
+def test_a_deck_of_headers_alone_is_named(deck_file) -> None:
+    with pytest.raises(Unreadable) as caught:
+        decks.read([deck_file("prefix,destination,rate,effective_from\n")])
+    assert caught.value.what.id == "audit.unreadable.deck_empty"

@@ -77,7 +77,7 @@ def audited(request: Request, said: Texts, progress: Callable[[Progress], None])
     zone = contract.timezone if contract is not None else "UTC"
     options = Options(
         contract=contract,
-        deck=_deck(request.rates, zone, said),
+        deck=_deck(request.rates, zone, contract.currency if contract is not None else None, said),
         account=_account(request, settings),
         columns=columns(request.columns),
         outages=_outages(request, settings, said),
@@ -247,11 +247,11 @@ def _account(request: Request, settings: Settings | None) -> str | None:
     return accounts[0] if len(accounts) == 1 else None
 
 
-def _deck(files: tuple[Path, ...], zone: str, said: Texts) -> Deck | None:
+def _deck(files: tuple[Path, ...], zone: str, currency: str | None, said: Texts) -> Deck | None:
     if not files:
         return None
     with _told(said):
-        deck, refused = read_decks(files, zone)
+        deck, refused = read_decks(files, zone, currency=currency or "")
     if refused:  # a rate that is not read would be laid to somebody's charge
         raise AuditProblem(_named(refused, "audit.refused.rates", said))
     return deck
