@@ -4,6 +4,7 @@ import numpy as np
 
 from billing_audit.infer.table import WHOSE, Bools, Ints, Mark, Table
 from billing_audit.ledger import MISSING, Bill, Note
+from billing_audit.numbers import is_masked
 
 CODE = "duplicate"
 APART_MS = 5_000  # starts of one call written twice, by two switches
@@ -56,7 +57,25 @@ def _doubles(table: Table, bill: Bill) -> Bools:
         found[other[late]] = True
         early = same & alone[one] & ~alone[other]
         found[one[early]] = True
+    _hidden(table, bill, alone & ~found, found)
     return found
+
+
+def _hidden(table: Table, bill: Bill, alone: Bools, found: Bools) -> None:
+    """Mark unmatched records without a caller that begin, last and cost the same as another one to their number.
+
+    The record that was matched has its caller from the other bill, so that the two seem to be of two callers.
+    """
+    callee, caller = table.frame["callee"], table.frame["caller"]
+    hidden = alone & ((caller == MISSING) | is_masked(caller))
+    if not hidden.any():
+        return
+    rows = np.flatnonzero(table.has(bill) & np.isin(callee, callee[hidden]))
+    columns = [callee, *(table.column(bill, name) for name in ("start_ms", "duration_ms", "charge_micro"))]
+    order = rows[np.lexsort((table.column(bill, "source")[rows], hidden[rows], *(column[rows] for column in reversed(columns))))]
+    one, other = order[:-1], order[1:]
+    same = np.logical_and.reduce([column[one] == column[other] for column in columns]) & (columns[2][other] > 0)
+    found[other[same & hidden[other]]] = True
 
 
 def _same(start: Ints, talk: Ints, one: Ints, other: Ints) -> Bools:

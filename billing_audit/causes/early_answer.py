@@ -11,6 +11,8 @@ LONGER_MS = 1_500  # more than rounding makes
 LEAST = 40
 MERGED_MS = 60_000  # parts may differ by more for reasons of their own
 SHORT_MS = 10_000
+DESTINATION = "destination"
+MOST_TOLD = 12
 
 
 def find(table: Table) -> list[Mark]:
@@ -20,8 +22,8 @@ def find(table: Table) -> list[Mark]:
         odd = longer(table, bill)
         if odd.sum() < LEAST:
             continue
-        for column in ("l_gateway", "c_gateway"):
-            route = table.frame[column]
+        for column in ("l_gateway", "c_gateway", DESTINATION):
+            route = _routes(table, column)
             known = table.both & (route != MISSING)
             if known.sum() < 0.5 * table.both.sum():
                 continue
@@ -56,8 +58,21 @@ def _route(table: Table, bill: Bill, odd: Bools, route: Ints, known: Bools, colu
         "short_elsewhere": round(100 * float((talk[known & ~here] <= SHORT_MS).mean()), 1),
     }
     parameters: dict[str, Value] = {"gateways": len(routes), "longer": str(bill)}
+    if column == DESTINATION:
+        parameters = {"prefixes": " ".join(str(one)[1:] for one in routes[:MOST_TOLD]), "longer": str(bill)}
     note, separates = Note("audit.evidence.early_answer", told), Note("audit.evidence.separates.early_answer")
     return Mark(CODE, bill, Side.CARRIER, parameters, float(share[hit].mean()), rows, (note,), separates, (column, routes))
+
+
+def _routes(table: Table, column: str) -> Ints:
+    """Return the route of each pair: a gateway, or where no bill says it the code of the deck that is called."""
+    if column != DESTINATION:
+        return table.frame[column]
+    deck = table.reference.deck
+    if deck is None or not len(deck):
+        return np.full(table.size, MISSING, np.int64)
+    row = deck.lookup(table.frame["callee"], table.frame["l_start_ms"])
+    return np.where(row >= 0, deck.prefix[np.maximum(row, 0)], MISSING)
 
 
 def longer(table: Table, bill: Bill) -> Bools:
@@ -70,4 +85,4 @@ def longer(table: Table, bill: Bill) -> Bools:
 def applies(table: Table, mark: Mark) -> Bools:
     """Tell which pairs of the routes this bill has longer."""
     column, routes = mark.data
-    return longer(table, mark.bill) & np.isin(table.frame[column], routes)
+    return longer(table, mark.bill) & np.isin(_routes(table, column), routes)
