@@ -7,12 +7,13 @@ lacks is one cause's whole.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from billing_audit import leftover, wording
 from billing_audit.audit import Found, Inferred
 from billing_audit.causes.catalogue import CLOCKS, MEASURED, PRESENCE, REPAIRED
 from billing_audit.confidence import confidence
@@ -31,6 +32,8 @@ from billing_audit.terms import Contract, Terms
 
 Ints = npt.NDArray[np.int64]
 
+LOOKED = 50_000  # rows on which the places of unexplained money are looked for
+LITTLE = 50  # fewer than one record in so many matched: the bills have nothing to do with each other
 CHUNK = 1 << 15  # pairs priced at once: their columns fit the cache
 
 
@@ -61,6 +64,7 @@ class Model:
     methods: dict[str, Inferred]
     rows: int
     edges: tuple[int, int] | None = None  # the period
+    notes: tuple[Note, ...] = ()  # where the unexplained money lies
     fitted: Mapping[Bill, float] = field(default_factory=dict)  # share of a bill's calls that the reference with all departures explains
 
 
@@ -115,8 +119,27 @@ def find(pairs: pd.DataFrame, context: Context) -> Model:
     if context.contract is None or context.deck is None or not len(context.deck):
         departures = differing(table, reference, units, unshared(departures))
     clocks = [mark for module in CLOCKS.values() for mark in module.find(table, context.learned.alignment)]
-    presence = [mark for module in PRESENCE.values() for mark in module.find(table)]
-    return Model(reference, departures, tuple(presence), tuple(_measured(table)), tuple(clocks), units, methods, table.size, edges, fitted)
+    presence = [] if _strangers(table) else [mark for module in PRESENCE.values() for mark in module.find(table)]
+    marks = (tuple(presence), tuple(_measured(table)), tuple(clocks))
+    model = Model(reference, departures, *marks, units, methods, table.size, edges, fitted=fitted)
+    return replace(model, notes=_places(pairs, model, context))
+
+
+def _strangers(table: Table) -> bool:
+    """Tell whether the bills have so little in common that what one lacks says nothing of the other."""
+    ours, theirs = table.has(Bill.LOCAL), table.has(Bill.CUSTOMER)
+    return bool(int((ours & theirs).sum()) * LITTLE < min(int(ours.sum()), int(theirs.sum())))
+
+
+def _places(pairs: pd.DataFrame, model: Model, context: Context) -> tuple[Note, ...]:
+    """Return where the money lies that no cause takes, of some numbers with all their calls."""
+    step = -(-len(pairs) // LOOKED)
+    some = pairs if step <= 1 else pairs[pairs["callee"].to_numpy() % step == 0].reset_index(drop=True)
+    left = apportion(some, model, context).amounts[UNEXPLAINED].to_numpy()
+    if not left.any():
+        return ()
+    frame = columns_of(some, context.learned.alignment.correct)
+    return leftover.places(Table(frame, model.reference, context.contract, context.outages, model.edges), model.reference, left)
 
 
 def _agreed(departures: Mapping[Bill, tuple[Departure, ...]], reference: Reference) -> dict[Bill, tuple[Departure, ...]]:
@@ -269,9 +292,12 @@ def _found(model: Model, cause: str, side: Side, part: Part) -> Found:
     evidence: list[Note] = []
     sources: tuple[Departure | Mark, ...] = (*departures, *marks)
     for one in sources:
-        parameters = {**one.parameters, **parameters}
-        evidence += one.evidence
+        fixed = isinstance(one, Mark) or one.parameter in model.reference.fixed
+        parameters = {**wording.parameters(one.parameters, fixed), **parameters}
+        evidence += wording.notes(one.evidence, fixed)
     first = sources[0]
+    fixed = isinstance(first, Mark) or first.parameter in model.reference.fixed
+    separates = None if first.separates is None else wording.notes([first.separates], fixed)[0]
     explained = min([model.fitted.get(bill, 1.0) for bill in Bill if any(d in departures for d in model.departures[bill])] or [1.0])
     return Found(
         cause=cause,
@@ -281,6 +307,6 @@ def _found(model: Model, cause: str, side: Side, part: Part) -> Found:
         confidence=confidence(cause, side, first.support, part.records, explained, bool(model.reference.fixed)),
         parameters=parameters,
         evidence=tuple(evidence[:16]),
-        separates=first.separates,
+        separates=separates,
         samples=part.samples,
     )

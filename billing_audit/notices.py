@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
+from billing_audit.attribute import LITTLE
 from billing_audit.audit import BillTotal
 from billing_audit.compare import Compared
 from billing_audit.ledger import Bill, Note
 from billing_audit.options import Options
 from billing_audit.rating import unused_bands
 from billing_audit.reading import Intake
-
-LITTLE = 50  # fewer than one record in so many matched: the bills have nothing to do with each other
 
 
 def notices(options: Options, told: dict[Bill, Intake], totals: dict[Bill, BillTotal], compared: Compared, priced: bool) -> Iterator[Note]:

@@ -51,8 +51,9 @@ def judge(
     totals: Mapping[Bill, BillTotal],
     contract: Contract | None,
     previous: Audit | None = None,
+    unexplained_records: int = 0,
 ) -> Verdict:
-    """Return the verdict on what was found.
+    """Return the verdict on what was found. `unexplained_records`: differences that cancel in money are differences all the same.
 
     `technical` is True where a cause that is somebody's weighs, False where nothing differs or only rules do, None where it can't be told.
     """
@@ -62,14 +63,15 @@ def judge(
     heavy = [one for one in causes if _weighs(one, gross, records)]
     slips = [one for one in heavy if one.cause not in RULES and one.side is not Side.NONE]
     side, share = _whose(slips)
-    technical = _technical(slips, heavy, gross, unexplained_micro)
-    sure = _sure(slips or heavy, gross, unexplained_micro, share if technical else 1.0)
+    strange = not slips and unexplained_records > MOSTLY * max(1, records)
+    technical = None if strange else _technical(slips, heavy, gross, unexplained_micro)
+    sure = 0.0 if strange else _sure(slips or heavy, gross, unexplained_micro, share if technical else 1.0)
     return Verdict(
         technical=technical,
         side=side if technical else Side.NONE if technical is False else Side.UNDETERMINED,
         confidence=round(sure, 3),
         disputable=_disputable(causes, difference_micro, totals, dispute),
-        notes=tuple(_notes(slips, heavy, gross, unexplained_micro, share)),
+        notes=() if strange and not gross else tuple(_notes(slips, heavy, gross, unexplained_micro, share)),
         settle=tuple(_settle(heavy, contract, unexplained_micro, gross)),
         changed=tuple(_changed(causes, previous)) if previous is not None else (),
     )
