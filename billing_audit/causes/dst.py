@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from billing_audit.align import Alignment
-from billing_audit.causes.missing_outage import utc
-from billing_audit.infer.table import WHOSE, Bools, Mark, Table
+from billing_audit.infer.table import WHOSE, Bools, Mark, Table, wall
 from billing_audit.ledger import MISSING, Bill, Note, Value
 
 CODE = "dst"
@@ -26,7 +25,7 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
     own = [turn for turn in _turns(table) if abs(turn - at) <= 28 * HOUR]
     bill = _whose(table, own[0], steps[0][1]) if own else Bill.CUSTOMER
     rows = _moved(table)
-    count, when = int(rows.sum()), utc(own[0] if own else at)
+    count, when = int(rows.sum()), wall(own[0] if own else at, table.reference.zone)
     values: dict[str, Value] = {"at": when, "hours": steps[0][1] / HOUR, "rows": count}
     whose = "audit.evidence.dst.contract" if own else "audit.evidence.dst.foreign"
     notes = (Note("audit.evidence.dst", values), Note(whose, {"zone": table.reference.zone}))

@@ -1,7 +1,7 @@
 """`missing_import`: calls that the customer's bill lacks: a file, a day, an hour or a gateway of theirs, whole."""
 
 from billing_audit.causes.duplicate import doubles
-from billing_audit.causes.missing_outage import told, utc
+from billing_audit.causes.missing_outage import listed, told
 from billing_audit.infer.stretches import ALL, inside, stretches
 from billing_audit.infer.table import Bools, Mark, Table
 from billing_audit.ledger import Bill, Note, Side, Value
@@ -25,10 +25,10 @@ def find(table: Table) -> list[Mark]:
     within = inside(table.column(ours, "start_ms"), table.column(ours, "gateway"), windows)
     rows = int((within & lacks).sum())
     kind = "gateway" if all(one.gateway != ALL for one in windows) else "time"
-    parameters: dict[str, Value] = {"kind": kind, "windows": " ".join(f"{utc(one.first)}/{utc(one.end)}" for one in windows[:5])}
+    parameters: dict[str, Value] = {"kind": kind, "windows": listed(windows, table.reference.zone)}
     separates = Note("audit.evidence.separates.missing_import", {"missing": int(lacks.sum())})
     support = rows / max(1, int((within & there).sum()))
-    return [Mark(CODE, ours, Side.CUSTOMER, parameters, support, rows, told(windows), separates, windows)]
+    return [Mark(CODE, ours, Side.CUSTOMER, parameters, support, rows, told(windows, table.reference.zone), separates, windows)]
 
 
 def applies(table: Table, mark: Mark) -> Bools:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from billing_audit import rating
 from billing_audit.causes.rate import MOST_TOLD, rate_text
 from billing_audit.infer.machine import Calls, Reference, Straight, priced
+from billing_audit.infer.table import wall
 from billing_audit.infer.view import FEW, Departure, View
 from billing_audit.ledger import MISSING, Note, Value
 
@@ -129,7 +130,7 @@ def departure(view: View, code: str, kept: list[Kept], bend: Straight, separates
                 "deck": rate_text(int(deck.rate_nano[one.row])),
                 "rows": one.hits,
                 "of": one.of,
-                "at": str(np.datetime64(one.effective_ms, "ms")) + "Z",
+                "at": wall(one.effective_ms, view.reference.zone),
             },
         )
         for one in told
@@ -138,6 +139,6 @@ def departure(view: View, code: str, kept: list[Kept], bend: Straight, separates
     parameters: dict[str, Value] = {
         "prefixes": " ".join(deck.prefix_text(one.row) for one in told),
         "count": len(kept),
-        "effective": str(np.datetime64(kept[0].effective_ms, "ms")) + "Z",
+        "effective": wall(kept[0].effective_ms, view.reference.zone),
     }
     return Departure(code, bend, "rate", parameters, hits / max(1, of), hits, notes, separates)

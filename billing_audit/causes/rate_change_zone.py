@@ -7,6 +7,7 @@ import numpy as np
 from billing_audit import rating
 from billing_audit.causes.rate_change import HOUR
 from billing_audit.infer.machine import Calls, Reference, Straight, priced
+from billing_audit.infer.table import wall
 from billing_audit.infer.view import FEW, Bools, Departure, View
 from billing_audit.ledger import MISSING, Note, Value
 
@@ -61,7 +62,7 @@ def find(view: View) -> Departure | None:
     hours = late / HOUR
     values: dict[str, Value] = {"hours": hours, "rows": top - before, "near": int(near.size), "fit": top, "before": before}
     dates = _dates(part, Bend(late), fits)
-    return _departure(Bend(late, dates), dates, top, before, near.size, values)
+    return _departure(Bend(late, dates), dates, top, before, near.size, values, view.reference.zone)
 
 
 def _dates(part: View, bend: Bend, fits: Bools) -> tuple[int, ...]:
@@ -77,14 +78,14 @@ def _dates(part: View, bend: Bend, fits: Bools) -> tuple[int, ...]:
     return tuple(int(at) for at in dates if int(now[told & (begin == at)].sum()) > int(fits[told & (begin == at)].sum()))
 
 
-def _departure(bend: Bend, dates: tuple[int, ...], top: int, before: int, near: int, values: dict[str, Value]) -> Departure:
+def _departure(bend: Bend, dates: tuple[int, ...], top: int, before: int, near: int, values: dict[str, Value], zone: str) -> Departure:
     hours = bend.late_ms / HOUR
     effective = max(dates, default=0)
     return Departure(
         CODE,
         bend,
         "rate",
-        {"hours_late": hours, "effective": str(np.datetime64(effective, "ms")) + "Z"},
+        {"hours_late": hours, "effective": wall(effective, zone)},
         top / near,
         top - before,
         (Note("audit.evidence.rate_change_zone", values),),

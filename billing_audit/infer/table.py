@@ -19,6 +19,8 @@ from billing_audit.terms import Contract
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+LAST_MS = 1 << 43  # the year 2248: instants that are told lie before it
+
 OTHER = {Bill.LOCAL: Bill.CUSTOMER, Bill.CUSTOMER: Bill.LOCAL}
 WHOSE = {Bill.LOCAL: Side.COMPANY, Bill.CUSTOMER: Side.CUSTOMER}
 
@@ -135,6 +137,14 @@ def edges_of(contract: Contract | None) -> tuple[int, int] | None:
     period = contract.period
     first, last = (datetime.combine(day, time(0), zone).astimezone(UTC) for day in (period.start, period.end))
     return int(first.timestamp() * 1000), int(last.timestamp() * 1000)
+
+
+def wall(at_ms: int, zone: str) -> str:
+    """Return an instant on the clock of a zone, as people write it; "–" for none."""
+    if not 0 <= at_ms < LAST_MS:
+        return "–"
+    told = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone))
+    return told.strftime("%Y-%m-%d %H:%M:%S" if told.second else "%Y-%m-%d %H:%M")
 
 
 def edges_seen(start_ms: Ints, zone: str) -> tuple[int, int] | None:

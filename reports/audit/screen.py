@@ -15,6 +15,7 @@ from reports.render.columns import clip, join, pad, paint, width, wrap
 
 _MOST_REFUSED: Final = 3
 _LEAST_COLUMNS: Final = 40
+_MOST_PROOFS: Final = 3
 _NO_PAIR: Final = ("audit.note.nothing_in_common", "audit.note.same_file", "audit.note.swapped", "audit.note.no_period")
 
 
@@ -230,10 +231,18 @@ def _why(audit: Audit, texts: Texts, wide: int, colour: bool) -> list[str]:
     lines = ["", texts.text("audit.screen.why"), clip(body[0], wide)]
     for found, line in zip(causes, body[1:], strict=False):
         lines.append(clip(line, wide))
-        told = proofs(found, texts) or [parameter_text(found, texts)]
+        told = _few(proofs(found, texts), texts) or [parameter_text(found, texts)]
         lines += ["      " + part for text in told if text for part in wrap(text, wide - 6)]
     last = [f"{body[-1]}  {word}"] if width(body[-1]) + width(word) + 2 <= wide else [clip(body[-1], wide), "  " + word]
     return [*lines, clip(body[-2], wide), *last]
+
+
+def _few(told: list[str], texts: Texts) -> list[str]:
+    """Return a few of the proofs, the last (what tells the cause from its neighbours) among them, and how many more there are."""
+    if len(told) <= _MOST_PROOFS:
+        return told
+    rest = texts.text("audit.screen.more", count=len(told) - _MOST_PROOFS)
+    return [*told[: _MOST_PROOFS - 1], told[-1], rest]
 
 
 def _told(title: str, said: Sequence[str], wide: int) -> list[str]:
