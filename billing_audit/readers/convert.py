@@ -35,7 +35,7 @@ def convert(columns: Mapping[str, pa.Array], lines: Ints, file: int, notation: N
     state = _State(np.zeros(rows, np.int16), [], np.full(rows, -1, np.int16), notation, clock)
     columns = _without_absent(_with_date(columns), notation.layout)
     folded = _folded(columns, notation, rows)
-    found = {name: read(name, columns[name], notation) for name in READ if name in columns}
+    found = {name: read(name, columns, notation) for name in READ if name in columns}
     for name, (_, flags) in found.items():
         state.refuse(name, flags)
     frame = _frame(found, state, rows)
@@ -63,6 +63,8 @@ class _State:
     clock: str  # the column of times by which zones are counted
 
     def refuse(self, name: str, flags: Flags) -> None:
+        if not flags.any():
+            return
         bad = (flags > 0) & (self.why == 0)
         if bad.any():
             self.place[bad] = len(self.order)
@@ -87,8 +89,10 @@ def _with_date(columns: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:
     return rest | {"start": joined}
 
 
-def _without_absent(columns: Mapping[str, pa.Array], layout: Layout) -> dict[str, pa.Array]:
+def _without_absent(columns: Mapping[str, pa.Array], layout: Layout) -> Mapping[str, pa.Array]:
     """Return the columns with the texts that mean "not there" emptied."""
+    if not any(name in columns for name in layout.absent):
+        return columns
     found = dict(columns)
     for name, words in layout.absent.items():
         if name in found:
@@ -141,12 +145,12 @@ def _frame(found: Mapping[str, tuple[Ints, Flags]], state: _State, rows: int) ->
 
     start, answer, end = (_utc(column(name), state.notation.zone) if name in found else column(name) for name in ("start", "answer", "end"))
     duration, total, answered = column("duration"), column("total"), column("answered")
-    both = (start != MISSING) & (answer != MISSING)
-    ring = np.where(both & (answer >= start), answer - start, MISSING)
+    ring = np.full(rows, MISSING, np.int64)
     if "answer" in found:  # who writes when calls were answered leaves it empty where none was; where talk is told, that decides
         nothing = (answer == MISSING) & (duration <= 0) & (column("billed") <= 0)
         answered = np.where((answered == MISSING) & nothing & (start != MISSING), 0, answered)
-    start = np.where(answer != MISSING, answer, start)
+        ring = np.where((start != MISSING) & (answer != MISSING) & (answer >= start), answer - start, MISSING)
+        start = np.where(answer != MISSING, answer, start)
     if "total" in found and "duration" in found:  # a time of the INVITE only, with both lengths
         rang = (answer == MISSING) & (duration > 0) & (total >= duration) & (start != MISSING)
         ring = np.where(rang, total - duration, ring)
@@ -157,8 +161,8 @@ def _frame(found: Mapping[str, tuple[Ints, Flags]], state: _State, rows: int) ->
         duration = np.where((duration == MISSING) & (answered != 0), span, duration)
     if "duration" not in found and "end" not in found:
         duration = total
-    flags = np.where(start == MISSING, FLAG["no_time"], 0).astype(np.int16)
-    state.refuse("start", flags)
+    if rows and int(start.min()) == MISSING:
+        state.refuse("start", np.where(start == MISSING, FLAG["no_time"], 0).astype(np.int16))
     frame = {name: column(name) for name in ("caller", "callee", "gateway", "account")}
     frame |= {"answered": answered, "start_ms": start, "ring_ms": ring, "duration_ms": duration, "billed_ms": column("billed")}
     return frame | {"rate_nano": column("rate"), "charge_micro": column("charge")}

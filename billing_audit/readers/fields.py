@@ -2,18 +2,21 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from billing_audit.ledger import MISSING, Names
+from billing_audit.numbers import PLAIN
 from billing_audit.readers import amounts, callers, moments
 from billing_audit.readers.amounts import Mark
-from billing_audit.readers.digits import COMMA, POINT, Bools, Ints, Texts, decimals, texts, ungrouped
+from billing_audit.readers.digits import COMMA, POINT, POWERS, Bools, Ints, Texts, decimals, texts, ungrouped
+from billing_audit.readers.grid import Cells, Grid
 from billing_audit.readers.layout import Field, Layout, Unit
 from billing_audit.readers.moments import Calendar
 from billing_audit.readers.texts import Flags, Once, each, rest
@@ -110,7 +113,7 @@ def _decimals(array: pa.Array, power: int, mark: Mark) -> tuple[Ints, Bools]:
     return values, ok
 
 
-def _none(array: pa.Array) -> tuple[Ints, Bools]:
+def _none(array: Sized) -> tuple[Ints, Bools]:
     return np.zeros(len(array), np.int64), np.zeros(len(array), np.bool_)
 
 
@@ -179,6 +182,31 @@ READ: dict[str, Callable[..., tuple[Ints, Flags]]] = {
 }  # fmt: skip
 
 
-def read(name: str, array: pa.Array, notation: Notation) -> tuple[Ints, Flags]:
+def read(name: str, columns: Mapping[str, pa.Array], notation: Notation) -> tuple[Ints, Flags]:
     """Return value and flag of every text of a field."""
-    return READ[name](name, array, notation)
+    if isinstance(columns, Grid) and columns:
+        values = _plain(name, columns.cells(name), notation)
+        if values is not None:
+            return values, np.zeros(len(values), np.int16)
+    return READ[name](name, columns[name], notation)
+
+
+def _plain(name: str, cells: Cells, notation: Notation) -> Ints | None:
+    """Return the values of a column whose texts are all written plainly and alike, from the bytes of the block; None when not all are."""
+    kind = READ[name]
+    if kind is _number:
+        told = cells.whole()
+        return None if told is None else told[0] + POWERS[told[1]] + PLAIN
+    if kind is _time:
+        times = cells.alike(moments.ISO_LENGTHS) if notation.layout.times == "text" and not notation.calendar.turned else None
+        values, ok = moments.iso(times) if times is not None else _none(())
+        return values if ok.size and ok.all() else None
+    if kind is _length:
+        power, limit = _MS_POWER.get(notation.layout.units.get(cast(Field, name), notation.layout.durations)), amounts.MOST_MS
+    elif kind is _money and (name != "rate" or notation.layout.rate_per_s == 60):
+        power = RATE_POWER if name == "rate" else CHARGE_POWER
+        limit = amounts.MOST_MONEY * 10**power
+    else:
+        return None
+    found = None if power is None else cells.decimals(power, notation.mark in (".", "unknown"))
+    return None if found is None or int(found.max()) >= limit else found

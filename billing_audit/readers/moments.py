@@ -17,6 +17,7 @@ Order = Literal["dmy", "mdy", "both", "unknown"]
 MOST_TEXT = 64
 DAY_MS = 86_400_000
 FIRST_YEAR, LAST_YEAR = 1990, 2099
+ISO_LENGTHS = (19, 20, 23, 24)
 NAIVE = 1 << 60  # added to the ms of a time without a zone, so that one integer says both
 _MONTH_STARTS = np.arange("1970-01", "2101-01", dtype="M8[M]").astype("M8[D]").astype(np.int64)
 _MONTH_LENGTHS = np.diff(_MONTH_STARTS)
@@ -156,7 +157,7 @@ def iso(column: Texts) -> tuple[Ints, Bools]:
     """
     rows = len(column)
     width = len(column.data) // rows if rows else 0
-    if width not in (19, 20, 23, 24) or not (column.offsets == np.arange(rows + 1) * width).all():
+    if width not in ISO_LENGTHS or not (column.offsets == np.arange(rows + 1) * width).all():
         return np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
     grid = np.ascontiguousarray(column.data.reshape(rows, width).T)  # a row of the grid is one place of all texts
     value = (grid - 48).view(np.uint8)

@@ -17,6 +17,7 @@ from billing_audit.ledger import LEDGER, MISSING, Bill, Names, hold
 from billing_audit.readers import callers, fields, moments
 from billing_audit.readers.bill import open_bill
 from billing_audit.readers.digits import Texts, decimals, texts
+from billing_audit.readers.grid import Grid
 from billing_audit.readers.layout import Layout
 from billing_audit.readers.moments import Calendar
 from billing_audit.readers.options import ReadOptions
@@ -152,6 +153,38 @@ def test_the_fast_split_is_the_plain_split(table, quote_all, end, noise):
         name: array.to_pylist() for name, array in plain.columns.items()
     }
     assert fast.empty == plain.empty
+
+
+plain_rows = st.tuples(
+    st.one_of(st.from_regex(r"[0-9]{11}", fullmatch=True), st.from_regex(r"[0-9]{1,18}", fullmatch=True)),
+    st.from_regex(r"[0-9]{12}", fullmatch=True),
+    st.from_regex(r"202[0-9]-(0[1-9]|1[0-2])-([01][0-9]|2[0-8]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", fullmatch=True),
+    st.integers(0, 10**9).map(str),
+    st.from_regex(r"[0-9]{1,9}", fullmatch=True),
+    st.integers(0, 10**12).map(lambda micro: f"{micro // 10**6}.{micro % 10**6:06d}"),
+    st.one_of(st.from_regex(r"[0-9]{1,6}\.[0-9]{4}", fullmatch=True), st.from_regex(r"[0-9]{0,3}\.?[0-9]{1,2}", fullmatch=True)),
+).map(list)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(plain_rows, min_size=2, max_size=12),
+    st.sampled_from([".", ",", "both", "unknown"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.data(),
+)
+def test_what_is_read_in_place_is_what_its_texts_say(table, mark, end, data):
+    if data.draw(st.booleans()):  # one strange text among plain ones
+        row, column = data.draw(st.integers(0, len(table) - 1)), data.draw(st.integers(0, 6))
+        table[row][column] = data.draw(st.one_of(wild, amounts, times, numbers).map(lambda text: re.sub(r'[",\r\n]', "", text)))
+    block = "".join(",".join(row) + end for row in table).encode("utf-8", "replace")
+    columns = split(block, 1, Shape(7, ",", '"', {name: index for index, name in enumerate(HEADER)})).columns
+    for at, name in enumerate(HEADER):
+        texts_ = pa.array([row[at].encode("utf-8", "replace") for row in table], pa.binary())
+        values, flags = fields.read(name, columns, notation(mark, Calendar()))
+        expected, told = fields.READ[name](name, texts_, notation(mark, Calendar()))
+        assert (values.tolist(), flags.tolist()) == (expected.tolist(), told.tolist())
+    event(f"read in place: {isinstance(columns, Grid)}")
 
 
 def notation(mark: str, calendar: Calendar, **layout: object) -> fields.Notation:
