@@ -51,12 +51,6 @@ def nano(value: Decimal) -> int:
     return _units(value, NANO, 9)
 
 
-def nearest_nano(value: Decimal) -> int:
-    """Return a Decimal in nano-units, a tie away from zero: for prices that are products, like a deck's rate times a band's ratio."""
-    top, bottom = value.as_integer_ratio()
-    return divide_one(top * NANO, bottom, "half_up")
-
-
 def from_micro(amount: int) -> Decimal:
     """Return an amount in micro-units as a Decimal with six places."""
     return Decimal(amount).scaleb(-6)
@@ -88,15 +82,6 @@ def divide_one(numerator: int, denominator: int, mode: Mode) -> int:
         case "down":
             pass
     return -size if numerator < 0 else size
-
-
-def to_digits(amount_micro: Whole, digits: int, mode: Mode) -> Whole:
-    """Return micro-units rounded to so many decimal places; six and more leave them as they are."""
-    if digits >= 6:
-        return amount_micro
-    unit = int(10 ** (6 - digits))
-    rounded: Whole = divide(amount_micro, unit, mode) * unit
-    return rounded
 
 
 def _units(value: Decimal, unit: int, places: int) -> int:

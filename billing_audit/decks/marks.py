@@ -3,12 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final
 
 from billing_audit.decks.cells import doubt
 from billing_audit.readers.amounts import CURRENCIES
 
-PRICED: Final = ("rate", "fee")
 _MARK = "|".join(re.escape(mark) for mark in sorted(CURRENCIES, key=len, reverse=True))
 _MARKED = re.compile(rf"(?P<before>{_MARK})?\s*(?P<price>-?[\d.,]*\d)\s*(?P<behind>{_MARK})?(?:\s*/\s*(?:min|分钟))?", re.IGNORECASE)
 

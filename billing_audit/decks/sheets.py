@@ -18,7 +18,6 @@ from billing_audit.readers.sources import is_workbook, pieces
 from billing_audit.readers.unreadable import Unreadable
 
 MOST_BYTES: Final = 256 << 20
-LONGEST_FIELD: Final = 4096  # a list of area codes may be long
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # XLSX; XLS, or an encrypted XLSX
 
 
