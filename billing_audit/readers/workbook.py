@@ -87,8 +87,10 @@ def each(piece: Piece, index: int, times: frozenset[int], most: int | None = Non
     broken = _broken(piece, sheet.name)
     zero = _zero(piece)
     rows_broken = {row for row, _ in broken}
+    # a workbook keeps a moment at midnight as its day alone: where others of the column have a time of day, it is 00:00:00
+    timed = {place for place in times if any(place < len(cells) and isinstance(cells[place], datetime) for cells in table)}
     for number, cells in enumerate(table, 1):
-        told = tuple(day(cell, zero) if place in times else text(cell) for place, cell in enumerate(cells))
+        told = tuple(day(cell, zero, place in timed) if place in times else text(cell) for place, cell in enumerate(cells))
         if number in rows_broken:
             told = tuple(ERROR if (number, place) in broken else cell for place, cell in enumerate(told))
         if any(told):
@@ -117,8 +119,13 @@ def text(cell: Any) -> str:
     return _span(cell) if isinstance(cell, timedelta) else str(cell)
 
 
-def day(cell: Any, zero: datetime = _DAY_ZERO) -> str:
-    """Return what a cell in a column of times says: a number in the range of Excel's days, counted from `zero`, is a time."""
+def day(cell: Any, zero: datetime = _DAY_ZERO, timed: bool = False) -> str:
+    """Return what a cell in a column of times says: a number in the range of Excel's days, counted from `zero`, is a time.
+
+    With `timed` the column holds moments, and a day without a time is midnight.
+    """
+    if timed and isinstance(cell, date) and not isinstance(cell, datetime):
+        return text(datetime.combine(cell, time()))
     if isinstance(cell, float | int) and not isinstance(cell, bool) and _FIRST_SERIAL <= cell + (zero - _DAY_ZERO).days < _LAST_SERIAL:
         milliseconds = int((Decimal(repr(cell)) * 86_400_000).to_integral_value())
         return text(zero + timedelta(milliseconds=milliseconds))

@@ -141,3 +141,16 @@ def test_a_hidden_sheet_is_read_and_said_to_be_hidden(tmp_path):
     reader = open_bill(Bill.LOCAL, [path], ReadOptions(), Names(), 0)
     assert sum(len(block.frame) for block in reader.blocks()) == 2
     assert [[note.id for note in file.notes if "hidden" in note.id] for file in reader.files] == [[], ["audit.note.hidden_sheet"]]
+
+
+def test_a_call_at_midnight_is_a_moment_and_a_column_of_days_is_none(tmp_path):
+    header = ["caller", "callee", "start time", "duration", "charge"]
+    moments = [datetime(2026, 10, 5, 23, 59, 59), datetime(2026, 10, 6), datetime(2026, 10, 6, 0, 0, 1)]
+    path = book(tmp_path / "bill.xlsx", calls=[header, *(["8613800138000", "442012345678", at, 60, 1.5] for at in moments)])
+    _, records, refused, _ = read(path)
+    assert [record["start_ms"] - records[0]["start_ms"] for record in records] == [0, 1000, 2000]
+    assert refused == []
+    days = book(tmp_path / "days.xlsx", calls=[header, *(["8613800138000", "442012345678", at.date(), 60, 1.5] for at in moments)])
+    _, records, refused, _ = read(days)
+    assert records == []
+    assert [why for _, _, why in refused] == ["date_only"] * 3
