@@ -116,13 +116,14 @@ def find(pairs: pd.DataFrame, context: Context) -> Model:
         methods[str(bill)] = method_of(view)
         fitted[bill] = float(view.fits().mean()) if view.calls.charge.size else 0.0
     departures = _agreed(departures, reference)
+    departures, alike = unshared(departures, reference)
     if context.contract is None or context.deck is None or not len(context.deck):
-        departures = differing(table, reference, units, unshared(departures))
+        departures = differing(table, reference, units, departures)
     clocks = [mark for module in CLOCKS.values() for mark in module.find(table, context.learned.alignment)]
     presence = [] if _strangers(table) else [mark for module in PRESENCE.values() for mark in module.find(table)]
     marks = (tuple(presence), tuple(_measured(table)), tuple(clocks))
     model = Model(reference, departures, *marks, units, methods, table.size, edges, fitted=fitted)
-    return replace(model, notes=_places(pairs, model, context))
+    return replace(model, notes=(*alike, *_places(pairs, model, context)))
 
 
 def _strangers(table: Table) -> bool:

@@ -9,11 +9,12 @@ import numpy.typing as npt
 from billing_audit.infer.machine import Bend, Desk, Reference
 from billing_audit.infer.table import Table
 from billing_audit.infer.view import Departure
-from billing_audit.ledger import MISSING, Bill
+from billing_audit.ledger import MISSING, Bill, Note
 
 Ints = npt.NDArray[np.int64]
 Found = Mapping[Bill, Sequence[Departure]]
 
+MOST_TOLD = 12  # prefixes in a note
 MOST = 20_000  # pairs that are priced
 FEW = 50  # pairs below which nothing is weighed
 CHANCE = 0.0005  # of the pairs: a departure that explains no more than that explains nothing
@@ -71,8 +72,11 @@ def _left(desk: Desk, departures: Sequence[Departure]) -> Ints:
     return np.where(cost == MISSING, desk.calls.charge, desk.calls.charge - cost)
 
 
-def unshared(found: Found) -> dict[Bill, tuple[Departure, ...]]:
-    """Return the departures of price without the prices that both bills take alike where the deck says another."""
+def unshared(found: Found, reference: Reference) -> tuple[dict[Bill, tuple[Departure, ...]], tuple[Note, ...]]:
+    """Return the departures without the prices that both bills take alike where the deck says another, and a note on these.
+
+    There is no difference between the bills then, so nobody departs from the other; without a deck there is nothing to note.
+    """
     kept = {bill: list(found[bill]) for bill in Bill}
     prices = {bill: {price for one in found[bill] for price in getattr(one.bend, "others", ())} for bill in Bill}
     shared = prices[Bill.LOCAL] & prices[Bill.CUSTOMER]
@@ -83,4 +87,9 @@ def unshared(found: Found) -> dict[Bill, tuple[Departure, ...]]:
                 rest = tuple(price for price in others if price not in shared)
                 bend = replace(one.bend, others=rest)  # type: ignore[type-var]
                 kept[bill][at] = replace(one, bend=bend if rest else None)
-    return {bill: tuple(one for one in kept[bill] if one.bend is not None) for bill in Bill}
+    left = {bill: tuple(one for one in kept[bill] if one.bend is not None) for bill in Bill}
+    deck = reference.deck
+    if not shared or deck is None or "rate" not in reference.fixed:
+        return left, ()
+    codes = sorted({str(code)[1:] if code else deck.prefix_text(row) for row, code, _, _ in shared})
+    return left, (Note("audit.note.both_depart", {"count": len(codes), "prefixes": " ".join(codes[:MOST_TOLD])}),)

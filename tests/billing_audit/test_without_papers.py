@@ -8,10 +8,11 @@ import pytest
 from billing_audit import attribute
 from billing_audit.infer.machine import Calls
 from billing_audit.infer.prices import inferred_deck
-from billing_audit.learn import learn
+from billing_audit.learn import Learned, learn
 from billing_audit.ledger import MISSING, Bill
 from billing_audit.sums import summed
 from billing_audit.terms import Terms
+from tests.billing_audit.dispute.attacks import ATTACKS
 from tests.billing_audit.dispute.make import make
 from tests.billing_audit.dispute.plant import Rejected
 from tests.billing_audit.dispute.terms import contract_of, deck_of, outages_of
@@ -123,3 +124,11 @@ def test_price_that_changes_on_a_day_is_told_with_its_midnight():
 def test_too_few_calls_have_no_deck():
     _, numbers, start, seconds = world(60)
     assert inferred_deck(calls(numbers, start, seconds, np.full(60, 50_000_000)), Terms(), "UTC") is None
+
+
+def test_price_that_both_bills_take_and_the_deck_lacks_is_a_note_and_no_cause():
+    one = ATTACKS["clean, deck with gaps"](40, 6000)
+    told, _ = causes(one, contract=True, deck=True)
+    assert {cause for cause, (_, money) in told.items() if money} == set()
+    context = attribute.Context(contract_of(one), deck_of(one), Learned(), one.names, one.deal.zone)
+    assert "audit.note.both_depart" in {note.id for note in attribute.find(one.pairs, context).notes}
