@@ -67,6 +67,8 @@ def match(local: pd.DataFrame, customer: pd.DataFrame, learned: Learned, *, orde
         low, high = alignment.usual_ms
         sharp = structs.replace(alignment, core_ms=1_000, spread_ms=1_000, usual_ms=(-high, -low))
         rounds.insert(0, (_by_end(ours), _by_end(theirs), sharp))
+    else:  # on a route whose carrier answers early calls end together and do not begin so
+        rounds.append((_by_end(ours), _by_end(theirs), structs.replace(alignment, core_ms=1_000, spread_ms=1_000)))
     for mine, yours, way in rounds:
         for step in (_same_numbers, _same_callee, _same_ends, _over_a_step):
             found = step(mine, yours, np.flatnonzero(partner < 0), np.flatnonzero(~taken), way)

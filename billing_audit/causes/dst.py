@@ -16,7 +16,9 @@ WHOLE = (1_800_000, HOUR)
 
 def find(table: Table, alignment: Alignment) -> list[Mark]:
     """Return a mark where the offset between the bills steps by an hour."""
-    steps = [(at, delta) for at, delta in alignment.steps if abs(abs(delta) - HOUR) < 60_000 or abs(abs(delta) - HOUR // 2) < 60_000]
+    steps = [
+        (at, delta) for at, delta in _joined(alignment.steps) if abs(abs(delta) - HOUR) < 60_000 or abs(abs(delta) - HOUR // 2) < 60_000
+    ]
     if steps and abs(sum(delta for _, delta in steps)) < HOUR // 4:
         return []  # they cancel: another zone, whose days of change are a few hours apart
     if alignment.pairs == 0 or not steps:
@@ -31,6 +33,19 @@ def find(table: Table, alignment: Alignment) -> list[Mark]:
     notes = (Note("audit.evidence.dst", values), Note(whose, {"zone": table.reference.zone}))
     separates = Note("audit.evidence.separates.dst")
     return [Mark(CODE, bill, WHOSE[bill], {"at": when}, 1.0, count, notes, separates)]
+
+
+def _joined(steps: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+    """Return steps that follow within hours as one: in the hour that comes twice the two clocks can be two hours apart."""
+    told: list[tuple[int, int]] = []
+    last = 0
+    for at, delta in steps:
+        if told and at - last <= 3 * HOUR:
+            told[-1] = (told[-1][0], told[-1][1] + delta)
+        else:
+            told.append((at, delta))
+        last = at
+    return told
 
 
 def applies(table: Table, _mark: Mark) -> Bools:

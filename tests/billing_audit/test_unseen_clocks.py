@@ -47,3 +47,22 @@ def test_the_side_whose_clock_does_not_turn_is_told_without_a_call_in_that_hour(
     told = audited(tmp_path, *((still, turned) if whose == "company" else (turned, still)), TERMS, {"33": "60"})
     assert list(told.causes) == [f"dst/{whose}"]
     assert told.unexplained == 0
+
+
+def test_calls_in_the_hour_that_comes_twice_make_no_two_steps_of_one_turn(tmp_path):
+    """New York goes back on 1 November while calls go on all night; our switch stays in summer time.
+
+    Their 01:30 may be either of two; read as the first it is two hours from ours for a while, then one: one turn, and ours.
+    """
+    york = ZoneInfo("America/New_York")
+    rng = random.Random(8)
+    header: Row = ("Caller", "Callee", "Start", "Seconds", "Cost")
+    local, customer = [header], [header]
+    for row in range(6000):
+        start = datetime(2026, 10, 29, 4, tzinfo=UTC) + timedelta(seconds=rng.randint(0, 7 * 86_400))
+        numbers, seconds = (f"12125{row:06}", f"4420{rng.randint(10**7, 10**8 - 1)}"), rng.randint(10, 600)
+        for bill_, clock in ((local, timezone(timedelta(hours=-4))), (customer, york)):
+            bill_.append((*numbers, start.astimezone(clock).strftime("%Y-%m-%d %H:%M:%S"), seconds, f"{seconds}"))
+    told = audited(tmp_path, local, customer, TERMS.replace("Europe/London", "America/New_York"), {"44": "60"})
+    assert list(told.causes) == ["dst/company"]
+    assert told.unexplained == 0

@@ -58,3 +58,18 @@ def test_a_destination_is_a_route_where_no_bill_has_gateways(tmp_path):
     assert list(found.causes) == ["early_answer/carrier"]
     assert found.audit.causes[0].parameters["prefixes"] == "91"
     assert found.unexplained == 0
+
+
+def test_calls_that_end_together_are_one_call_though_one_began_long_before(tmp_path):
+    """As above, but theirs begins earlier, and their clock shows seconds as ours: only on that route do starts lie 20 s apart and more.
+
+    Starts agree to the second everywhere else, so that these calls were missing on both sides.
+    """
+    told = calls(1200)
+    early = [
+        (caller, callee, start - timedelta(seconds=35 if callee.startswith("92") else 0), seconds + (35 if callee.startswith("92") else 0))
+        for caller, callee, start, seconds in told
+    ]
+    found = audited(tmp_path, [HEADER, *(written(*one) for one in told)], [HEADER, *(written(*one) for one in early)], TERMS, DECK)
+    assert found.audit.matched == len(told)
+    assert list(found.causes) == ["early_answer/carrier"]
