@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from billing_audit.attribute import LITTLE
 from billing_audit.audit import BillTotal
 from billing_audit.compare import Compared
-from billing_audit.ledger import Bill, Note
+from billing_audit.ledger import Bill, Note, Value
 from billing_audit.options import Options
 from billing_audit.rating import unused_bands
 from billing_audit.reading import Intake
+
+SHOWN = 5  # accounts of a bill that are named
 
 
 def notices(options: Options, told: dict[Bill, Intake], totals: dict[Bill, BillTotal], compared: Compared, priced: bool) -> Iterator[Note]:
@@ -36,12 +38,23 @@ def notices(options: Options, told: dict[Bill, Intake], totals: dict[Bill, BillT
 
 
 def _swapped(options: Options, ours: Intake, theirs: Intake) -> Iterator[Note]:
-    """Our export holds many accounts, the contract's among them; a customer's bill does not."""
+    """Yield a note where accounts show the bills exchanged, or a bill to be another customer's.
+
+    Our export holds many accounts, the contract's among them; a customer's bill does not.
+    """
     wanted = {*(options.contract.accounts if options.contract else ()), *((options.account,) if options.account else ())}
     seen = {*theirs.account_names}
     mine = {*ours.account_names}
     if wanted & seen and not wanted & mine and len(seen) > len(mine):
         yield Note("audit.note.swapped", {"accounts": len(seen)})
+        return
+    for bill, accounts in ((Bill.LOCAL, mine), (Bill.CUSTOMER, seen)):
+        if options.contract and options.contract.accounts and accounts and not wanted & accounts:
+            values: dict[str, Value] = {
+                "accounts": ", ".join(sorted(accounts)[:SHOWN]),
+                "wanted": ", ".join(options.contract.accounts[:SHOWN]),
+            }
+            yield Note(f"audit.note.other_customer_{bill.value}", values)
 
 
 def _periods(options: Options, ours: Intake, theirs: Intake) -> Iterator[Note]:

@@ -63,8 +63,10 @@ def headline(audit: Audit, texts: Texts) -> str:
 
 
 def differs(audit: Audit) -> bool:
-    """Tell whether any row was refused, unmatched or differing."""
-    return bool(audit.differing or audit.missing_in_local or audit.missing_in_customer or audit.local.refused or audit.customer.refused)
+    """Tell whether any row was refused, unmatched or differing, or the money differs: one bill may leave a charge, or all, empty."""
+    rows = audit.differing or audit.missing_in_local or audit.missing_in_customer or audit.local.refused or audit.customer.refused
+    alone = (audit.local.total_micro is None) != (audit.customer.total_micro is None)
+    return bool(rows or audit.difference_micro or alone)
 
 
 def verdict_line(audit: Audit, texts: Texts) -> str:

@@ -68,6 +68,14 @@ def test_sides_that_are_exchanged_are_told_by_the_contracts_account(tmp_path: Pa
     assert noted(theirs, export, Options(contract=contract)).get("swapped") == {"accounts": 2}
 
 
+def test_a_bill_of_another_customers_account_is_told_by_the_contracts(tmp_path: Path) -> None:
+    mine, other = bill(tmp_path / "mine.csv", range(300), account=",C1"), bill(tmp_path / "other.csv", range(300), account=",C9")
+    contract = Options(contract=msgspec.structs.replace(CONTRACT, accounts=("C1", "C2")))
+    assert noted(other, mine, contract)["other_customer_local"] == {"accounts": "C9", "wanted": "C1, C2"}
+    assert noted(mine, other, contract)["other_customer_customer"] == {"accounts": "C9", "wanted": "C1, C2"}
+    assert not any(name.startswith("other_customer") for name in noted(mine, mine, contract))
+
+
 def test_our_bill_without_charges_is_rated_by_the_contract(tmp_path: Path) -> None:
     local, customer = bill(tmp_path / "ours.csv", range(600), charge=""), bill(tmp_path / "theirs.csv", range(600))
     rates = tmp_path / "rates.csv"

@@ -84,6 +84,13 @@ def test_bills_that_agree_are_good_news_and_nothing_else(dispute):
     assert [one.agrees for one in five(audit, texts("en"))] == [True] * 5
 
 
+@pytest.mark.parametrize(("difference", "theirs", "told"), [(0, 5, False), (-126_000, 5, True), (None, None, True)])
+def test_money_that_no_row_shows_to_differ_is_a_difference(dispute, difference, theirs, told):
+    audit = agreeing(dispute.audit)
+    customer = msgspec.structs.replace(audit.customer, total_micro=theirs)
+    assert differs(msgspec.structs.replace(audit, difference_micro=difference, customer=customer)) == told
+
+
 @pytest.mark.parametrize(
     ("offset", "causes", "agrees"),
     [
