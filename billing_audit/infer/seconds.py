@@ -35,7 +35,7 @@ class Method:
 
     def text(self) -> str:
         """Return "60/60" as the trade writes it."""
-        return f"{self.minimum}/{self.increment}"
+        return f"{self.minimum or self.increment}/{self.increment}"  # a minimum of 0 bills as one of a whole increment
 
     def anchored(self) -> bool:
         """Tell whether the anchor makes a difference: it does where the increment does not divide the minimum."""

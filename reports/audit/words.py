@@ -74,7 +74,7 @@ def method_rows(terms: msgspec.Struct, texts: Texts, currency: str) -> list[tupl
     rows: list[tuple[str, str, str]] = []
     first, step = told["minimum_s"], told["increment_s"]
     if first is not None or step is not None:
-        shown = "/".join("?" if value is None else str(value) for value in (first, step))
+        shown = "/".join("?" if value is None else str(value) for value in (step if first == 0 else first, step))  # 0/6 bills as 6/6
         rows.append(("increment_s", texts.text("audit.term.increment"), shown))
     if told["anchor"] is not None:
         rows.append(("anchor", texts.text("audit.term.anchor"), texts.text(f"audit.anchor.{told['anchor']}")))
