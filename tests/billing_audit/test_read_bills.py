@@ -527,3 +527,10 @@ def test_inspection_shows_samples_of_formats_that_are_no_tables(bill):
     assert table.format == "vos3000-json"
     assert {column.field: column.samples for column in table.columns}["caller"] == ("13800001110", "13800001111", "13800001112")
     assert table.rows == 5
+
+
+def test_a_rate_with_its_unit_in_the_header_of_a_vos_like_bill_is_read(bill):
+    header = "流水号,账户号码,主叫号码,被叫号码,开始时间,通话时长,计费时长,费率(元/分钟),通话费用"
+    found = read(bill(f"{header}\n1,harbour,13800001111,8613900002222,2026-10-01 08:05:09,60,60,0.12,0.12\n"))
+    assert found.records["rate_nano"] == [120_000_000]
+    assert found.named == ["harbour"]
