@@ -169,23 +169,35 @@ def _within(
         return Found(mine[:0], yours[:0])
     rows = np.concatenate([mine, yours])
     times = np.concatenate([ours.start[mine], theirs.start[yours]])
-    order, group = _groups(np.concatenate(keys), times, alignment.tolerance_ms)
-    theirs_too = order >= len(mine)
-    begins = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
+    border = len(mine)
+    order, begins = _groups(np.concatenate(keys), times, alignment.tolerance_ms)
     size = np.diff(np.append(begins, len(order)))
-    other = np.add.reduceat(theirs_too, begins, dtype=np.int64)
-    simple = np.flatnonzero((size == 2) & (other == 1))
-    first, second = order[begins[simple]], order[begins[simple] + 1]
+    two = begins[size == 2]
+    first, second = order[two], order[two + 1]
+    simple = (first < border) != (second < border)
+    first, second = first[simple], second[simple]
     left, right = rows[np.minimum(first, second)], rows[np.maximum(first, second)]
     _, sure = _weighed(ours, theirs, left, right, alignment, level)
-    many = (other > 0) & (other < size) & (size > 2)
-    held = np.repeat(many, size)
-    solved = _solve(ours, theirs, rows, order[held], group[held], len(mine), alignment, level)
+    held, group = _crowded(order, begins, size, border)
+    solved = _solve(ours, theirs, rows, order[held], group, border, alignment, level)
     return Found(np.concatenate([left[sure], solved.ours]), np.concatenate([right[sure], solved.theirs]))
 
 
+def _crowded(order: Ints, begins: Ints, size: Ints, border: int) -> tuple[Ints, Ints]:
+    """Return the places in `order` of groups of more than two rows with both bills in them, and the group of each."""
+    large = np.flatnonzero(size > 2)
+    if not len(large):
+        return large, large
+    sizes = size[large]
+    ends = np.cumsum(sizes)
+    places = np.repeat(begins[large] - (ends - sizes), sizes) + np.arange(ends[-1])
+    others = np.add.reduceat(order[places] >= border, ends - sizes, dtype=np.int64)
+    many = (others > 0) & (others < sizes)
+    return places[np.repeat(many, sizes)], np.repeat(large[many], sizes[many])
+
+
 def _groups(keys: npt.NDArray[np.uint64], times: Ints, reach_ms: int) -> tuple[Ints, Ints]:
-    """Return rows sorted by key and time, and their group: neighbours of one key that are no further apart than the tolerance.
+    """Return rows sorted by key and time, and where groups begin: neighbours of one key that are no further apart than the tolerance.
 
     Key, coarse time and row are packed into one 63-bit word each, which sorts six times as fast as an order of indices. Two keys may fall
     together; then a group is larger than it need be and its pairs are told apart later.
@@ -207,9 +219,7 @@ def _groups(keys: npt.NDArray[np.uint64], times: Ints, reach_ms: int) -> tuple[I
     apart = np.diff(packed) > reach
     near_edge = packed & ((1 << time_bits) - 1)
     apart |= near_edge[1:] < near_edge[:-1]  # the next key begins
-    group = np.zeros(count, np.int64)
-    np.cumsum(apart, out=group[1:])
-    return order, group
+    return order, np.append(0, np.flatnonzero(apart) + 1)
 
 
 def _weighed(ours: Calls, theirs: Calls, left: Ints, right: Ints, alignment: Alignment, level: str) -> tuple[Ints, Mask]:
