@@ -38,7 +38,7 @@ def step(told: bytes, customer: str, agent: str, now: datetime) -> Step | None:
     The same audit has the same identity, so that opening it again changes nothing.
     """
     audit = read(told)
-    if not audit.causes and not audit.difference_micro and not audit.unexplained_records:
+    if not audit.difference_micro and not audit.unexplained_records and all(one.cause == "timezone" for one in audit.causes):
         return None
     largest = max(audit.causes, key=lambda one: (abs(one.amount_micro), one.records, one.cause), default=None)
     difference = "–" if audit.difference_micro is None else f"{audit.difference_micro / MICRO:,.2f} {audit.currency}".rstrip()

@@ -14,6 +14,7 @@ from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width, wrap
 
 _MOST_REFUSED: Final = 3
+CLOCKS: Final = frozenset({"clock", "dst"})  # they make bills differ even where no call does
 _LEAST_COLUMNS: Final = 40
 _MOST_PROOFS: Final = 3
 _NO_PAIR: Final = ("audit.note.nothing_in_common", "audit.note.same_file", "audit.note.swapped", "audit.note.no_period")
@@ -55,18 +56,26 @@ def headline(audit: Audit, texts: Texts) -> str:
     """Return the answer in one sentence: by how much the bills differ, whether a slip is why, whose, how sure."""
     if audit.difference_micro is None:
         return texts.text("audit.answer.no-total")
-    if not audit.difference_micro and not differs(audit):
-        return texts.text("audit.answer.same", calls=f"{audit.matched:,}")
+    if not audit.difference_micro and not _rows_differ(audit):
+        word = "clocks" if differs(audit) else "same"
+        return texts.text(f"audit.answer.{word}", calls=f"{audit.matched:,}")
+    if audit.difference_micro == 0:
+        rows = audit.differing + audit.missing_in_local + audit.missing_in_customer
+        return texts.text("audit.answer.rows", rows=f"{rows:,}", refused=f"{audit.local.refused + audit.customer.refused:,}")
     amount = money(audit.difference_micro, audit.currency)
     share = ratio(audit.difference_micro, audit.local.total_micro or 0)
     return texts.text("audit.answer.differs", amount=amount, share=share)
 
 
-def differs(audit: Audit) -> bool:
-    """Tell whether any row was refused, unmatched or differing, or the money differs: one bill may leave a charge, or all, empty."""
+def _rows_differ(audit: Audit) -> bool:
     rows = audit.differing or audit.missing_in_local or audit.missing_in_customer or audit.local.refused or audit.customer.refused
-    alone = (audit.local.total_micro is None) != (audit.customer.total_micro is None)
+    alone = (audit.local.total_micro is None) != (audit.customer.total_micro is None)  # one bill may leave a charge, or all, empty
     return bool(rows or audit.difference_micro or alone)
+
+
+def differs(audit: Audit) -> bool:
+    """Tell whether any row was refused, unmatched or differing, the money differs, or the clocks do; another time zone is no difference."""
+    return _rows_differ(audit) or any(one.cause in CLOCKS for one in audit.causes)
 
 
 def verdict_line(audit: Audit, texts: Texts) -> str:

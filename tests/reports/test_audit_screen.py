@@ -260,3 +260,17 @@ def test_an_invoice_of_a_bill_without_charges_is_not_compared_with_nothing(dispu
     bill = msgspec.structs.replace(dispute.audit.local, total_micro=None, invoice_micro=1_000_000)
     assert gap(bill, dispute.audit) is None
     assert "no charges" in invoice_text(bill, dispute.audit, texts("en"))
+
+
+@pytest.mark.parametrize(("cause", "word"), [("clock", "clocks do not"), ("dst", "clocks do not"), ("timezone", "no difference")])
+def test_calls_that_agree_at_other_times_are_said_so_and_another_zone_agrees(dispute, cause, word):
+    mark = msgspec.structs.replace(dispute.audit.causes[0], cause=cause, side=Side.UNDETERMINED, amount_micro=0)
+    audit = changed(agreeing(dispute.audit), causes=(mark,))
+    assert differs(audit) == (cause != "timezone")
+    assert word in audit_screen(audit, texts("en"), 120).splitlines()[0]
+
+
+def test_totals_that_are_equal_by_chance_are_no_agreement(dispute):
+    audit = changed(agreeing(dispute.audit), missing_in_customer=2, differing=3)
+    assert differs(audit)
+    assert audit_screen(audit, texts("en"), 120).startswith("the totals are equal, the calls are not: 5 differ or are missing, 0 rows")
