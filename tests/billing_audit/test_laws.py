@@ -176,7 +176,7 @@ def cluster() -> Iterator[str]:
     """Give the address of a real Dask cluster of two worker processes."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as running:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as running:
         yield running.scheduler_address
 
 
