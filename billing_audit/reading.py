@@ -111,7 +111,8 @@ def reader_of(bill: Bill, paths: Sequence[Path], options: Options, names: Names,
     """Return the reader of a bill; times without a zone are in the contract's."""
     contract = options.contract or Contract()
     account = options.account if bill is Bill.LOCAL else None
-    told = ReadOptions(options.columns.get(bill, {}), account, contract.timezone, contract.currency)
+    period = None if contract.period is None else (contract.period.start, contract.period.end)
+    told = ReadOptions(options.columns.get(bill, {}), account, contract.timezone, contract.currency, period)
     return open_bill(bill, paths, told, names, first_file)
 
 

@@ -178,6 +178,7 @@ def open_bill(bill: Bill, paths: Sequence[Path], options: ReadOptions, names: Na
     for piece in tables:
         for plan in plans(piece, options.columns):
             seen = survey(plan, accounts=bill is Bill.LOCAL)
+            seen.period = options.period
             if seen.hopeless:
                 raise unreadable(plan.name, "audit.unreadable.dates", "audit.cure.dates", plan.layout.skip + 1)
             found.append((plan, seen))

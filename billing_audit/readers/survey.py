@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,7 @@ NUMBERS = ("charge", "rate", "duration", "total", "billed")
 NAMED = ("account", "currency")
 MOST_DATES = 20_000
 MOST_NAMES = 100_000
+IN_PERIOD = 0.9  # of the dates, in one reading; a few calls before and after it are no rarity
 _SLASHED = re.compile(r"\s*(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
 _ISO = re.compile(r"\s*(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})")
 _MARKED = re.compile("|".join(re.escape(mark) for mark in sorted(amounts.CURRENCIES, key=len, reverse=True)), re.IGNORECASE)
@@ -36,6 +38,7 @@ class Seen:
     currencies: Counter[str] = field(default_factory=Counter)
     accounts: Counter[str] = field(default_factory=Counter)
     other_times: int = 0
+    period: tuple[date, date] | None = None
 
     def look(self, name: str, text: str, rows: int) -> None:
         """Count what one text of a field, seen in so many rows, proves."""
@@ -76,6 +79,8 @@ class Seen:
     def calendar(self) -> Calendar:
         """The order of d/m/y that the texts prove, and whether Excel turned dates round."""
         order = _order(self.slashed)
+        if order == "unknown" and self.period is not None:
+            order = _in_period(self.slashed, self.period)
         firsts = [first for first, second, _ in self.slashed if first != second]
         months = {second for _, second, _ in self.slashed}
         turned = order == "dmy" and bool(firsts) and min(firsts) > 12 and len(self.iso) >= 3
@@ -106,6 +111,23 @@ def _order(dates: Iterable[tuple[int, int, int]]) -> Order:
         if len(firsts) == 1 and len(seconds) >= 3:
             return "mdy"
     return "unknown"
+
+
+def _in_period(dates: Counter[tuple[int, int, int]], period: tuple[date, date]) -> Order:
+    """Return the order in which nearly all dates lie in a period (or on the day beside it, in another zone), if only one does."""
+    first, last = period[0] - timedelta(days=1), period[1] + timedelta(days=1)
+    open_ = {one: rows for one, rows in dates.items() if one[0] != one[1]}
+    share = {}
+    for order in ("dmy", "mdy"):
+        inside = 0
+        for (one, other, year), rows in open_.items():
+            day, month = (one, other) if order == "dmy" else (other, one)
+            full = year + 2000 if year < 100 else year
+            inside += rows * (1 <= full <= 9999 and 1 <= month <= 12 and 1 <= day <= 28 and first <= date(full, month, day) <= last)
+        share[order] = inside / max(1, sum(open_.values()))
+    if share["dmy"] >= IN_PERIOD and share["mdy"] <= 1 - IN_PERIOD:
+        return "dmy"
+    return "mdy" if share["mdy"] >= IN_PERIOD and share["dmy"] <= 1 - IN_PERIOD else "unknown"
 
 
 def _suspects(plan: Plan, *, accounts: bool) -> set[str]:

@@ -1,9 +1,11 @@
 """Columns whose names leave open what they are."""
 
 import random
+from datetime import datetime
 
 import pytest
 
+from billing_audit.readers.unreadable import Unreadable
 from tests.billing_audit.written_dispute import Row, audited
 
 
@@ -49,3 +51,27 @@ def test_billsec_beside_a_longer_duration_is_the_talk(tmp_path):
     assert told.causes == {}
     assert told.unexplained == 0
     assert told.audit.local.files[0].columns["duration"] == "billsec"
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d-%m-%y %H:%M"])
+def test_the_period_of_the_contract_says_what_03_10_is(tmp_path, form):
+    """A bill of one day writes 03/10/2026: the third of October or the tenth of March? The contract is for October."""
+    rng = random.Random(1)
+    told = [(datetime(2026, 10, 3, rng.randint(0, 23), rng.randint(0, 59)), rng.randint(1, 300), row) for row in range(100)]
+    rows = [(f"44201{row:07}", f"4930{10_000_000 + row}", start, seconds, f"{seconds / 100:.2f}") for start, seconds, row in told]
+    header: Row = ("Source", "Destination", "Start", "Seconds", "Cost")
+    bills = [[header, *((*one[:2], one[2].strftime(how), *one[3:]) for one in rows)] for how in ("%Y-%m-%d %H:%M:%S", form)]
+    terms = 'currency = "EUR"\nincrement = "1/1"\n[period]\nstart = 2026-10-01\nend = 2026-11-01\n'
+    found = audited(tmp_path, *bills, terms, {"49": "0.60"})
+    assert (found.audit.matched, found.audit.difference_micro) == (100, 0)
+
+
+def test_dates_that_no_period_decides_are_still_asked_about(tmp_path):
+    """03/10 and 10/03 both lie in a contract of a year."""
+    rows: list[Row] = [
+        ("Source", "Destination", "Start", "Seconds", "Cost"),
+        *(("442012345678", f"49301234{n:04}", f"03/10/2026 10:00:{n:02}", 60, "0.60") for n in range(40)),
+    ]
+    terms = 'currency = "EUR"\nincrement = "1/1"\n[period]\nstart = 2026-01-01\nend = 2027-01-01\n'
+    with pytest.raises(Unreadable):
+        audited(tmp_path, rows, rows, terms, {"49": "0.60"})
