@@ -19,6 +19,7 @@ from billing_audit.readers.digits import COMMA, POINT, POWERS, Bools, Ints, Text
 from billing_audit.readers.grid import Cells, Grid
 from billing_audit.readers.layout import Field, Layout, Unit
 from billing_audit.readers.moments import Calendar
+from billing_audit.readers.stamps import stamps
 from billing_audit.readers.texts import Flags, Once, each, rest
 from billing_audit.readers.unreadable import FLAG
 
@@ -198,7 +199,11 @@ def _plain(name: str, cells: Cells, notation: Notation) -> Ints | None:
         told = cells.whole()
         return None if told is None else told[0] + POWERS[told[1]] + PLAIN
     if kind is _time:
-        times = cells.alike(moments.ISO_LENGTHS) if notation.layout.times == "text" and not notation.calendar.turned else None
+        if notation.layout.times != "text" or notation.calendar.turned:
+            return None
+        if (found := stamps(cells)) is not None:
+            return found
+        times = cells.alike(moments.ISO_LENGTHS)
         values, ok = moments.iso(times) if times is not None else _none(())
         return values if ok.size and ok.all() else None
     if kind is _length:
@@ -208,5 +213,5 @@ def _plain(name: str, cells: Cells, notation: Notation) -> Ints | None:
         limit = amounts.MOST_MONEY * 10**power
     else:
         return None
-    found = None if power is None else cells.decimals(power, notation.mark in (".", "unknown"))
-    return None if found is None or int(found.max()) >= limit else found
+    numbers = None if power is None else cells.decimals(power, notation.mark in (".", "unknown"))
+    return None if numbers is None or int(numbers.max()) >= limit else numbers

@@ -98,16 +98,20 @@ def _shifted(words: Words, bytes_: Ints, unit: int = 8) -> Words:
 
 def _value(tail: Words, head: Words | None, lengths: Ints) -> tuple[Ints, Ints] | None:
     """Return the numbers whose last eight digits and those before stand in these words, a digit a byte; None where one is no digit."""
-    for words in (tail, head):
-        if words is not None and (((words + _LIMIT) | words) & _HIGH).any():
-            return None
-    found = _eight(tail)
+    if odd(tail) or (head is not None and odd(head)):
+        return None
+    found = eight(tail)
     if head is not None:
-        found += _eight(head) * np.uint64(10**8)
+        found += eight(head) * np.uint64(10**8)
     return found.view(np.int64), lengths
 
 
-def _eight(words: Words) -> Words:
+def odd(words: Words) -> bool:
+    """Tell whether a byte is larger than nine."""
+    return bool((((words + _LIMIT) | words) & _HIGH).any())
+
+
+def eight(words: Words) -> Words:
     """Return the number of eight digits, the first in the lowest byte: neighbours are joined, then pairs, then fours."""
     words = (words * np.uint64(10 * 2**8 + 1)) >> np.uint64(8)
     words &= _PAIRS

@@ -22,6 +22,7 @@ from billing_audit.readers.layout import Layout
 from billing_audit.readers.moments import Calendar
 from billing_audit.readers.options import ReadOptions
 from billing_audit.readers.split import Shape, by_hand, split
+from billing_audit.readers.stamps import stamps
 from billing_audit.readers.texts import Once, each
 from billing_audit.readers.unreadable import Unreadable
 from billing_audit.readers.zones import to_utc, zone_of
@@ -185,6 +186,30 @@ def test_what_is_read_in_place_is_what_its_texts_say(table, mark, end, data):
         expected, told = fields.READ[name](name, texts_, notation(mark, Calendar()))
         assert (values.tolist(), flags.tolist()) == (expected.tolist(), told.tolist())
     event(f"read in place: {isinstance(columns, Grid)}")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["2026-10-01 ", "2026-10-02 ", "2026/02/29T", "2026-02-28T"]), st.integers(16, 40)),
+        min_size=1,
+        max_size=3,
+    ),
+    st.lists(st.from_regex(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", fullmatch=True), min_size=1, max_size=8),
+    st.one_of(st.none(), st.sampled_from(["24:00:00", "12:60:00", "12:00:60", "12;00:00", "1200:00:", "12:00: 0", "1a:00:00"])),
+    st.integers(0, 200),
+)
+def test_dates_read_once_a_run_are_the_dates_of_every_row(runs, clocks, strange, place):
+    days = [day for day, rows in runs for _ in range(rows)]
+    column = [(day + clocks[at % len(clocks)]).encode() for at, day in enumerate(days)]
+    if strange is not None:
+        column[place % len(column)] = (days[place % len(column)] + strange).encode()
+    columns = split(b"".join(b"1," + text + b"\n" for text in column), 1, Shape(2, ",", '"', {"start": 1})).columns
+    assert isinstance(columns, Grid)
+    expected, ok = moments.iso(texts(pa.array(column, pa.binary())))
+    found = stamps(columns.cells("start"))
+    assert (found is not None) == bool(ok.all())
+    assert found is None or found.tolist() == expected.tolist()
 
 
 def notation(mark: str, calendar: Calendar, **layout: object) -> fields.Notation:
