@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 MOST_GROUPS = 5000  # price groups looked at, the largest first
-MEAN_CODE = 6  # rows that several finer prefixes must have on average: by chance each number would be a prefix
+MEAN_CODE = 3  # rows that several finer prefixes must have on average: else each number would be a prefix
 PER_GROUP = 4  # other prices looked for in one group
 
 
@@ -135,7 +135,8 @@ def _codes(view: View, group: int, against: Ints, hit: Ints) -> list[tuple[int, 
         values, many = np.unique(mine, return_counts=True)
         others = np.bincount(np.searchsorted(values, theirs[np.isin(theirs, values)]), minlength=values.size)
         pure = (many >= 2) & (others <= 0.1 * many)
-        if many[pure].sum() >= 0.95 * hit.size and (pure.sum() == 1 or hit.size >= MEAN_CODE * pure.sum()):
+        avoided = (1 - pure.sum() / max(1, np.union1d(mine, theirs).size)) ** against.size  # the chance that the others keep out of these
+        if many[pure].sum() >= 0.95 * hit.size and (pure.sum() == 1 or (hit.size >= MEAN_CODE * pure.sum() and avoided < 1e-4)):
             return [(int(value), hit[mine == value]) for value in values[pure].tolist()]
     return []
 

@@ -92,3 +92,10 @@ def test_two_prices_in_the_largest_code_hide_no_method(tmp_path):
     told = audited(tmp_path, local, customer, TERMS.format(6), DECK)
     assert set(told.causes) == {"increment/company", "code_list/customer"}, told.causes
     assert told.unexplained == 0
+
+
+def test_a_handful_of_calls_to_finer_codes_is_enough_where_no_other_call_goes_there(tmp_path):
+    """Three finer codes with four calls each, in a bill of 250: all their calls cost more and no other call of the code does."""
+    told = audited(tmp_path, *bills(250, 4, agreed, finer), TERMS.format(4), DECK)
+    assert told.audit.causes[0].records < 18
+    all_of(told, "code_list/customer")
