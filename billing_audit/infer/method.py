@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from billing_audit.infer.prices import says_prices
 from billing_audit.infer.seconds import Method, Seconds, billed, from_billed, from_charges, of_terms, scores_of, wells_of
 from billing_audit.infer.view import View
 from billing_audit.ledger import MISSING
@@ -77,6 +78,8 @@ def _look(view: View, rows: Ints, deck_row: Ints, band: Ints, expected: Method) 
         return from_billed(calls.duration_ms[rows][direct], told[direct], expected)
     group = deck_row[rows] * 64 + band[rows] + 1
     group = np.where(deck_row[rows] < 0, -1, group)
+    if "rate" not in view.reference.fixed and says_prices(calls):  # what the records say parts them better than prices made of them
+        group = np.maximum(calls.told_rate[rows], -1)
     known = group >= 0
     return from_charges(group[known], calls.duration_ms[rows][known], calls.charge[rows][known], view.unit, expected)
 

@@ -59,10 +59,12 @@ class Rows:
 def fits_fee(calls: Calls, terms: Terms, zone: str) -> bool | None:
     """Tell whether a bill's charges hold the connection fee that the terms say; None: they say none, or it can't be seen."""
     said = 0 if terms.connection_fee is None else micro(terms.connection_fee)
+    if not said:
+        return None
     sentinel = numbers.digits(calls.callee)
     seconds = _seconds(calls, terms, sentinel)
     good = (seconds > 0) & (sentinel > 1) & (calls.charge > 0)
-    if not said or good.sum() < ENOUGH:
+    if good.sum() < ENOUGH:
         return None
     cost = calls.charge[good] / (1.0 + float(terms.tax_ratio or 0))
     lead, ratio = _head(sentinel[good]) // 10 ** (LONGEST - LEAD), _ratios(calls.start_ms[good], terms, zone)

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from billing_audit.infer.table import Bools, Ints, Table, dense
+from billing_audit.infer.table import OTHER, Bools, Ints, Table, dense
 from billing_audit.ledger import MISSING, Bill
 
 ALL = -1
 MOST_GATEWAYS = 2000
+MUTUAL = 0.4  # of a stretch's calls that the other bill has alone at the same time
 LEAST_GATEWAY = 15  # calls: there are many gateways, so chance makes stretches more easily
 
 
@@ -34,7 +35,15 @@ def stretches(table: Table, bill: Bill, there: Bools, lacks: Bools) -> list[Stre
         mine = left & (gateway == one)
         told = dense(start[mine], lacks[mine], least=LEAST_GATEWAY)
         found += [Stretch(one, first, last + 1, rows, of) for first, last, rows, of in told]
-    return found
+    return [one for one in found if not _mutual(table, bill, one)]
+
+
+def _mutual(table: Table, bill: Bill, one: Stretch) -> bool:
+    """Tell whether the other bill has nearly as many calls alone in that time: then they were not matched, and nobody lacks them."""
+    other = OTHER[bill]
+    start = table.column(other, "start_ms")
+    alone = table.only(other) & table.charged(other) & (start >= one.first) & (start < one.end)
+    return int(alone.sum()) >= MUTUAL * one.rows
 
 
 def inside(start: Ints, gateway: Ints, windows: list[Stretch]) -> Bools:

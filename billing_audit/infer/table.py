@@ -19,6 +19,9 @@ from billing_audit.terms import Contract
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+HARDLY = 0.1  # of a usual day's calls: a first or last day that has fewer lies outside the period
+GROWN = 3  # calls by which the missing ones must be more there
+AHEAD = 2_000  # calls looked at beyond a stretch
 LAST_MS = 1 << 43  # the year 2248: instants that are told lie before it
 
 OTHER = {Bill.LOCAL: Bill.CUSTOMER, Bill.CUSTOMER: Bill.LOCAL}
@@ -155,8 +158,11 @@ def edges_seen(start_ms: Ints, zone: str) -> tuple[int, int] | None:
     few = known.size // 1000
     place = ZoneInfo(zone)
     first, last = (datetime.fromtimestamp(int(known[at]) / 1000, place).date() for at in (few, known.size - 1 - few))
-    begin, end = (datetime.combine(day, time(0), place) for day in (first, last + timedelta(days=1)))
-    return int(begin.timestamp() * 1000), int(end.timestamp() * 1000)
+    whole = [first + timedelta(days=n) for n in range((last - first).days + 2)]
+    at = np.array([int(datetime.combine(day, time(0), place).timestamp() * 1000) for day in whole], np.int64)
+    many = np.diff(np.searchsorted(known, at))
+    full = np.flatnonzero(many >= HARDLY * float(np.median(many)))  # calls over the edge are a day of their own, and hardly one
+    return int(at[full[0]]), int(at[full[-1] + 1])
 
 
 def dense(at_ms: Ints, missing: Bools, least: int = 12, against: int = 2) -> list[tuple[int, int, int, int]]:
@@ -190,4 +196,16 @@ def dense(at_ms: Ints, missing: Bools, least: int = 12, against: int = 2) -> lis
 
 def _told(found: list[tuple[int, int, int, int]], at: Ints, lacks: Bools, first: int, last: int, top: int, least: int) -> None:
     if top >= least:
+        first, last = _grown(lacks, first, last)
         found.append((int(at[first]), int(at[last - 1]), int(lacks[first:last].sum()), last - first))
+
+
+def _grown(lacks: Bools, first: int, last: int) -> tuple[int, int]:
+    """Return a stretch with what lies before and behind it and is missing for the greater part: a few calls of it may be there."""
+    behind = np.cumsum(np.where(lacks[last : last + AHEAD], 1, -1))
+    before = np.cumsum(np.where(lacks[max(0, first - AHEAD) : first][::-1], 1, -1))
+    if behind.size and behind.max() >= GROWN:
+        last += int(behind.argmax()) + 1
+    if before.size and before.max() >= GROWN:
+        first -= int(before.argmax()) + 1
+    return first, last

@@ -5,13 +5,15 @@ import pytest
 
 from billing_audit.causes import missing_import, missing_outage
 from billing_audit.infer.machine import Reference
-from billing_audit.infer.table import Table
+from billing_audit.infer.table import Table, edges_seen
 from billing_audit.ledger import MISSING, PAIRS, Side, empty
 from billing_audit.outages import Outage
 from billing_audit.terms import Terms
 
-START = 1_780_000_000_000
+START = 1_780_272_000_000  # a midnight, UTC
 MINUTE = 60_000
+HALF_HOUR = 30 * MINUTE
+DAY = 1_440 * MINUTE
 CALLS = 2000
 
 
@@ -69,3 +71,27 @@ def test_missing_there_is_the_mirror(lacks, kind):
 def test_calls_missing_here_and_there_by_chance_are_no_stretch():
     lacks = np.random.default_rng(3).random(CALLS) < 0.02
     assert missing_outage.find(table(lacks)) == []
+
+
+def test_stretch_in_which_a_few_calls_are_there_is_told_whole():
+    lacks = np.zeros(CALLS, bool)
+    lacks[600:700] = True
+    lacks[600:640:3] = False  # a third of its beginning is there
+    (mark,) = missing_import.find(table(lacks, lacking="c"))
+    assert mark.rows == int(lacks.sum())
+
+
+def test_calls_alone_on_both_bills_at_one_time_are_unmatched_and_not_missing():
+    one = table(HOUR)
+    for name in [name for name in one.frame if name.startswith("c_")]:
+        one.frame[name][600:660:2] = MISSING
+    for name in [name for name in one.frame if name.startswith("l_")]:
+        one.frame[name][600:660:2] = one.frame[name][661]
+    one.frame["l_start_ms"][600:660:2] = START + np.arange(600, 660, 2) * MINUTE
+    assert missing_outage.find(one) == []
+    assert missing_import.find(one) == []
+
+
+def test_days_of_the_period_are_seen_without_the_few_calls_of_the_day_before():
+    start = np.concatenate([START - HALF_HOUR + np.arange(42), START + np.sort(np.random.default_rng(1).integers(0, 30 * DAY, 20_000))])
+    assert edges_seen(start, "UTC") == (START, START + 30 * DAY)
