@@ -19,6 +19,7 @@ from billing_audit.terms import Band, Terms
 CODE = "time_band"
 WEEK, END = (0, 1, 2, 3, 4), (5, 6)
 TURNS = ((5, 6), (4, 5), (6, 0), (4,), (5,), (6,), (0, 1, 2, 3, 4, 5), WEEK, (0, 1, 2, 3, 4, 5, 6))
+MOST_OWN = 3  # bands that only the charges know
 MOST_LOOKED = 30_000  # calls on which bands are tried
 
 
@@ -143,17 +144,24 @@ def _ratios(view: View) -> Iterator[tuple[str, tuple[Band, ...], str]]:
             new.append(msgspec.structs.replace(band, ratio=own))
         yield "ratio", tuple(new), terms.band_boundary
         return
-    if odd.sum() < 20:
-        return
-    ratio = plainest(mode_of(cost[odd] / plain[odd], view.grain / plain[odd]), 0.001)
-    near = odd & (np.abs(cost / np.maximum(plain, 1e-9) - ratio) <= 0.003 * ratio)
-    if near.sum() < 0.5 * odd.sum() or abs(ratio - 1) < 0.005:
-        return
-    yield from _own(view, near, good, ratio)
+    made: list[Band] = []
+    least = 0.5 if "bands" in view.reference.fixed else 0.3  # of what does not fit
+    paid, width = cost / np.maximum(plain, 1e-9), view.grain / np.maximum(plain, 1e-9)
+    for _ in range(MOST_OWN):
+        if odd.sum() < max(20, 0.01 * odd.size):
+            return
+        ratio = plainest(mode_of(paid[odd], width[odd]), 0.001)
+        near = odd & (np.abs(paid - ratio) <= 0.003 * ratio)
+        found = _own(view, near, good, ratio) if near.sum() >= least * odd.sum() and abs(ratio - 1) >= 0.005 else None
+        if found is None:
+            return
+        made.append(found)
+        yield "own", tuple(made), "start"
+        odd &= ~near
 
 
-def _own(view: View, near: np.ndarray, good: np.ndarray, ratio: float) -> Iterator[tuple[str, tuple[Band, ...], str]]:
-    """Yield a band made of the hours and weekdays in which nearly all calls have this ratio."""
+def _own(view: View, near: np.ndarray, good: np.ndarray, ratio: float) -> Band | None:
+    """Return a band made of the hours and weekdays in which nearly all calls have this ratio."""
     local = calendar_hours(view)
     hour, day = local // 3_600_000 % 24, (local // 86_400_000 + 3) % 7
     share = np.zeros((7, 24))
@@ -163,17 +171,17 @@ def _own(view: View, near: np.ndarray, good: np.ndarray, ratio: float) -> Iterat
     full = (share > 0.6 * np.maximum(many, 1)) & (many > 0)
     days = tuple(d for d in range(7) if full[d].any())
     if not days:
-        return
+        return None
     in_band = full[list(days)].mean(axis=0) >= 0.5
     hours = np.flatnonzero(in_band)
     if not hours.size:
-        return
+        return None
     if in_band.all():
         begin = end = 0
     else:
         begin = int(next(h for h in hours if not in_band[h - 1]))
         end = int(next(h for h in hours if not in_band[(h + 1) % 24]) + 1) % 24
-    yield "own", (Band("own", time(begin), time(end), days, ratio=Decimal(str(round(ratio, 6)))),), "start"
+    return Band("own", time(begin), time(end), days, ratio=Decimal(str(round(ratio, 6))))
 
 
 def calendar_hours(view: View) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

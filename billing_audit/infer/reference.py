@@ -51,16 +51,17 @@ def reference_of(
 def _own_deck(usable: dict[Bill, Calls], source: Calls, terms: Terms, zone: str) -> tuple[Calls, Deck | None]:
     """Return the records from which prices are inferred, and their deck: ours, unless theirs say more.
 
-    They do where they keep the contract's fee and ours do not, and where prices of theirs change on a date and ours do not: a deck without
-    the date could not tell it.
+    They do where they say their prices, or keep the contract's fee, and ours do not; and where prices of theirs change on a date and ours
+    do not: a deck without the date could not tell it.
     """
-    own = inferred_deck(source, terms, zone)
     other = usable[Bill.CUSTOMER]
-    if int(other.usable.sum()) < ENOUGH:
-        return source, own
+    if int(other.usable.sum()) < ENOUGH or source is other:
+        return source, inferred_deck(source, terms, zone)
+    if says_prices(other) and not says_prices(source):
+        return other, inferred_deck(other, terms, zone)
     if fits_fee(source, terms, zone) is False and fits_fee(other, terms, zone):
         return other, inferred_deck(other, terms, zone)
-    theirs = inferred_deck(other, terms, zone)
+    own, theirs = inferred_deck(source, terms, zone), inferred_deck(other, terms, zone)
     return (other, theirs) if changes(theirs) > changes(own) else (source, own)
 
 

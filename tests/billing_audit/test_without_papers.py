@@ -1,13 +1,17 @@
 """Two bills without a deck, without a contract: prices come of the bills, what both do alike is no cause, what they do unlike is named."""
 
+from decimal import Decimal
 from functools import lru_cache
 
 import numpy as np
 import pytest
 
 from billing_audit import attribute
-from billing_audit.infer.machine import Calls
+from billing_audit.decks.deck import build
+from billing_audit.infer.machine import Calls, Reference
 from billing_audit.infer.prices import inferred_deck
+from billing_audit.infer.view import view_of
+from billing_audit.inferred import look
 from billing_audit.learn import Learned, learn
 from billing_audit.ledger import MISSING, Bill
 from billing_audit.sums import summed
@@ -132,3 +136,21 @@ def test_price_that_both_bills_take_and_the_deck_lacks_is_a_note_and_no_cause():
     assert {cause for cause, (_, money) in told.items() if money} == set()
     context = attribute.Context(contract_of(one), deck_of(one), Learned(), one.names, one.deal.zone)
     assert "audit.note.both_depart" in {note.id for note in attribute.find(one.pairs, context).notes}
+
+
+def test_two_bands_are_seen_in_charges_alone():
+    area, numbers, start, seconds = world(4000)
+    day, hour = (start // DAY + 3) % 7, start // 3_600_000 % 24
+    ratio = np.where(day >= 5, 0.8, np.where(hour < 7, 0.5, 1.0))
+    view = view_of(Bill.LOCAL, calls(numbers, start, seconds, 50_000_000 * ratio), Reference(flat(), Terms(), "UTC"))
+    look(view)
+    (band,) = [one for one in view.found if one.cause == "time_band"]
+    assert [(one.ratio, one.start.hour, one.end.hour, one.weekdays) for one in band.bend.bands] == [
+        (Decimal("0.8"), 0, 0, (5, 6)),
+        (Decimal("0.5"), 0, 7, (0, 1, 2, 3, 4)),
+    ]
+    assert view.fits().all()
+
+
+def flat():
+    return build({"prefix": np.array([18, 14]), "rate_nano": np.array([50_000_000, 50_000_000])})
