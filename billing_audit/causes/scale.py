@@ -10,6 +10,7 @@ from billing_audit.ledger import Note
 
 CODE = "scale"
 TAXES = (Fraction(3, 100), Fraction(1, 20), Fraction(3, 50), Fraction(9, 100), Fraction(13, 100), Fraction(19, 100), Fraction(1, 5))
+LEAST = 0.3  # of the calls: a ratio on fewer is not on everything
 UNITS = (10, 60, 100, 1000, 3600, 1_000_000)
 
 
@@ -37,7 +38,7 @@ def kind_of(ratio: Fraction) -> str:
 def find(view: View) -> Departure | None:
     """Return the departure in scale."""
     amount = amount_of(view)
-    if amount.ratio == 1:
+    if amount.ratio == 1 or amount.support < LEAST:
         return None
     ratio = round(float(amount.ratio), 6)
     return Departure(

@@ -1,13 +1,16 @@
 """Two bills without a deck, without a contract: prices come of the bills, what both do alike is no cause, what they do unlike is named."""
 
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 import pytest
 
 from billing_audit import attribute
+from billing_audit.causes import scale
 from billing_audit.decks.deck import build
+from billing_audit.infer.amount import Amount
 from billing_audit.infer.machine import Calls, Reference
 from billing_audit.infer.prices import inferred_deck
 from billing_audit.infer.view import view_of
@@ -139,7 +142,7 @@ def test_price_that_both_bills_take_and_the_deck_lacks_is_a_note_and_no_cause():
 
 
 def test_two_bands_are_seen_in_charges_alone():
-    area, numbers, start, seconds = world(4000)
+    _, numbers, start, seconds = world(4000)
     day, hour = (start // DAY + 3) % 7, start // 3_600_000 % 24
     ratio = np.where(day >= 5, 0.8, np.where(hour < 7, 0.5, 1.0))
     view = view_of(Bill.LOCAL, calls(numbers, start, seconds, 50_000_000 * ratio), Reference(flat(), Terms(), "UTC"))
@@ -154,3 +157,11 @@ def test_two_bands_are_seen_in_charges_alone():
 
 def flat():
     return build({"prefix": np.array([18, 14]), "rate_nano": np.array([50_000_000, 50_000_000])})
+
+
+@pytest.mark.parametrize(("support", "named"), [(0.29, False), (0.3, True)])
+def test_ratio_on_a_few_calls_is_no_scale(support, named):
+    _, numbers, start, seconds = world(100)
+    view = view_of(Bill.LOCAL, calls(numbers, start, seconds, np.full(100, 50_000_000)), Reference(flat(), Terms(), "UTC"))
+    view.kept["amount"] = Amount(Fraction(1, 2), 0, support, 0.0, 100)
+    assert (scale.find(view) is not None) is named
