@@ -13,7 +13,8 @@ SYNONYMS: Final[dict[Field, str]] = {
     "caller": """
         主叫号码 主叫号 主叫 主叫电话 主叫方 主叫方号码 主叫用户号码 主叫用户 计费主叫 主叫e164 主叫接入号 主叫侧号码 呼出号码
         主叫显示号码
-        源号码 a号码 来电号码 主叫num caller callernumber callerid callerid number calleridnumber calleridnum callere164 callerno
+        源号码 a号码 来电号码 计费号码 本机号码 主叫num caller
+        callernumber callerid callerid number calleridnumber calleridnum callere164 callerno
         callernum calling callingnumber callingno callingparty callingpartynumber callingstationid clinumber cli ani anumber ano
         apartynumber aparty subscribera asubscriber anum src source sourcenumber srcnumber sourceno from fromnumber fromuser
         origination originatingnumber originator originationnumber ingressani origani orignumber calleridinternal msisdn
@@ -70,7 +71,7 @@ SYNONYMS: Final[dict[Field, str]] = {
     "rate": """
         费率 单价 费率分钟 计费费率 结算费率 资费 通话费率 每分钟费率 分钟费率 结算单价 话费单价 rate rateperminute ratepermin
         perminuterate permin perminute ratemin priceperminute pricepermin unitprice unitrate unitcost callrate ratevalue appliedrate
-        sellrate sellingrate costperminute costpermin tariffrate minuteprice minuterate pricemin billingrate buyrate settlementrate
+        sellrate sellingrate costperminute costpermin tariff tariffrate minuteprice minuterate pricemin billingrate buyrate settlementrate
     """,
     "charge": """
         结算费用 结算金额 通话费用 通话费 话费 费用 金额 计费金额 应收金额 应收 应收费用 收费金额 通话金额 消费金额 扣费 扣费金额
