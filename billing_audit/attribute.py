@@ -18,16 +18,16 @@ from billing_audit.audit import Found, Inferred
 from billing_audit.causes.catalogue import CLOCKS, MEASURED, PRESENCE, REPAIRED
 from billing_audit.confidence import confidence
 from billing_audit.decks.deck import Deck
+from billing_audit.engine.sums import UNEXPLAINED, Part, Sums
 from billing_audit.infer.agreement import differing, unshared
 from billing_audit.infer.machine import Bend, Desk, Reference
 from billing_audit.infer.reference import reference_of
 from billing_audit.infer.table import WHOSE, Bools, Mark, Table, columns_of, edges_of, edges_seen
 from billing_audit.infer.view import Departure, view_of
 from billing_audit.inferred import look, method_of
-from billing_audit.learn import Learned
 from billing_audit.ledger import MISSING, Bill, Names, Note, Side
+from billing_audit.matching.learn import Learned
 from billing_audit.outages import Outage
-from billing_audit.sums import UNEXPLAINED, Part, Sums
 from billing_audit.terms import Contract, Terms
 
 Ints = npt.NDArray[np.int64]

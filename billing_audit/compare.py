@@ -14,9 +14,9 @@ import pandas as pd
 
 from billing_audit.audit import Histogram, Slice
 from billing_audit.days import days, iso
+from billing_audit.engine.tables import Groups, Ints, Table, Weights, nothing
 from billing_audit.ledger import MISSING
 from billing_audit.numbers import PLAIN, PLUS, digits
-from billing_audit.tables import Groups, Ints, Table, Weights, nothing
 
 LEAD_DIGITS: Final = 4  # without a deck, calls are told apart by so many leading digits of the callee
 MOST_POINTS: Final = 2_000

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from billing_audit.attribute import LITTLE
 from billing_audit.audit import BillTotal
 from billing_audit.compare import Compared
+from billing_audit.engine.reading import Intake
 from billing_audit.ledger import Bill, Note, Value
 from billing_audit.options import Options
 from billing_audit.rating import unused_bands
-from billing_audit.reading import Intake
 
 SHOWN = 5  # accounts of a bill that are named
 

@@ -11,21 +11,22 @@ from typing import IO, Final, Self
 import numpy as np
 import pandas as pd
 
-from billing_audit import attribute, pairs_file, work
+from billing_audit import attribute
 from billing_audit.audit import Audit, BillTotal, Rewriting
-from billing_audit.cluster import over
 from billing_audit.compare import Compared, by_day, by_prefix, histogram, lead_label, none, scatter
+from billing_audit.engine import pairs_file, work
+from billing_audit.engine.cluster import over
+from billing_audit.engine.reading import Intake, Meter, intake, reader_of
+from billing_audit.engine.spill import Spill, Stretch
+from billing_audit.engine.steady import steady
+from billing_audit.engine.sums import UNEXPLAINED, merged
+from billing_audit.engine.sums import Part as Sum
 from billing_audit.identity import digest
-from billing_audit.learn import Learned, learn
 from billing_audit.ledger import LINE_BITS, Bill, Names
+from billing_audit.matching.learn import Learned, learn
 from billing_audit.money import micro
 from billing_audit.notices import notices
 from billing_audit.options import MIB, AuditError, Options, Progress
-from billing_audit.reading import Intake, Meter, intake, reader_of
-from billing_audit.spill import Spill, Stretch
-from billing_audit.steady import steady
-from billing_audit.sums import UNEXPLAINED, merged
-from billing_audit.sums import Part as Sum
 from billing_audit.terms import Contract, Dispute
 from billing_audit.verdict import judge
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from billing_audit.align import Ints
+from billing_audit.matching.align import Ints
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000

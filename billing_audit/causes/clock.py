@@ -1,8 +1,8 @@
 """`clock`: starts are seconds off, or drift: one of the clocks is wrong, and the bills alone can't tell which."""
 
-from billing_audit.align import Alignment
 from billing_audit.infer.table import Bools, Mark, Table
 from billing_audit.ledger import Bill, Note, Side, Value
+from billing_audit.matching.align import Alignment
 
 CODE = "clock"
 LEAST_MS = 2_500

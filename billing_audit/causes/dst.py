@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from billing_audit.align import Alignment
 from billing_audit.infer.table import WHOSE, Bools, Mark, Table, wall
 from billing_audit.ledger import MISSING, Bill, Note, Value
+from billing_audit.matching.align import Alignment
 
 CODE = "dst"
 HOUR = 3_600_000

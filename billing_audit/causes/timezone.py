@@ -1,8 +1,8 @@
 """`timezone`: starts differ by whole quarters of an hour while all else agrees: a mapping, nobody's error."""
 
-from billing_audit.align import Alignment
 from billing_audit.infer.table import Bools, Mark, Table
 from billing_audit.ledger import Bill, Note, Side, Value
+from billing_audit.matching.align import Alignment
 
 CODE = "timezone"
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from billing_audit.align import IDENTITY, Alignment
-from billing_audit.learn import learn
 from billing_audit.ledger import MISSING, Names
+from billing_audit.matching.align import IDENTITY, Alignment
+from billing_audit.matching.learn import learn
 from tests.billing_audit.two_bills import DAY_MS, START, Calls, calls, ledger, masked, some
 
 HOUR_MS = 3_600_000

@@ -8,11 +8,11 @@ import pytest
 
 from billing_audit import attribute
 from billing_audit.causes.catalogue import CAUSES, REPAIRED
+from billing_audit.engine.sums import UNEXPLAINED, summed
 from billing_audit.infer.seconds import billed, of_terms
 from billing_audit.inferred import infer
-from billing_audit.learn import Learned, learn
 from billing_audit.ledger import MISSING, Bill
-from billing_audit.sums import UNEXPLAINED, summed
+from billing_audit.matching.learn import Learned, learn
 from billing_audit.terms import Terms
 from tests.billing_audit.dispute.make import ONE_SIDED, make
 from tests.billing_audit.dispute.plant import CODES, Rejected

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from billing_audit import compare as comparing
 from billing_audit.compare import Way, by_day, by_prefix, compare, histogram, lead_label, leading, none, scatter
 from billing_audit.days import days, iso
+from billing_audit.engine.sums import MOST_SAMPLES, merged, summed, total
+from billing_audit.engine.tables import grouped, nothing
 from billing_audit.ledger import MISSING, PAIRS, Names, empty
 from billing_audit.numbers import encode
-from billing_audit.sums import MOST_SAMPLES, merged, summed, total
-from billing_audit.tables import grouped, nothing
 
 BEGIN = 1_790_812_800_000  # 2026-10-01 00:00 UTC
 DAY = 86_400_000

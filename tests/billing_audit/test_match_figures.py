@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from billing_audit.learn import Learned, learn
 from billing_audit.ledger import MISSING, Bill, Names
-from billing_audit.match import match
-from billing_audit.normalise import normalise
+from billing_audit.matching.learn import Learned, learn
+from billing_audit.matching.match import match
+from billing_audit.matching.normalise import normalise
 from tests.billing_audit.two_bills import DAY_MS, Calls, call_of, calls, greedy, ledger, masked, mobile, score, some, taken
 
 OFFSET_MS = 7_300

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_audit.align import Alignment
-from billing_audit.learn import Learned
 from billing_audit.ledger import LEDGER, MISSING, PAIRED, PAIRS, Bill, hold
-from billing_audit.match import match
-from billing_audit.normalise import normalise
+from billing_audit.matching.align import Alignment
+from billing_audit.matching.learn import Learned
+from billing_audit.matching.match import match
+from billing_audit.matching.normalise import normalise
+from billing_audit.matching.partials import Chain
 from billing_audit.numbers import ABSENT, MASK_COUNT, MASK_HEAD, MASKED, PLAIN, PLUS
-from billing_audit.partials import Chain
 from tests.billing_audit.two_bills import START, shuffled, taken
 
 CALLERS = [

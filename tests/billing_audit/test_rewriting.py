@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_audit.learn import Learned, learn
 from billing_audit.ledger import Bill, Names
-from billing_audit.normalise import normalise
+from billing_audit.matching.learn import Learned, learn
+from billing_audit.matching.normalise import normalise
+from billing_audit.numbering.rewriting import Rule, apply, fixed
 from billing_audit.numbers import Codes, decode, digits, encode
-from billing_audit.rewriting import Rule, apply, fixed
 from tests.billing_audit.two_bills import calls, ledger
 
 BILLS = os.environ.get("FIRSTLINE_BILLS")

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from billing_audit import outages, pairs_file
+from billing_audit import outages
+from billing_audit.engine import pairs_file
 from billing_audit.ledger import MISSING, PAIRS, Names, empty, source_of
 from billing_audit.numbers import encode
 from billing_audit.outages import Outage

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_audit import spill as spills
+from billing_audit.engine import spill as spills
+from billing_audit.engine.packing import pack, unpack
+from billing_audit.engine.spill import SLOTS, Spill, Stretch, ordered, slots
 from billing_audit.ledger import LEDGER, MISSING, Bill, Names, empty
 from billing_audit.numbers import TAG, decode, encode
 from billing_audit.options import AuditError
-from billing_audit.packing import pack, unpack
-from billing_audit.spill import SLOTS, Spill, Stretch, ordered, slots
 
 NUMBERS = st.one_of(
     st.just(MISSING), st.integers(0, 300), st.integers(-70_000, 70_000), st.integers(-(2**33), 2**33), st.integers(MISSING + 1, 2**63 - 1)
@@ -180,7 +180,7 @@ def test_file_has_no_name_and_is_ours_alone(tmp_path: Path) -> None:
 
 def test_nothing_stays_behind_when_the_process_is_killed(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys, numpy as np\nfrom pathlib import Path\nfrom billing_audit.spill import Spill\nfrom billing_audit.ledger import *\n"
+        "import os, signal, sys, numpy as np\nfrom pathlib import Path\nfrom billing_audit.engine.spill import Spill\nfrom billing_audit.ledger import *\n"
         "s = Spill(0, Path(sys.argv[1])); f = empty(LEDGER, 9).copy(); f['source'] = np.arange(9)\n"
         "s.add(Bill.LOCAL, f); s.seal(Names()); assert s.spilled; os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import numpy as np
 import pytest
 
-from billing_audit.alike import rules_of
+from billing_audit.numbering.alike import rules_of
 from billing_audit.numbers import PLAIN
 from tests.billing_audit.written_dispute import audited
 

@@ -10,14 +10,14 @@ import pytest
 from billing_audit import attribute
 from billing_audit.causes import scale
 from billing_audit.decks.deck import build
+from billing_audit.engine.sums import summed
 from billing_audit.infer.amount import Amount
 from billing_audit.infer.machine import Calls, Reference
 from billing_audit.infer.prices import inferred_deck
 from billing_audit.infer.view import view_of
 from billing_audit.inferred import look
-from billing_audit.learn import Learned, learn
 from billing_audit.ledger import MISSING, Bill
-from billing_audit.sums import summed
+from billing_audit.matching.learn import Learned, learn
 from billing_audit.terms import Terms
 from tests.billing_audit.dispute.attacks import ATTACKS
 from tests.billing_audit.dispute.make import make

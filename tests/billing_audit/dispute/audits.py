@@ -8,12 +8,12 @@ from typing import Final
 import pandas as pd
 
 from billing_audit import attribute
-from billing_audit.learn import Learned, learn
+from billing_audit.engine.sums import UNEXPLAINED, Part, summed
 from billing_audit.ledger import MISSING, Bill
-from billing_audit.match import match
-from billing_audit.normalise import normalise
+from billing_audit.matching.learn import Learned, learn
+from billing_audit.matching.match import match
+from billing_audit.matching.normalise import normalise
 from billing_audit.options import Options
-from billing_audit.sums import UNEXPLAINED, Part, summed
 from tests.billing_audit.dispute import files
 from tests.billing_audit.dispute.bills import Dispute
 from tests.billing_audit.dispute.files import Style

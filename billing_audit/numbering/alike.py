@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from billing_audit.align import Ints
-from billing_audit.e164 import apart, plausible
+from billing_audit.matching.align import Ints
+from billing_audit.numbering.e164 import apart, plausible
 from billing_audit.numbers import digits, is_masked, length
 
 MOST: Final = 300  # numbers that are looked at

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from billing_audit.align import Ints
+from billing_audit.matching.align import Ints
 
 SURE: Final = 0.5
 CLOSE: Final = 0.1

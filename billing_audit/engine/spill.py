@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from billing_audit.engine.packing import Form, Ints, Stored, pack, unpack
 from billing_audit.ledger import LEDGER, MISSING, Bill, Names, Note
 from billing_audit.numbers import OTHER, TAG, TECH, TECH_UNIT
 from billing_audit.options import AuditError
-from billing_audit.packing import Form, Ints, Stored, pack, unpack
 
 SLOTS: Final = 10_000
 RUN_ROWS: Final = 1 << 18  # of so many rows a run is made: few enough to be sorted in the cache, enough for long stretches

@@ -12,16 +12,16 @@ import pyarrow as pa
 from billing_audit import attribute, rating
 from billing_audit.compare import Compared, Way, compare
 from billing_audit.decks.deck import Deck
-from billing_audit.learn import Learned
+from billing_audit.engine.packing import Ints
+from billing_audit.engine.pairs_file import table_of
+from billing_audit.engine.spill import slots
+from billing_audit.engine.sums import Part as Sum
+from billing_audit.engine.sums import summed, total
 from billing_audit.ledger import MISSING, Bill, Names
-from billing_audit.match import match
-from billing_audit.normalise import normalise
-from billing_audit.packing import Ints
-from billing_audit.pairing import Order
-from billing_audit.pairs_file import table_of
-from billing_audit.spill import slots
-from billing_audit.sums import Part as Sum
-from billing_audit.sums import summed, total
+from billing_audit.matching.learn import Learned
+from billing_audit.matching.match import match
+from billing_audit.matching.normalise import normalise
+from billing_audit.matching.pairing import Order
 from billing_audit.terms import Terms
 
 MOST_CAUSES: Final = 62  # bits of a mask

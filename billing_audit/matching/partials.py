@@ -5,8 +5,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from billing_audit.align import Ints
 from billing_audit.ledger import MISSING
+from billing_audit.matching.align import Ints
 from billing_audit.numbers import TAG
 
 MIX_A, MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from billing_audit.align import Ints
+from billing_audit.matching.align import Ints
 
 DAY_MS: Final = 86_400_000
 MOST_APART_MS: Final = 27 * 3_600_000  # zones are at most 26 hours apart

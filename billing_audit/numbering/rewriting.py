@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from billing_audit.align import Ints
 from billing_audit.audit import Rewriting
 from billing_audit.ledger import Bill
+from billing_audit.matching.align import Ints
 from billing_audit.numbers import MASK_HEAD, MASKED, MOST_BEHIND_TECH, MOST_DIGITS, PLAIN, PLUS, TECH, TECH_UNIT
 
 Rule = Rewriting

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from billing_audit import zones
-from billing_audit.align import QUARTER_MS, Alignment, Ints
-from billing_audit.clocks import Clock
 from billing_audit.ledger import MISSING
+from billing_audit.matching.align import QUARTER_MS, Alignment, Ints
+from billing_audit.matching.clocks import Clock
 
 CLOSE_MS: Final = 150_000  # what lies further from the clock than this is another call
 CHANCE_MS: Final = 600_000  # up to here nothing but chance is left; its density is measured beyond CLOSE_MS

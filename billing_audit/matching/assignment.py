@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from billing_audit.align import Ints
+from billing_audit.matching.align import Ints
 
 Mask = npt.NDArray[np.bool_]
 SMALL: Final = 4  # groups of up to 4 + 4 are solved together, by looking at every possible matching

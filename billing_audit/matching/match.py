@@ -9,14 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 from msgspec import structs
 
-from billing_audit.align import Alignment, Ints
-from billing_audit.assignment import choose
-from billing_audit.compatible import callers_agree, numbers_agree, visible
-from billing_audit.learn import Learned
 from billing_audit.ledger import MISSING
+from billing_audit.matching.align import Alignment, Ints
+from billing_audit.matching.assignment import choose
+from billing_audit.matching.learn import Learned
+from billing_audit.matching.pairing import CONTENTS, Columns, Order, pairs_of
+from billing_audit.matching.partials import MIX_A, MIX_B, pair_key
+from billing_audit.numbering.compatible import callers_agree, numbers_agree, visible
 from billing_audit.numbers import TAG, digits
-from billing_audit.pairing import CONTENTS, Columns, Order, pairs_of
-from billing_audit.partials import MIX_A, MIX_B, pair_key
 
 Mask = npt.NDArray[np.bool_]
 COARSE_BITS: Final = 8  # 256 ms: how closely the sort needs to tell times apart; what is near is compared exactly afterwards

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from billing_audit.align import Ints
+from billing_audit.matching.align import Ints
 from billing_audit.numbers import MASK_COUNT, MASK_HEAD, TAG, digits, length
 
 Mask = npt.NDArray[np.bool_]

@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from billing_audit.align import IDENTITY, Alignment, Ints
-from billing_audit.clocks import LEAST_PAIRS, fit
-from billing_audit.forms import learn_rules
 from billing_audit.ledger import MISSING, Names, Note
+from billing_audit.matching.align import IDENTITY, Alignment, Ints
+from billing_audit.matching.clocks import LEAST_PAIRS, fit
+from billing_audit.matching.partials import Chain, pair_key
+from billing_audit.matching.parting import learn_chains
+from billing_audit.matching.timing import CLOSE_MS, Anchors, alignment_of
+from billing_audit.numbering.forms import learn_rules
+from billing_audit.numbering.rewriting import Rule, Tech, fixed
 from billing_audit.numbers import digits, is_masked
-from billing_audit.partials import Chain, pair_key
-from billing_audit.parting import learn_chains
-from billing_audit.rewriting import Rule, Tech, fixed
-from billing_audit.timing import CLOSE_MS, Anchors, alignment_of
 
 ENOUGH: Final = 50  # so many calls that surely are the same make a better key needless
 END: Final = 10**7  # numbers are compared by their last seven digits while forms are not known

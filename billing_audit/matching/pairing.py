@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from billing_audit.align import Ints
-from billing_audit.compatible import visible
+from billing_audit.engine.spill import slots
 from billing_audit.ledger import MISSING, PAIRED, PAIRS
-from billing_audit.spill import slots
+from billing_audit.matching.align import Ints
+from billing_audit.numbering.compatible import visible
 
 Columns = Mapping[str, Ints]
 Order = Literal["any", "parts", "slots"]

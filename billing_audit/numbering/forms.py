@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from billing_audit.align import Ints
-from billing_audit.alike import rules_of
-from billing_audit.e164 import best_head, plausible
 from billing_audit.ledger import Bill, Names
+from billing_audit.matching.align import Ints
+from billing_audit.numbering.alike import rules_of
+from billing_audit.numbering.e164 import best_head, plausible
+from billing_audit.numbering.rewriting import Rule, tokens
 from billing_audit.numbers import PLUS, TAG, TECH_UNIT, digits, length
-from billing_audit.rewriting import Rule, tokens
 
 LEAST_END: Final = 7
 DEEPEST: Final = 4  # digits of a number that a rule may look at beyond the prefix it takes off

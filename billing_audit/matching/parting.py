@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from billing_audit.align import Alignment, Ints
 from billing_audit.ledger import MISSING, Bill
-from billing_audit.partials import Chain, follow, pair_key
-from billing_audit.rewriting import Rule, Tech, apply
+from billing_audit.matching.align import Alignment, Ints
+from billing_audit.matching.partials import Chain, follow, pair_key
+from billing_audit.numbering.rewriting import Rule, Tech, apply
 
 SHORTEST_MS: Final = 30_000  # a part is no shorter
 CLOSE_MS: Final = 10_000  # a pause longer than this is a new call

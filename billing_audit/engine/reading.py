@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from billing_audit.engine.spill import Spill
+from billing_audit.engine.sums import total
 from billing_audit.ledger import MISSING, Bill, Names, Refused
 from billing_audit.options import Options, Phase, Progress
 from billing_audit.readers.bill import BillReader, open_bill
 from billing_audit.readers.options import ReadOptions
-from billing_audit.spill import Spill
-from billing_audit.sums import total
 from billing_audit.terms import Contract, Period
 
 MOST_REFUSED: Final = 100  # that an audit names; all are given to Options.refused

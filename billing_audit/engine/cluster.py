@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from billing_audit.engine.packing import Ints
+from billing_audit.engine.spill import Rows, Spill, Stretch
+from billing_audit.engine.steady import steady
 from billing_audit.ledger import Bill, Note, Value
 from billing_audit.options import AuditError
-from billing_audit.packing import Ints
-from billing_audit.spill import Rows, Spill, Stretch
-from billing_audit.steady import steady
 
 Job = TypeVar("Job")
 Part = TypeVar("Part")

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from billing_audit.align import Ints
-from billing_audit.learn import Learned
 from billing_audit.ledger import LEDGER, Bill, hold
-from billing_audit.partials import merge, parts_frame
-from billing_audit.rewriting import apply
+from billing_audit.matching.align import Ints
+from billing_audit.matching.learn import Learned
+from billing_audit.matching.partials import merge, parts_frame
+from billing_audit.numbering.rewriting import apply
 
 
 def normalise(frame: pd.DataFrame, bill: Bill, learned: Learned) -> tuple[pd.DataFrame, Ints, pd.DataFrame]:

@@ -1,0 +1,1 @@
+"""Carries an audit through any number of rows: in bounded memory, in several processes, on a cluster."""

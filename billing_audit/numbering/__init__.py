@@ -1,0 +1,1 @@
+"""Ways of writing a telephone number, learned from two bills and made one."""
