@@ -164,7 +164,7 @@ def test_headers_are_given_one_by_one() -> None:
     ("words", "said"),
     [
         (["chek"], 'no command named "chek"; did you mean "check"?'),
-        (["frobnicate"], "there are: case, check,"),
+        (["frobnicate"], "there are: audit, case, check,"),
         (["check", "imcp", "127.0.0.1"], 'no prober named "imcp"; did you mean "icmp"?'),
         (["checks", "tpc"], "'tpc' is not one of"),
     ],

@@ -238,6 +238,7 @@ def watched(columns: int, seconds: float) -> tuple[str, int]:
     """Run `check --watch` at a terminal of this width, press Ctrl-C there, and return what it drew and its exit code."""
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         words = [FIRSTLINE, "check", "icmp", "127.0.0.1", "--watch", "--every", "0.3", "--count", "1", "--language", "en"]
         os.execve(FIRSTLINE, words, {"PATH": os.environ["PATH"], "TERM": "xterm", "TZ": "UTC"})
