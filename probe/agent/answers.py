@@ -119,6 +119,8 @@ class Answers:
 
     async def open_audit(self, request: AuditRequest) -> Case | None:
         """Open the case of an audit; the same one again when it is open already."""
+        if "\0" in request.customer:
+            raise Refused(400, "a text holds a NUL character")  # PostgreSQL keeps none
         try:
             planned = step(bytes(request.audit), request.customer, self._showing.settings.agent.name, self.now())
         except msgspec.DecodeError as why:
@@ -126,7 +128,10 @@ class Answers:
         if planned is None:
             return None
         await self._stored(self._store.accept, [planned], self.now())
-        await self._casework.load()
+        try:
+            await self._casework.load()
+        except StoreError as why:
+            raise Refused(503, str(why)) from why
         self._casework.tell()
         return next((one for one in self._casework.open if one.identity == planned.case.identity), None)
 

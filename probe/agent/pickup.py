@@ -19,8 +19,11 @@ MARK = ".done"
 JOURNAL = ".journal.json"
 PART = ".part"
 SIDES = ("local", "customer")
-MOST_PERIODS = 1_000  # folders of an inbox that are looked at
+MOST_PERIODS = 1_000  # folders of an inbox in which something waits, at once
 MOST_FILES = 1_000  # files of one side
+MOST_NAME = 160  # bytes of a bill's name
+LONGEST_REASON = 48  # bytes, in a name
+MOST_JOURNAL = 4_000_000  # bytes
 SHORT = 12  # digits of a digest in a name
 _CHUNK = 1 << 20
 
@@ -54,8 +57,8 @@ class Journal(msgspec.Struct, frozen=True):
 def periods(inbox: Path) -> list[Path]:
     """Return the folders in which something waits: those with a mark or a journal, by name; OSError when the inbox can't be read."""
     with os.scandir(inbox) as found:
-        folders = sorted(one.name for one in found if one.is_dir(follow_symlinks=False))[:MOST_PERIODS]
-    return [inbox / name for name in folders if _lying(inbox / name, MARK) or _lying(inbox / name, JOURNAL)]
+        folders = sorted(one.name for one in found if one.is_dir(follow_symlinks=False))
+    return [inbox / name for name in folders if _lying(inbox / name, MARK) or _lying(inbox / name, JOURNAL)][:MOST_PERIODS]
 
 
 def bills(period: Path) -> Bills | None:
@@ -71,9 +74,9 @@ def bills(period: Path) -> Bills | None:
             if side not in found or "." not in name:
                 continue
             one = _lying(period, name)
-            if one is None:
-                irregular.append(name)
-            elif len(found[side]) < MOST_FILES:
+            if one is None or len(found[side]) == MOST_FILES or not _plain(name):
+                irregular.append(name.encode(errors="backslashreplace").decode())
+            else:
                 found[side].append(one)
     return Bills(mark, tuple(found["local"]), tuple(found["customer"]), tuple(irregular))
 
@@ -81,20 +84,25 @@ def bills(period: Path) -> Bills | None:
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file as hex."""
     found = hashlib.sha256()
-    with path.open("rb") as file:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         while chunk := file.read(_CHUNK):
             found.update(chunk)
     return found.hexdigest()
 
 
-def result_name(period: Path, found: Bills, terms: Iterable[str | None]) -> str:
-    """Return the name of the result: of the bills, of the contract and the decks by which they are audited (None: without)."""
+def result_name(period: Path, found: Bills, terms: Iterable[str | None], as_whom: tuple[str, ...] = ()) -> str:
+    """Return the name of the result: of the bills, of the contract and the decks by which they are audited (None: without), as whose."""
     whole = hashlib.sha256()
     for side in SIDES:
         for one in getattr(found, side):
             whole.update(f"{side}:{digest(period / one.name)}\n".encode())
     for file in terms:
         whole.update(f"terms:{digest(Path(file)) if file else ''}\n".encode())
+    for word in as_whom:
+        whole.update(f"as:{word}\n".encode())
     return f"audit-{whole.hexdigest()[:SHORT]}"
 
 
@@ -111,7 +119,8 @@ def decide(period: Path, found: Bills, reason: str = "", text: str = "") -> Jour
     note = None
     if text:
         first = moves[0][1] if moves else f"{folder}/{found.mark.changed_ns}"
-        note = (f"{first}.txt", text)
+        free = (f"{first}{again}.txt" for again in ("", *(f"-{number}" for number in range(2, MOST_FILES))))
+        note = (next(name for name in free if name not in taken and not os.path.lexists(period / name)), text)
     journal = Journal(found.mark, tuple(moves), note)
     _write(period / JOURNAL, msgspec.json.encode(journal))
     return journal
@@ -121,7 +130,12 @@ def unfinished(period: Path) -> Journal | None:
     """Return the journal of moves that were decided and perhaps not finished; msgspec.DecodeError when it is none of ours."""
     if _lying(period, JOURNAL) is None:
         return None
-    return msgspec.json.decode((period / JOURNAL).read_bytes(), type=Journal)
+    handle = os.open(period / JOURNAL, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        journal = msgspec.json.decode(file.read(MOST_JOURNAL), type=Journal)
+    if not _ours(journal):  # people may write in this folder: a journal must not lead us out of it
+        raise msgspec.ValidationError(f"{JOURNAL} names places that no journal of ours has; remove it")
+    return journal
 
 
 def settle(period: Path, journal: Journal) -> None:
@@ -129,6 +143,8 @@ def settle(period: Path, journal: Journal) -> None:
     places = [place for _, place in journal.moves] + ([journal.note[0]] if journal.note else [])
     for folder in sorted({place.partition("/")[0] for place in places}):
         (period / folder).mkdir(mode=0o750, exist_ok=True)
+        if not stat.S_ISDIR((period / folder).lstat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(period / folder))
     for one, place in journal.moves:
         if _lying(period, one.name) == one:
             _move(period / one.name, period / place)
@@ -142,9 +158,25 @@ def settle(period: Path, journal: Journal) -> None:
 
 
 def slug(text: str) -> str:
-    """Return a reason as part of a file's name: at most 40 of a–z, 0–9 and hyphens."""
-    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return words[:40].strip("-") or "unreadable"
+    """Return a reason as part of a file's name: letters and digits of any script and hyphens, at most LONGEST_REASON bytes."""
+    words = re.sub(r"[\W_]+", "-", text.lower()).strip("-").encode(errors="ignore")
+    return words[:LONGEST_REASON].decode(errors="ignore").strip("-") or "unreadable"
+
+
+def _plain(name: str) -> bool:
+    """Tell whether a file's name is text that fits into the name of its copy: with digest, reason and `.part`."""
+    try:
+        return len(name.encode()) <= MOST_NAME
+    except UnicodeEncodeError:
+        return False
+
+
+def _ours(journal: Journal) -> bool:
+    """Tell whether a journal moves bills of its own folder into done/ and rejected/, and nothing else."""
+    names = [one.name for one, _ in journal.moves]
+    places = [place for _, place in journal.moves] + ([journal.note[0]] if journal.note else [])
+    good = all("/" not in name and name.partition(".")[0] in SIDES for name in names) and journal.mark.name == MARK
+    return good and all(re.fullmatch(r"(done|rejected)/[^/\0]+", place) for place in places)
 
 
 def _lying(folder: Path, name: str) -> Lying | None:

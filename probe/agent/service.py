@@ -131,7 +131,7 @@ class Service:
         self.watch.apply(self.settings, await asyncio.to_thread(store.tracks, self.settings.agent.name))
         self.planned.announced = await asyncio.to_thread(store.maintenance, utc_now())
         await self.casework.load()
-        self.inboxes = Inboxes(self._open_audit)
+        self.inboxes = Inboxes(self._open_audit, config=self.settings.file)
         self.inboxes.apply(self.settings.inboxes)
         self.showing.inboxes = self.inboxes
         self.answers = Answers(self.showing, self.casework, self.planned, store, runner, utc_now, self.trouble, self.reload)

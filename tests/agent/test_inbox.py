@@ -16,7 +16,7 @@ from probe.agent.settings.inboxes import Inbox
 AUDITED = """
 import json, pathlib, sys
 out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
-out.mkdir()
+out.mkdir(exist_ok=True)
 (out / "evidence.json").write_text(json.dumps({"local": sys.argv[1], "words": sys.argv[1:]}))
 with open(pathlib.Path(sys.argv[1]).parent.parent / "audits.log", "a") as log:
     log.write(sys.argv[1] + "\\n")
@@ -215,7 +215,8 @@ def test_a_file_that_came_after_the_decision_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"), [("a PDF is no bill", "a-pdf-is-no-bill"), ("", "unreadable"), ("密码", "unreadable"), ("../../etc/x", "etc-x")]
+    ("text", "wanted"),
+    [("a PDF is no bill", "a-pdf-is-no-bill"), ("", "unreadable"), ("密码错误", "密码错误"), ("…", "unreadable"), ("../../etc/x", "etc-x")],
 )
 def test_a_reason_becomes_a_harmless_part_of_a_name(text: str, wanted: str) -> None:
     assert pickup.slug(text) == wanted

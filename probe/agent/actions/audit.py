@@ -50,6 +50,10 @@ class AuditProblem(Exception):
     """The audit can't be made; the text says what, where and the cure."""
 
 
+class Surroundings(AuditProblem):
+    """No fault of any file: there is no room, or no right to write where it should."""
+
+
 class Request(msgspec.Struct, frozen=True):
     """What was asked for, as on the command line."""
 
@@ -92,7 +96,7 @@ def audited(request: Request, said: Texts, progress: Callable[[Progress], None])
         try:
             request.out.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as why:
-            raise AuditProblem(f"--out {request.out}: {why.strerror}") from why
+            raise Surroundings(f"--out {request.out}: {why.strerror}") from why
     with _told(said), ExitStack() as reading:
         if request.out is not None:
             options = msgspec.structs.replace(options, refused=reading.enter_context(refused_rows(request.out / REFUSED, said)))
@@ -112,7 +116,7 @@ def _told(said: Texts) -> Iterator[None]:
     except AuditError as why:
         raise AuditProblem(_both(why.what, why.cure, said)) from why
     except OSError as why:
-        raise AuditProblem(f"{why.filename or 'the working files'}: {why.strerror or why}") from why
+        raise Surroundings(f"{why.filename or 'the working files'}: {why.strerror or why}") from why
 
 
 def _both(what: Note, cure: Note, said: Texts) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-AGREES, DIFFERS, UNUSABLE = 0, 1, 2
+AGREES, DIFFERS, UNUSABLE, FAILED = 0, 1, 2, 3
 COLUMNS = 120  # where the answer goes to no terminal
 REDRAW_S = 0.1
 _PATH = click.Path(path_type=Path)
@@ -52,7 +52,7 @@ def audit(local: Path, customer: Path | None, form: str, language: str | None, *
 
     Exit code: 0 the bills agree, 1 they differ, 2 a file can't be used.
     """
-    from probe.agent.actions.audit import AuditProblem
+    from probe.agent.actions.audit import AuditProblem, Surroundings
 
     context = click.get_current_context()
     try:
@@ -63,7 +63,7 @@ def audit(local: Path, customer: Path | None, form: str, language: str | None, *
         context.exit(_audit(local, customer, form, language, given))
     except AuditProblem as why:
         click.echo(f"Error: {why}", err=True)
-        context.exit(UNUSABLE)
+        context.exit(FAILED if isinstance(why, Surroundings) else UNUSABLE)
 
 
 def _inspect(local: Path, customer: Path | None, form: str, language: str | None, given: dict[str, Any]) -> int:
