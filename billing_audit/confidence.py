@@ -5,7 +5,6 @@ from typing import Final
 from billing_audit.ledger import Side
 
 BASE: Final[dict[str, float]] = {
-    "clock": 0.96,
     "dst": 0.96,
     "code_list": 0.95,
     "time_band": 0.95,
