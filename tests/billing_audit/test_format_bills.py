@@ -4,10 +4,8 @@ The second part needs the folder of FIRSTLINE_BILLS; nothing of it is kept here 
 """
 
 import gzip
-import importlib.util
 import os
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +18,9 @@ from billing_audit.numbers import decode
 from billing_audit.readers.bill import open_bill
 from billing_audit.readers.options import ReadOptions
 from billing_audit.readers.unreadable import Unreadable
+from tests.billing_audit import written_samples
 
-
-def _by_path(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-WRITTEN = _by_path("written_samples")
-NAMED = [pytest.param(sample, id=f"{sample.format}: {sample.case}") for sample in WRITTEN.SAMPLES]
+NAMED = [pytest.param(sample, id=f"{sample.format}: {sample.case}") for sample in written_samples.SAMPLES]
 FROM, TO = "2125550101", "8613800138000"
 Seen = dict[str, Any]
 
@@ -90,7 +77,7 @@ SAME_CALL = ("ASTERISK", "FREESWITCH", "FREESWITCH_LIKE_ASTERISK", "FREESWITCH_O
 def test_the_same_call_in_every_format_is_the_same_record(name: str, tmp_path: Path) -> None:
     """From 2125550101 to 8613800138000, answered at 08:00:07, 63 s of talk after 7 s of ringing, 66 s billed, 0.132 charged: where told."""
     path = tmp_path / "bill"
-    path.write_text(getattr(WRITTEN, name).text, encoding="utf-8")
+    path.write_text(getattr(written_samples, name).text, encoding="utf-8")
     found, _, _, _ = read(path)
     call = next(made for made in found if made["callee"].endswith(TO) and made.get("duration_ms", 63000) // 1000 in (62, 63))
     assert call["caller"] in ((FROM,) if not name.startswith("CGRATES") else ("1001", ""))
@@ -105,7 +92,7 @@ def test_the_same_call_in_every_format_is_the_same_record(name: str, tmp_path: P
 def test_unanswered_calls_are_zero_seconds_and_not_answered(tmp_path: Path) -> None:
     path = tmp_path / "bill"
     for name in ("ASTERISK", "ASTERISK_CUSTOM", "JSON_LINES", "XML_MANY", "ACC_FLAT", "CUCM", "CUBE", "SONUS", "CDR_STATS_REPORT"):
-        path.write_text(getattr(WRITTEN, name).text, encoding="utf-8")
+        path.write_text(getattr(written_samples, name).text, encoding="utf-8")
         found, _, _, _ = read(path)
         unanswered = [made for made in found if made.get("answered") == 0]
         assert len(unanswered) == 1, name
@@ -114,7 +101,7 @@ def test_unanswered_calls_are_zero_seconds_and_not_answered(tmp_path: Path) -> N
 
 def test_an_answered_call_without_bye_has_no_duration_rather_than_zero(tmp_path: Path) -> None:
     path = tmp_path / "acc.log"
-    path.write_text(WRITTEN.ACC_FLAT.text, encoding="utf-8")
+    path.write_text(written_samples.ACC_FLAT.text, encoding="utf-8")
     found, refused, _, _ = read(path)
     still_open = next(made for made in found if made["callee"] == "442079460001")
     assert "duration_ms" not in still_open
@@ -124,7 +111,7 @@ def test_an_answered_call_without_bye_has_no_duration_rather_than_zero(tmp_path:
 
 def test_a_transferred_call_is_one_record_of_two_parts(tmp_path: Path) -> None:
     path = tmp_path / "cdr_x"
-    path.write_text(WRITTEN.CUCM.text, encoding="utf-8")
+    path.write_text(written_samples.CUCM.text, encoding="utf-8")
     found, _, _, _ = read(path)
     assert [(made["duration_ms"], made["parts"]) for made in found if made["caller"] == FROM] == [(62000, 2)]
 
@@ -139,7 +126,7 @@ SEVERAL = [
 
 @pytest.mark.parametrize(("name", "last", "other"), SEVERAL)
 def test_several_accounts_in_one_file_are_asked_about_and_one_is_read(name: str, last: str, other: str, tmp_path: Path) -> None:
-    before, behind = getattr(WRITTEN, name).text.rsplit(last, 1)
+    before, behind = getattr(written_samples, name).text.rsplit(last, 1)
     path = tmp_path / "bill"
     path.write_text(before + other + behind, encoding="utf-8")
     with pytest.raises(Unreadable, match="accounts"):
@@ -147,14 +134,14 @@ def test_several_accounts_in_one_file_are_asked_about_and_one_is_read(name: str,
     account = re.findall(r"[\w-]+", other)[-1]
     found, _, file, names = read(path, account=account)
     assert {names.text(made["account"]) for made in found} == {account}
-    assert file.folded > len(getattr(WRITTEN, name).folded)
+    assert file.folded > len(getattr(written_samples, name).folded)
 
 
 def test_the_accounts_of_a_gateway_are_asked_about(tmp_path: Path) -> None:
-    first, second = WRITTEN.cube(1790841670, "2"), WRITTEN.cube(1790841670, "2", conference=WRITTEN.OTHER)
+    first, second = written_samples.cube(1790841670, "2"), written_samples.cube(1790841670, "2", conference=written_samples.OTHER)
     first[20], second[20] = "acme", "other"
     path = tmp_path / "bill"
-    path.write_text(WRITTEN.lines(first, second), encoding="utf-8")
+    path.write_text(written_samples.lines(first, second), encoding="utf-8")
     with pytest.raises(Unreadable, match="accounts"):
         read(path)
     assert len(read(path, account="other")[0]) == 1

@@ -5,10 +5,8 @@ import importlib.util
 import io
 import json
 import random
-import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,19 +19,8 @@ from billing_audit.readers.formats import cisco_clock as clock
 from billing_audit.readers.formats import freeswitch_xml as xml
 from billing_audit.readers.formats.catalogue import FORMATS
 from billing_audit.readers.layout import Folded, Head, Layout, Record, Refused
+from tests.billing_audit import written_samples
 
-
-def _by_path(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-WRITTEN = _by_path("written_samples")
 MODULES: dict[str, Any] = {name: importlib.import_module(path) for name, path in FORMATS.items()}
 SLOW = {name: module for name, module in MODULES.items() if hasattr(module, "records")}
 BY_ROW = ("freeswitch-rows", "acc", "cisco-cucm", "cisco-cube", "oracle-sbc", "sonus", "cgrates")
@@ -57,7 +44,7 @@ def counted(found: list[Any]) -> int:
 
 
 def sample(name: str) -> Any:
-    return next(made for made in WRITTEN.SAMPLES if made.format == name)
+    return next(made for made in written_samples.SAMPLES if made.format == name)
 
 
 @pytest.mark.parametrize("name", BY_ROW)
@@ -110,9 +97,9 @@ def test_a_line_break_within_quotes_is_one_row() -> None:
     assert list(rows.fields(io.StringIO('a,"b\nc",d\ne,f,g\n'))) == [(1, ["a", "b c", "d"]), (3, ["e", "f", "g"])]
 
 
-NESTED = json.dumps(WRITTEN.document(WRITTEN.C_LEG)).replace('"x": 2', '"x": ' + "[" * 200 + "]" * 200)
-LARGE = json.dumps(WRITTEN.document(WRITTEN.C_LEG, padding="x" * (json_items.LARGEST + 10)))
-GOOD = json.dumps(WRITTEN.document(WRITTEN.A_LEG))
+NESTED = json.dumps(written_samples.document(written_samples.C_LEG)).replace('"x": 2', '"x": ' + "[" * 200 + "]" * 200)
+LARGE = json.dumps(written_samples.document(written_samples.C_LEG, padding="x" * (json_items.LARGEST + 10)))
+GOOD = json.dumps(written_samples.document(written_samples.A_LEG))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +111,7 @@ def test_a_bad_json_document_is_refused_and_the_next_one_is_read(bad: str, why: 
     for text in (f"[{bad},\n{GOOD}]", f"[\n{bad},\n{GOOD}\n]"):
         found = read("freeswitch-json", text, Layout(format="x"))
         assert [reason for _, reason in reasons(found)] == [why]
-        assert [item.id for item in found if isinstance(item, Record)] == [WRITTEN.A_LEG]
+        assert [item.id for item in found if isinstance(item, Record)] == [written_samples.A_LEG]
 
 
 def test_a_json_bomb_of_brackets_alone_ends_without_a_record() -> None:
@@ -135,7 +122,7 @@ def test_a_json_bomb_of_brackets_alone_ends_without_a_record() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000])
 def test_json_items_do_not_depend_on_where_chunks_end(size: int) -> None:
-    text = json.dumps([WRITTEN.document(WRITTEN.A_LEG), {"a": '\\"}{'}, {"b": "\\\\"}], indent=1)
+    text = json.dumps([written_samples.document(written_samples.A_LEG), {"a": '\\"}{'}, {"b": "\\\\"}], indent=1)
     scanner = json_items.Scanner("")
     found = [item for at in range(0, len(text), size) for item in scanner.feed(text[at : at + size])]
     assert [json.loads(item[1]) for item in found if isinstance(item, tuple)] == json.loads(text)
@@ -152,7 +139,9 @@ def test_a_list_within_is_found_wherever_chunks_end(size: int) -> None:
 
 def test_a_cut_off_document_is_named() -> None:
     assert [why for _, why in reasons(read("freeswitch-json", GOOD[:-40], Layout(format="x")))] == ["item-cut-off"]
-    assert [why for _, why in reasons(read("freeswitch-xml", WRITTEN.xml(WRITTEN.A_LEG)[:-20], Layout(format="x")))] == ["item-cut-off"]
+    assert [why for _, why in reasons(read("freeswitch-xml", written_samples.xml(written_samples.A_LEG)[:-20], Layout(format="x")))] == [
+        "item-cut-off"
+    ]
 
 
 BOMB = (
@@ -176,9 +165,9 @@ BOMB = (
     ids=["entities", "external", "deep", "broken", "undeclared", "large", "empty"],
 )
 def test_a_bad_xml_document_is_refused_and_the_next_one_is_read(bad: str, why: str) -> None:
-    found = read("freeswitch-xml", bad + "\n" + WRITTEN.xml(WRITTEN.A_LEG), Layout(format="x"))
+    found = read("freeswitch-xml", bad + "\n" + written_samples.xml(written_samples.A_LEG), Layout(format="x"))
     assert [reason for _, reason in reasons(found)] == [why]
-    assert [item.id for item in found if isinstance(item, Record)] == [WRITTEN.A_LEG]
+    assert [item.id for item in found if isinstance(item, Record)] == [written_samples.A_LEG]
 
 
 def test_an_xml_file_with_a_doctype_is_detected_so_that_it_is_refused_by_name() -> None:
@@ -285,7 +274,7 @@ def test_calls_that_wait_for_their_other_leg_are_bounded() -> None:
 def test_cucm_parts_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cucm, "WAITING", 10)
     body = "".join(f'1,1,{n},1,1790812800,"1","2","2",1790812807,1790812837,"p{n}",30,"",""\n' for n in range(100))
-    text = WRITTEN.CUCM_TITLES + "\n" + body
+    text = written_samples.CUCM_TITLES + "\n" + body
     layout = MODULES["cisco-cucm"].detect(head_of(text))
     stream = io.StringIO(text)
     first = next(cucm.records(stream, layout))

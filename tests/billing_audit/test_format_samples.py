@@ -4,9 +4,7 @@ import csv
 import importlib.util
 import io
 import re
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,21 +13,10 @@ import pytest
 from billing_audit.readers.formats import rows as plain_rows
 from billing_audit.readers.formats.catalogue import FORMATS
 from billing_audit.readers.layout import FIELDS, Folded, Head, Layout, Record, Refused
+from tests.billing_audit import written_samples
 
-
-def _by_path(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-WRITTEN = _by_path("written_samples")
 MODULES: dict[str, Any] = {name: importlib.import_module(path) for name, path in FORMATS.items()}
-NAMED = [pytest.param(sample, id=f"{sample.format}: {sample.case}") for sample in WRITTEN.SAMPLES]
+NAMED = [pytest.param(sample, id=f"{sample.format}: {sample.case}") for sample in written_samples.SAMPLES]
 
 
 def head_of(text: str) -> Head:
@@ -105,7 +92,7 @@ def test_windows_line_ends_and_a_missing_last_one_change_nothing(sample: Any) ->
 
 
 def test_every_format_has_a_sample() -> None:
-    assert {sample.format for sample in WRITTEN.SAMPLES} == set(FORMATS)
+    assert {sample.format for sample in written_samples.SAMPLES} == set(FORMATS)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -121,7 +108,7 @@ def test_every_format_says_what_it_is_and_where_that_is_documented(name: str) ->
 
 @pytest.mark.parametrize("name", ["ASTERISK", "ASTERISK_CUSTOM", "FREESWITCH", "VOS_TABLE"])
 def test_a_line_of_titles_over_rows_without_is_passed_over(name: str) -> None:
-    made = getattr(WRITTEN, name)
+    made = getattr(written_samples, name)
     width = len(next(csv.reader([made.text.splitlines()[0]])))
     text = ",".join(f"title{n}" for n in range(width)) + "\n" + made.text
     assert detected(text) == [made.format]
@@ -131,7 +118,7 @@ def test_a_line_of_titles_over_rows_without_is_passed_over(name: str) -> None:
 
 @pytest.mark.parametrize(("before", "behind"), [("挂断方向", "接通状态"), ("话单流水号", "呼叫时间"), ("落地成本", "备注")])
 def test_a_bill_with_titles_that_vos_does_not_have_is_read_by_its_headers(before: str, behind: str) -> None:
-    assert detected(WRITTEN.VOS_EXPORT.text.replace(before, behind)) == []
+    assert detected(written_samples.VOS_EXPORT.text.replace(before, behind)) == []
 
 
 OTHERS = {
@@ -155,7 +142,7 @@ def test_what_is_of_no_named_format_is_claimed_by_none(what: str) -> None:
 @pytest.mark.parametrize(("before", "behind"), [("0.132", '"0,132"'), ("2026-10-01 08:00:0", "1 Oct 2026 08:00:0"), ("0:01:06", "66 s")])
 def test_titles_of_a_system_over_another_notation_are_left_to_the_headers(name: str, before: str, behind: str) -> None:
     """A decimal comma, or dates in words: the file has been through other hands, and its notation must prove itself."""
-    text = getattr(WRITTEN, name).text
+    text = getattr(written_samples, name).text
     if before in text:
         assert detected(text.replace(before, behind)) == []
     assert detected(text) != []
