@@ -70,7 +70,7 @@ class Memory(msgspec.Struct, frozen=True, gc=False):
     After a restart it begins with the tracks that the store kept: they go on where they stood.
 
     `recent` are the moments since all was well, 6 at most, and `origin` is the memory as it stood before the first of them: from there
-    they lead to this one. `quiet` says that every track is steadily good and nothing is absent.
+    they lead to this one. `quiet` says that every track is steadily good and nothing is absent. `found` is what the last observation said.
     """
 
     before: Observation | None = None
@@ -82,6 +82,7 @@ class Memory(msgspec.Struct, frozen=True, gc=False):
     recent: tuple[Moment, ...] = ()
     quiet: bool = False
     origin: "Memory | None" = None
+    found: tuple[Finding, ...] = ()
 
     @property
     def standing(self) -> tuple[Standing, ...]:
@@ -118,7 +119,7 @@ def assess(seen: Observation, memory: Memory, rules: Rules, scene: Scene = Scene
             if found.loss is not None and not is_whole(found, tracks[found.check, found.item or seen.item].best, usual):
                 break
         else:
-            after = Memory(seen, seen.at, tracks, memory.trends, memory.bad, memory.absent, (), True)
+            after = Memory(seen, seen.at, tracks, memory.trends, memory.bad, memory.absent, (), True, None, findings)
             return after, Assessment(findings, (), False, _values(findings))
     return _in_full(seen, memory, findings, rules, scene)
 
@@ -159,7 +160,9 @@ def _in_full(seen: Observation, memory: Memory, findings: tuple[Finding, ...], r
     well = not bad and not absent and all(found.state is _OK for found in findings)
     quiet = well and not trends and all(_steady(track) for track in tracks.values())
     origin, recent = (None, ()) if well else _kept(memory, Moment(seen, scene.sight, usual, rules))
-    after = Memory(seen, seen.at, tracks if moved or ended else memory.tracks, trends, bad, absent, recent, quiet, origin)
+    after = Memory(
+        seen, seen.at, tracks if moved or ended else memory.tracks, trends, bad, absent, recent, quiet, origin, findings + missing
+    )
     repeat = any(tracks[_short(found)].doubtful for found in findings if found.state is not _OK and found.state is not _UNKNOWN)
     return after, Assessment(findings + missing, tuple(changes), repeat, values, moved, ended)
 
@@ -197,6 +200,7 @@ def stale(memory: Memory, every_s: float, now: datetime) -> tuple[Memory, Assess
     moved = tuple(track for key, track in tracks.items() if memory.tracks[key] is not track)
     if moved:
         memory = msgspec.structs.replace(memory, tracks=tracks, quiet=False, recent=(), origin=None)
+    memory = msgspec.structs.replace(memory, found=findings)
     return memory, Assessment(findings, moved=moved)
 
 

@@ -1,19 +1,44 @@
 """Many findings → few diagnoses. For now the identity: one cause at one element is one diagnosis; what causes what comes later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from checks.assess import Standing
+import msgspec
+
+from checks.ask import Ask
+from checks.assess import Memory, Standing
 from checks.causes import OTHER, Cause, area, cause_of, side, urgency
 from checks.finding import Finding, Message, worst
 from checks.history import Track
+from checks.topology import Topology
 from checks.verdict import Diagnosis
 from probe.inventory import Customer, Inventory, Node
 
 RULES = "1"  # the version of judgement and correlation; a verdict derived by another one may differ
 
+JobKey = tuple[str, str, str]  # node, prober, item
 
-def correlate(bad: Sequence[Standing], inventory: Inventory) -> list[Diagnosis]:
+
+class Correlation(msgspec.Struct, frozen=True):
+    """What the memories lead to: diagnoses that can be told now, and what is to be measured before more is said.
+
+    A bad key that is in no diagnosis is still held: it waits for the measurements in `asks`.
+    """
+
+    diagnoses: tuple[Diagnosis, ...] = ()
+    asks: tuple[Ask, ...] = ()
+
+
+def correlate(memories: Mapping[JobKey, Memory], topology: Topology, now: datetime | None = None) -> Correlation:
+    """Return what is wrong. With `now` a verdict is held back for some seconds until what could change it has been measured freshly;
+    without, it is made of what is there (a replay, an explanation).
+    """
+    del now
+    standing = [one for key in sorted(memories) for one in memories[key].standing]
+    return Correlation(tuple(_identity(standing, topology.inventory)))
+
+
+def _identity(bad: Sequence[Standing], inventory: Inventory) -> list[Diagnosis]:
     """Return one diagnosis for each cause and element among what is believed bad, ordered by cause and element.
 
     A warning opens a case as a critical state does, with normal urgency: passive became active service. Departures from the usual alone

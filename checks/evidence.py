@@ -2,8 +2,7 @@
 
 Live, with `memories` and `rules` by Job.key:
 
-    standing = [one for memory in memories.values() for one in memory.standing]
-    for diagnosis in correlate(standing, inventory):
+    for diagnosis in correlate(memories, Topology(inventory), now).diagnoses:
         if it is new or changed:
             diagnosis = with_evidence(diagnosis, memories, rules, inventory)
 
@@ -20,6 +19,7 @@ from checks import catalogue
 from checks.assess import Memory, Rules, Scene, Short, assess
 from checks.correlate import RULES, correlate
 from checks.finding import Key
+from checks.topology import Topology
 from checks.verdict import Diagnosis, Evidence, Start, Step, Strand
 from probe.inventory import Inventory
 
@@ -75,8 +75,7 @@ def derive(evidence: Evidence, cause: str, element: str) -> Diagnosis | None:
 
 def derive_all(evidence: Evidence) -> list[Diagnosis]:
     """Return every diagnosis that the evidence leads to: a changed reading may lead to another cause, or to none."""
-    standing = [one for memory in replay(evidence).values() for one in memory.standing]
-    return correlate(standing, evidence.inventory)
+    return list(correlate(replay(evidence), Topology(evidence.inventory)).diagnoses)
 
 
 def same_rules(evidence: Evidence) -> bool:

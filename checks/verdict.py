@@ -106,9 +106,13 @@ class Evidence(msgspec.Struct, frozen=True):
 class Diagnosis(msgspec.Struct, frozen=True):
     """One cause behind one or more findings.
 
-    `element` is the culprit ("web-1", "web-1:/var"); `since` the first bad reading; `keys` the tracks that it explains;
-    `confidence` is None as long as nothing calibrates it. `summary` answers in one line, `action` what to do next. `state` is the worst
-    believed state of the tracks; `findings` are the last bad reading of each, in the order of `keys`.
+    `element` is the culprit: a node ("web-1"), a part of it ("web-1:/var"), a link or a site by its name; `since` the first bad reading;
+    `keys` the tracks that it explains; `confidence` is None as long as nothing calibrates it. `summary` answers in one line, `action`
+    what to do next. `state` is the worst believed state of the tracks; `findings` are the last bad reading of each, in the order of `keys`.
+
+    `ruled_out` are the good readings that cleared what else could have been it. `alternatives` are the codes of causes that can't be told
+    from this one from where we stand; `decides` is the one next test that would. `elsewhere` are other elements of which one may be
+    meant, when it can't be told which.
     """
 
     kind: CaseKind
@@ -127,3 +131,6 @@ class Diagnosis(msgspec.Struct, frozen=True):
     ruled_out: tuple[Finding, ...] = ()
     evidence: Evidence | None = None
     state: State = State.UNKNOWN
+    alternatives: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    decides: Message | None = None

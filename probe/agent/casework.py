@@ -12,6 +12,7 @@ from checks.correlate import RULES, correlate
 from checks.finding import Key
 from checks.history import Track
 from checks.proof import prove
+from checks.topology import Topology
 from checks.verdict import Diagnosis
 from probe.agent.planned import Planned
 from probe.agent.watching import Watch
@@ -38,6 +39,7 @@ class Casework:
         self.open: list[Case] = []
         self.store_problem: str | None = None
         self.broken = False
+        self._known: Topology | None = None
 
     def wake(self) -> None:
         """Say that something is believed now that was not before."""
@@ -105,13 +107,9 @@ class Casework:
         never changed.
         """
         watch, cases = self._watch, self.open
-        standing = [one for memory in memories.values() if memory.bad for one in memory.standing]
+        correlation = correlate(memories, self._topology(), now)
         known = {case.identity for case in cases}
-        diagnoses = {
-            _identity(one): one
-            for one in correlate(standing, watch.settings.inventory)
-            if _identity(one) in known or not self._planned.covers(one, now)
-        }
+        diagnoses = {_identity(one): one for one in correlation.diagnoses if _identity(one) in known or not self._planned.covers(one, now)}
         keys = {key for case in cases for key in case.keys}
         unwatched = watch.unwatched({key for key in keys if key[0] == watch.settings.agent.name})
         tracks = self._dated(watch.tracks_of(keys, memories))
@@ -123,6 +121,12 @@ class Casework:
             else step
             for step in steps
         ]
+
+    def _topology(self) -> Topology:
+        inventory = self._watch.settings.inventory
+        if self._known is None or self._known.inventory is not inventory:
+            self._known = Topology(inventory)
+        return self._known
 
     def _dated(self, tracks: dict[Key, Track]) -> dict[Key, Track]:
         """Return the tracks, those that are good by a measurement of this run dated after their case.

@@ -1,12 +1,12 @@
 """What the service tells of itself: the status screen's value and the metrics' snapshot."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from importlib import metadata
 
-from checks.assess import STALE_AFTER
-from checks.finding import Finding, Message, State, worst
+from checks.assess import STALE_AFTER, Memory
+from checks.finding import Message, State, worst
 from probe.agent.casework import Casework
 from probe.agent.inbox import Inboxes
 from probe.agent.planned import Planned
@@ -14,7 +14,6 @@ from probe.agent.settings.settings import Settings
 from probe.agent.telling import Telling
 from probe.agent.traps import Traps
 from probe.agent.watching import Watch
-from probe.schedule import JobKey
 from reports.case import CaseState
 from reports.metrics import Lag, Series, Snapshot
 from reports.render.status import FeedTrouble, Maintenance, NotFresh, Status
@@ -52,7 +51,8 @@ class Showing:
 
     def measured_all(self) -> bool:
         """Tell whether every check was measured at least once since the start."""
-        return all(job.key in self._watch.latest for job in self.settings.jobs)
+        memories = self._watch.memories
+        return all(job.key in memories and memories[job.key].last_at is not None for job in self.settings.jobs)
 
     def status(self, now: datetime) -> Status:
         """Return what the status screen shows."""
@@ -100,7 +100,7 @@ class Showing:
 
     def _blind(self) -> Iterator[Message]:
         """Yield once each why others can't be seen from here just now."""
-        doubted = (one.message for findings in list(self._watch.latest.values()) for one in findings if one.state is State.UNKNOWN)
+        doubted = (one.message for memory in list(self._watch.memories.values()) for one in memory.found if one.state is State.UNKNOWN)
         yield from {message.id + str(message.values): message for message in doubted if message.id.startswith("sight.")}.values()
 
     def snapshot(self, now: datetime) -> Snapshot:
@@ -108,7 +108,7 @@ class Showing:
         watch = self._watch
         checks: Counter[tuple[str, State]] = Counter()
         for job in self.settings.jobs:
-            found = watch.latest.get(job.key, ())
+            found = watch.found(job.key)
             checks[job.prober, worst({one.state for one in found})] += 1
         kinds = {(prober, "ok" if kind == "sample" else kind): n for (prober, kind), n in list(watch.tally.observations.items())}
         cases = Counter((case.state, case.urgency, case.side) for case in self._casework.open if case.cleared_at is None)
@@ -132,13 +132,13 @@ class Showing:
             outbox=outbox,
             notifications=self.traps.tally.counts() if self.traps is not None else None,
             audits=dict(self.inboxes.tally) if self.inboxes is not None and self.settings.inboxes else None,
-            series=_series(dict(watch.latest)) if self.settings.agent.per_target_metrics else None,
+            series=_series(list(watch.memories.values())) if self.settings.agent.per_target_metrics else None,
         )
 
 
-def _series(latest: Mapping[JobKey, tuple[Finding, ...]]) -> Iterator[Series]:
-    for findings in latest.values():
-        for one in findings:
+def _series(memories: Iterable[Memory]) -> Iterator[Series]:
+    for memory in memories:
+        for one in memory.found:
             unit = one.levels.unit if one.levels is not None else ""
             yield Series(one.seen.node, one.check, one.item or one.seen.item, unit, one.value, one.state)
 

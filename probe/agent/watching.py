@@ -56,7 +56,6 @@ class Watch:
         self._wake_at = 0.0
         self._started: dict[JobKey, float] = {}
         self.memories: dict[JobKey, Memory] = {}
-        self.latest: dict[JobKey, tuple[Finding, ...]] = {}
         self.moved: dict[Key, Track] = {}
         self.forgotten: set[Key] = set()
         self.tally = Tally()
@@ -85,7 +84,6 @@ class Watch:
         self._own_look = 0.0
         self.timetable = Timetable(settings.jobs, loop.time(), max(FIRST_WITHIN_S, len(settings.jobs) / FIRST_PER_S))
         self.memories = {key: memory for key, memory in self.memories.items() if key in self.rules}
-        self.latest = {key: found for key, found in self.latest.items() if key in self.rules}
         if tracks:
             self._take_up(tracks)
         self._wake()
@@ -172,7 +170,7 @@ class Watch:
         self.eyes.look(job, seen)
         old = self.memories.get(key)
         memory, result = assess(seen, old or _NOTHING, rules, self._present())
-        self.memories[key], self.latest[key] = memory, result.findings
+        self.memories[key] = memory
         self._note(job, seen, result)
         soon = REPEAT_S if result.repeat else None
         if old is None and getattr(seen.outcome, "over_s", 0.0) is None:
@@ -243,7 +241,6 @@ class Watch:
                 gone = stale(memory, job.every_s, now) if memory is not None else None
                 if gone is not None:
                     self.memories[job.key], result = gone
-                    self.latest[job.key] = result.findings
                     self.moved.update((track.key, track) for track in result.moved)
                     changed |= bool(result.moved)
                 if number % SLICE == SLICE - 1:
@@ -262,9 +259,14 @@ class Watch:
                     found[key] = track
         return found
 
+    def found(self, job: JobKey) -> tuple[Finding, ...]:
+        """Return what the last observation of a job said; nothing before the first one of this run."""
+        memory = self.memories.get(job)
+        return memory.found if memory is not None else ()
+
     def good_now(self, key: Key) -> bool:
         """Tell whether the last observation of this run says that a key is good."""
-        found = (one for job in self.jobs_of(key[1]) for one in self.latest.get(job.key, ()) if one.key == key)
+        found = (one for job in self.jobs_of(key[1]) for one in self.found(job.key) if one.key == key)
         return any(one.state is State.OK for one in found)
 
     def unwatched(self, keys: Iterable[Key]) -> set[Key]:

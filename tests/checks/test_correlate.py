@@ -1,12 +1,14 @@
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
-from checks.assess import Standing
-from checks.correlate import correlate
+from checks.assess import Memory, Standing
+from checks.correlate import correlate as correlate_memories
 from checks.finding import Finding, Message, State
 from checks.history import Track
+from checks.topology import Topology
 from checks.verdict import Area, Diagnosis, Side, Urgency
 from probe.inventory import Customer, Inventory, Node, Owner, Site
 from probe.observation.failure import Failure, Kind
@@ -25,6 +27,20 @@ INVENTORY = Inventory(
     {"shop": Site("shop", "customer", customer="Shop Ltd")},
     customers={"Shop Ltd": Customer("Shop Ltd", grade="key")},
 )
+
+
+def memories(bad: Iterable[Standing]) -> dict[tuple[str, str, str], Memory]:
+    """Return memories that hold these and nothing else."""
+    found: dict[tuple[str, str, str], Memory] = {}
+    for number, one in enumerate(bad):
+        short = one.track.key[2:]
+        key = (one.track.key[1], one.track.key[2].partition("/")[0], str(number))
+        found[key] = Memory(one.finding.seen, one.finding.seen.at, {short: one.track}, bad={short: one.finding})
+    return found
+
+
+def correlate(bad: Iterable[Standing], inventory: Inventory) -> list[Diagnosis]:
+    return list(correlate_memories(memories(bad), Topology(inventory)).diagnoses)
 
 
 def standing(

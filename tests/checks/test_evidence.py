@@ -12,6 +12,7 @@ from checks.baseline import Baseline
 from checks.correlate import RULES, correlate
 from checks.evidence import derive, derive_all, gather, same_rules, with_evidence
 from checks.sight import Look, Route, Sight
+from checks.topology import Topology
 from checks.verdict import Diagnosis, Evidence
 from probe.inventory import Customer, Inventory, Node, Site
 from probe.observation.failure import Failure, Kind
@@ -43,7 +44,7 @@ def run(outcomes: list[Outcome], scene: Scene | None = None, memory: Memory | No
 
 
 def verdicts(memory: Memory) -> list[Diagnosis]:
-    return [with_evidence(one, {JOB: memory}, {JOB: RULED}, INVENTORY) for one in correlate(memory.standing, INVENTORY)]
+    return [with_evidence(one, {JOB: memory}, {JOB: RULED}, INVENTORY) for one in correlate({JOB: memory}, Topology(INVENTORY)).diagnoses]
 
 
 def bare(diagnosis: Diagnosis | None) -> bytes:
@@ -156,7 +157,7 @@ def test_every_verdict_of_every_run_of_readings_is_derived_again(steps: list[tup
             memory = run([outcome], scene, memory, rules)
         elif memory.last_at is not None and (late := stale(memory, 60.0, memory.last_at + timedelta(hours=1))) is not None:
             memory = late[0]
-        for live in correlate(memory.standing, INVENTORY):
+        for live in correlate({JOB: memory}, Topology(INVENTORY)).diagnoses:
             proven = with_evidence(live, {JOB: memory}, {JOB: rules}, INVENTORY)
             assert bare(derive(again(proven.evidence), live.cause, live.element)) == bare(live)
 

@@ -16,6 +16,7 @@ from checks.evidence import derive, gather
 from checks.finding import Finding, Levels, Message, State, base
 from checks.history import Track, fold, lose
 from checks.loss import FADE_DB, FORGET, Best, is_whole, judge_loss, learn
+from checks.topology import Topology
 from checks.verdict import Evidence, Urgency
 from probe.inventory import Inventory, Node
 from probe.observation.device import DeviceSample, Identity
@@ -202,7 +203,7 @@ def test_a_case_of_lost_light_is_explained_by_its_evidence_alone() -> None:
         device = DeviceSample(Identity("1.3.6.1.4.1.9.1.1", "x"), sensors=(light,))
         memory, _ = assess(Observation("agent", "core-1", "snmp", at, 1.0, device), memory, rules, scene)
     inventory = Inventory("core-1", {"core-1": Node("core-1", "192.0.2.1", kind="switch")})
-    (found,) = correlate(memory.standing, inventory)
+    (found,) = correlate({("core-1", "snmp", ""): memory}, Topology(inventory)).diagnoses
     assert (found.cause, found.element, found.urgency) == ("optics_rx", "core-1:Te1/1", Urgency.NORMAL)
     evidence = gather(found, {("core-1", "snmp", ""): memory}, {("core-1", "snmp", ""): rules}, inventory)
     stored = msgspec.json.decode(msgspec.json.encode(evidence), type=Evidence)

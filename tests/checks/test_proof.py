@@ -9,6 +9,7 @@ from checks import dns
 from checks.assess import Memory, Rules, assess
 from checks.correlate import correlate
 from checks.proof import explain, prove, read
+from checks.topology import Topology
 from probe.inventory import Inventory, Node
 from probe.observation.dns import DnsSample
 from probe.observation.observation import Observation
@@ -22,7 +23,7 @@ def proof() -> bytes:
     rules, memory = Rules(dns.judge, dns.Limits()), Memory()
     for minute in range(3):
         memory, _ = assess(Observation("agent", "ns-1", "dns", START + timedelta(minutes=minute), 5.0, LAME), memory, rules)
-    (diagnosis,) = correlate(memory.standing, INVENTORY)
+    (diagnosis,) = correlate({("ns-1", "dns", ""): memory}, Topology(INVENTORY)).diagnoses
     return prove(diagnosis, {("ns-1", "dns", ""): memory}, {("ns-1", "dns", ""): rules}, INVENTORY)
 
 
