@@ -1,5 +1,8 @@
 """The catalogue of named causes: what is broken, in which area, how urgent, what to do; and which finding points to which."""
 
+from collections.abc import Mapping
+from enum import StrEnum
+
 import msgspec
 
 from checks.finding import State, base
@@ -13,11 +16,24 @@ KEY_GRADES = frozenset({"key", "vip", "大客户"})  # 用户等级
 DEVICE_KINDS = frozenset({"switch", "router", "firewall", "gateway", "ups"})
 
 
+class Sort(StrEnum):
+    """What a bad finding says of the way to its target: whether something else on that way may be why.
+
+    The sort of a finding, not of a cause: a resolver that is silent may be behind a cut, one that answers wrongly is not.
+    """
+
+    SILENT = "silent"  # the target gave no answer at all: whatever stands on the way to it may be why
+    POOR = "poor"  # it answered late, unevenly, or not every time: whatever stands on the way may be why
+    OWN = "own"  # the target itself said or showed it, so that the way to it bears it: only what it hangs on may be why
+
+
 class Cause(msgspec.Struct, frozen=True):
     """One named cause. Its texts are the messages `cause.<code>` (one line, of {element}) and `action.<code>` (what to do next).
 
-    `explains` are findings that point to it: "check", "check:message-id" or "*:message-id"; the more exact one wins. `urgency` is what a
-    critical state comes to at worst: emergency means that something can't be used. With `whole` the node is the culprit, not the item.
+    `explains` are the findings that point to it when they stand alone: "check", "check:message-id" or "*:message-id"; the more exact one
+    wins. A cause without any is found only by laying several findings side by side. `sort` is theirs, `besides` names those of them that
+    are of another sort. `urgency` is what a critical state comes to at worst: emergency means that something can't be used. With `whole`
+    the node is the culprit, not the item.
     """
 
     code: str
@@ -26,6 +42,8 @@ class Cause(msgspec.Struct, frozen=True):
     explains: tuple[str, ...]
     whole: bool = False
     kind: CaseKind = CaseKind.NETWORK
+    sort: Sort = Sort.OWN
+    besides: Mapping[str, Sort] = {}
 
     @property
     def action(self) -> str:
@@ -33,6 +51,7 @@ class Cause(msgspec.Struct, frozen=True):
         return f"action.{self.code}"
 
 
+_SILENT, _POOR, _OWN = Sort.SILENT, Sort.POOR, Sort.OWN
 _SERVER, _RESOURCE, _DEVICE, _NETWORK = Area.SERVER, Area.RESOURCE, Area.DEVICE, Area.CARRIER_NETWORK
 
 CAUSES = (
@@ -53,21 +72,48 @@ CAUSES = (
             "arp/answer",
         ),
         whole=True,
+        sort=_SILENT,
     ),
-    Cause("loss", _RESOURCE, URGENT, ("icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back"), whole=True),
-    Cause("delay", _RESOURCE, URGENT, ("icmp/latency", "icmp/jitter", "path/delay", "stamp/delay", "stamp/jitter"), whole=True),
-    Cause("path_voice", _RESOURCE, URGENT, ("path/voice", "stamp/voice"), whole=True),
+    Cause("loss", _RESOURCE, URGENT, ("icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back"), whole=True, sort=_POOR),
+    Cause("delay", _RESOURCE, URGENT, ("icmp/latency", "icmp/jitter", "path/delay", "stamp/delay", "stamp/jitter"), whole=True, sort=_POOR),
+    Cause("path_voice", _RESOURCE, URGENT, ("path/voice", "stamp/voice"), whole=True, sort=_POOR),
     Cause("reboot", _SERVER, URGENT, ("host/boot", "snmp/restart"), whole=True),
     # a service on it
     Cause("process_down", _SERVER, EMERGENCY, ("host/process", "*:failure.refused")),
-    Cause("service_silent", _SERVER, EMERGENCY, ("tcp/port", "*:failure.timeout")),  # accepts nothing: hung, or a firewall drops it
-    Cause("service_error", _SERVER, EMERGENCY, ("http/status", "http/body", "*:failure.rejected")),
-    Cause("service_slow", _SERVER, URGENT, ("tcp/connect", "http/time", "tls/handshake", "sip/time")),
+    Cause("service_hung", _SERVER, EMERGENCY, ("tcp/port", "*:failure.timeout"), sort=_SILENT),  # or a firewall drops it
+    Cause(
+        "service_error",
+        _SERVER,
+        EMERGENCY,
+        (
+            "http/status",
+            "http/body",
+            "*:failure.rejected",
+            "sip/answer",
+            "gateway/answer",
+            "*:sip.unavailable",
+            "*:sip.unavailable-until",
+        ),
+    ),
+    Cause("service_blocked", _RESOURCE, EMERGENCY, ("*:sip.blocked", "gateway/nat:gateway.nat-blocked")),
+    Cause("service_slow", _SERVER, URGENT, ("tcp/connect", "http/time", "tls/handshake", "sip/time"), sort=_POOR),
     Cause("certificate", _SERVER, URGENT, ("tls/chain", "tls/days-left", "tls/names")),
-    Cause("dns", _SERVER, URGENT, ("dns/answer", "dns/answer:failure.timeout", "dns/time", "*:failure.unresolved")),
-    Cause("database", _SERVER, EMERGENCY, ("database/answer", "database/ready-time")),
+    Cause(
+        "dns",
+        _SERVER,
+        URGENT,
+        ("dns/answer", "dns/answer:failure.timeout", "dns/time", "*:failure.unresolved"),
+        besides={"dns/answer:failure.timeout": _SILENT, "dns/time": _POOR},
+    ),
+    Cause("database", _SERVER, EMERGENCY, ("database/answer", "database/ready-time"), besides={"database/ready-time": _POOR}),
     Cause("connections", _RESOURCE, URGENT, ("database/connections",)),
-    Cause("time_server", _SERVER, NORMAL, ("ntp/stratum", "ntp/answer", "ntp/answer:failure.timeout")),
+    Cause(
+        "time_server",
+        _SERVER,
+        NORMAL,
+        ("ntp/stratum", "ntp/answer", "ntp/answer:failure.timeout"),
+        besides={"ntp/answer:failure.timeout": _SILENT},
+    ),
     Cause("clock", _SERVER, URGENT, ("ntp/offset", "host/clock-sync", "snmp/clock"), whole=True),
     # what the host runs on
     Cause("cpu", _SERVER, URGENT, ("host/cpu", "host/load"), whole=True),
@@ -91,6 +137,7 @@ CAUSES = (
     Cause("sockets", _RESOURCE, NORMAL, ("sockets/orphans", "sockets/memory"), whole=True),
     Cause("datagrams_lost", _RESOURCE, URGENT, ("sockets/udp-receive",), whole=True),
     Cause("interface_down", _DEVICE, URGENT, ("interfaces/oper",)),
+    Cause("interface_admin_down", _DEVICE, URGENT, ("interfaces/oper:interfaces.admin-down",)),
     Cause("interface_errors", _DEVICE, URGENT, ("interfaces/errors", "interfaces/discards")),
     Cause("duplex", _DEVICE, URGENT, ("interfaces/duplex", "snmp/link-mode")),
     Cause("saturation", _RESOURCE, URGENT, ("interfaces/utilisation",)),
@@ -103,23 +150,23 @@ CAUSES = (
     Cause("trunk_full", _RESOURCE, EMERGENCY, ("cdr/concurrent",)),
     Cause("records_missing", _SERVER, URGENT, ("cdr/fresh", "cdr/lines", "cdr/calls"), whole=True),
     # devices by SNMP
-    Cause("snmp_silent", _DEVICE, URGENT, ("snmp/answer", "snmp/answer:failure.timeout"), whole=True),
+    Cause("snmp_silent", _DEVICE, URGENT, ("snmp/answer", "snmp/answer:failure.timeout"), whole=True, sort=_SILENT),
     Cause("snmp_agent", _DEVICE, NORMAL, ("snmp/answer:failure.refused",), whole=True),
-    Cause("snmp_credential", _DEVICE, NORMAL, ("snmp/answer:failure.rejected",), whole=True),
-    Cause("snmp_answers", _DEVICE, NORMAL, ("snmp/answers",), whole=True),
+    Cause("snmp_credentials", _DEVICE, NORMAL, ("snmp/answer:failure.rejected",), whole=True),
+    Cause("snmp_answers", _DEVICE, NORMAL, ("snmp/answers",), whole=True, sort=_POOR),
     Cause("device_cpu", _DEVICE, URGENT, ("snmp/cpu",)),
     Cause("device_memory", _DEVICE, URGENT, ("snmp/memory", "snmp/storage")),
     Cause("sessions", _RESOURCE, EMERGENCY, ("snmp/sessions",)),
     Cause("temperature", _DEVICE, URGENT, ("snmp/temperature",)),
     Cause("fan", _DEVICE, URGENT, ("snmp/fan",)),
-    Cause("power", _DEVICE, URGENT, ("snmp/power-supply", "snmp/voltage")),
+    Cause("power_supply", _DEVICE, URGENT, ("snmp/power-supply", "snmp/voltage")),
     Cause("device_part", _DEVICE, URGENT, ("snmp/module", "snmp/alarm", "snmp/state", "snmp/sensor", "snmp/mac")),
     Cause("registration", _DEVICE, URGENT, ("snmp/registration",)),
     Cause("tunnel", _DEVICE, URGENT, ("snmp/tunnel",)),
     Cause("ups_on_battery", _DEVICE, EMERGENCY, ("snmp/ups", "snmp/ups-minutes", "snmp/ups-charge"), whole=True),
     Cause("ups_battery", _DEVICE, URGENT, ("snmp/ups-battery", "snmp/battery"), whole=True),
     Cause("ups_load", _DEVICE, URGENT, ("snmp/ups-load",), whole=True),
-    Cause("optics_rx", Area.FIBRE, URGENT, ("snmp/rx-power", "snmp/power-level")),
+    Cause("fibre_degraded", Area.FIBRE, URGENT, ("snmp/rx-power", "snmp/power-level")),
     Cause(
         "optics_tx",
         _DEVICE,
@@ -137,10 +184,11 @@ CAUSES = (
         _DEVICE,
         EMERGENCY,
         ("path/reach:path.ends.our-side", "path/reach:path.unreachable.our-side", "path/reach:path.next-hop", "path/reach:path.silent"),
+        sort=_SILENT,
     ),
-    Cause("carrier_line", Area.FIBRE, EMERGENCY, ("path/reach:path.ends.line", "path/reach:path.unreachable.line")),
-    Cause("carrier_beyond", _NETWORK, EMERGENCY, ("path/reach:path.ends.beyond", "path/reach:path.unreachable.beyond")),
-    Cause("path_broken", _NETWORK, EMERGENCY, ("path/reach", "path/reach:failure.timeout")),
+    Cause("fibre_cut", Area.FIBRE, EMERGENCY, ("path/reach:path.ends.line", "path/reach:path.unreachable.line"), sort=_SILENT),
+    Cause("carrier_network", _NETWORK, EMERGENCY, ("path/reach:path.ends.beyond", "path/reach:path.unreachable.beyond"), sort=_SILENT),
+    Cause("path_broken", _NETWORK, EMERGENCY, ("path/reach", "path/reach:failure.timeout"), sort=_SILENT),
     Cause("routing_loop", _NETWORK, EMERGENCY, ("path/reach:path.loop",)),
     Cause(
         "carrier_quality",
@@ -154,18 +202,23 @@ CAUSES = (
             "path/delay:path.delay.beyond",
             "path/delay:path.delay.outside",
         ),
+        sort=_POOR,
     ),
     Cause("path_change", _NETWORK, NORMAL, ("path/change",)),
     Cause("mac_changed", _RESOURCE, NORMAL, ("arp/change",), whole=True),
     Cause("duplicate_address", _RESOURCE, URGENT, ("arp/duplicate",), whole=True),
     Cause("mtu_small", _NETWORK, NORMAL, ("pmtu/mtu",)),
     Cause("mtu_black_hole", _NETWORK, URGENT, ("pmtu/black-hole",)),
-    Cause("responder_silent", _RESOURCE, URGENT, ("stamp/answer", "stamp/answer:failure.timeout", "stamp/answer:failure.refused")),
+    Cause(
+        "responder_silent",
+        _RESOURCE,
+        URGENT,
+        ("stamp/answer", "stamp/answer:failure.timeout", "stamp/answer:failure.refused"),
+        sort=_SILENT,
+        besides={"stamp/answer:failure.refused": _OWN},
+    ),
     # the voice service
-    Cause("sip_error", _SERVER, EMERGENCY, ("sip/answer", "gateway/answer")),
-    Cause("sip_unavailable", _SERVER, EMERGENCY, ("*:sip.unavailable", "*:sip.unavailable-until")),
-    Cause("sip_blocked", _RESOURCE, EMERGENCY, ("*:sip.blocked", "gateway/nat:gateway.nat-blocked")),
-    Cause("registration_lost", _DEVICE, EMERGENCY, ("registration/state", "gateway/standard:registration.none")),
+    Cause("gateway_registration", _DEVICE, EMERGENCY, ("registration/state", "gateway/standard:registration.none")),
     Cause(
         "account",
         _SERVER,
@@ -181,16 +234,31 @@ CAUSES = (
     ),
     Cause("test_call", _SERVER, EMERGENCY, ("call/answer", "call/release")),
     Cause("test_call_audio", _RESOURCE, EMERGENCY, ("call/audio",)),
-    Cause("test_call_quality", _NETWORK, URGENT, ("call/quality", "call/pdd")),
-    Cause("dmz", _DEVICE, EMERGENCY, ("gateway/nat",), kind=CaseKind.EQUIPMENT),
+    Cause("test_call_quality", _NETWORK, URGENT, ("call/quality", "call/pdd"), sort=_POOR),
+    Cause(
+        "nat_dmz",
+        _DEVICE,
+        EMERGENCY,
+        ("gateway/nat", "gateway/nat:gateway.nat-alone"),
+        kind=CaseKind.EQUIPMENT,
+        besides={"gateway/nat:gateway.nat-alone": _SILENT},  # no other way was asked: it may as well be the gateway, or the line
+    ),
     Cause("sip_alg", _DEVICE, URGENT, ("gateway/alg",), kind=CaseKind.EQUIPMENT),
-    Cause("not_standard", _DEVICE, URGENT, ("gateway/standard",), whole=True, kind=CaseKind.EQUIPMENT),
+    Cause("gateway_standard", _DEVICE, URGENT, ("gateway/standard",), whole=True, kind=CaseKind.EQUIPMENT),
+    # found only by laying findings side by side
+    Cause("redundancy_lost", Area.FIBRE, NORMAL, (), whole=True),  # one of several ways is gone, everything is still reached
+    Cause("site_power", _DEVICE, EMERGENCY, (), whole=True),  # all that stands at a site is silent
+    Cause("customer_line", Area.CUSTOMER_NETWORK, EMERGENCY, (), whole=True),
+    Cause("customer_router", Area.CUSTOMER_NETWORK, EMERGENCY, (), whole=True),
+    Cause("gateway_down", Area.CUSTOMER_EQUIPMENT, EMERGENCY, (), whole=True, kind=CaseKind.EQUIPMENT),
+    Cause("agent_blind", Area.AGENT, EMERGENCY, (), whole=True),  # what is silent is silent to us alone
 )
 
 OTHER = Cause("other", _SERVER, URGENT, ())  # a bad finding that no cause explains; a test sees to it that no check of ours needs it
 
 BY_CODE = {(cause.kind, cause.code): cause for cause in CAUSES}
 EXPLAINED_BY = {finding: cause for cause in CAUSES for finding in cause.explains}
+SORTS = {finding: cause.besides.get(finding, cause.sort) for finding, cause in EXPLAINED_BY.items()}
 
 
 def default(check: str) -> Cause | None:
@@ -201,6 +269,11 @@ def default(check: str) -> Cause | None:
 def cause_of(check: str, said: str) -> Cause | None:
     """Return the cause to which a check that says `said` (a message id) points; None for a check that the catalogue does not know."""
     return EXPLAINED_BY.get(f"{check}:{said}") or EXPLAINED_BY.get(f"*:{said}") or default(check)
+
+
+def sort_of(check: str, said: str) -> Sort:
+    """Return whether something on the way to its target may be why a check says `said` (a message id); of an unknown check: its own."""
+    return next((SORTS[one] for one in (f"{check}:{said}", f"*:{said}", base(check)) if one in SORTS), Sort.OWN)
 
 
 def side(node: Node | None) -> Side:

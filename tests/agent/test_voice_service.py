@@ -39,7 +39,7 @@ def test_a_503_is_one_case_and_no_call_is_made_that_is_not_due(
         service.configure(SOFTSWITCH.format(port=softswitch.port))
         service.start()
         case = until(service.cases, why="a case")[0]
-        assert (case["cause"], case["severity"], case["side"]) == ("sip_unavailable", "critical", "company")
+        assert (case["cause"], case["severity"], case["side"]) == ("service_error", "critical", "company")
         assert case["element"] == f"softswitch:{softswitch.port}"
         monkeypatch.setenv("FIRSTLINE_SOCKET", str(service.socket))
         for options in ({"number": "0900123", "allowed": ["0900123"]}, {"at_once": True}, {"daily_cap": 1000}, {"domain": "x.example"}):

@@ -60,7 +60,7 @@ def one(*bad: Standing) -> Diagnosis:
     ("check", "message", "cause"),
     [
         ("tcp/port", "failure.refused", "process_down"),
-        ("tcp/port", "failure.timeout", "service_silent"),
+        ("tcp/port", "failure.timeout", "service_hung"),
         ("tcp/port", "failure.rejected", "service_error"),
         ("tcp/port", "failure.unreachable", "host_down"),
         ("http/status", "failure.refused", "process_down"),
@@ -116,7 +116,7 @@ def test_what_is_only_slow_is_no_emergency_and_what_hardly_matters_is_normal() -
 def test_a_single_other_answer_makes_no_other_cause_of_it() -> None:
     one_refusal = standing("tcp/port", "failure.refused")
     believed = Standing(one_refusal.finding, msgspec.structs.replace(one_refusal.track, said="failure.timeout"))
-    assert one(believed).cause == "service_silent"
+    assert one(believed).cause == "service_hung"
     assert one(believed).findings[0].message.id == "failure.refused"
 
 

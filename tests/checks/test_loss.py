@@ -204,7 +204,7 @@ def test_a_case_of_lost_light_is_explained_by_its_evidence_alone() -> None:
         memory, _ = assess(Observation("agent", "core-1", "snmp", at, 1.0, device), memory, rules, scene)
     inventory = Inventory("core-1", {"core-1": Node("core-1", "192.0.2.1", kind="switch")})
     (found,) = correlate({("core-1", "snmp", ""): memory}, Topology(inventory)).diagnoses
-    assert (found.cause, found.element, found.urgency) == ("optics_rx", "core-1:Te1/1", Urgency.NORMAL)
+    assert (found.cause, found.element, found.urgency) == ("fibre_degraded", "core-1:Te1/1", Urgency.NORMAL)
     evidence = gather(found, {("core-1", "snmp", ""): memory}, {("core-1", "snmp", ""): rules}, inventory)
     stored = msgspec.json.decode(msgspec.json.encode(evidence), type=Evidence)
     assert derive(stored, found.cause, found.element) == found

@@ -29,7 +29,7 @@ def state(check: str, item: str = "", **changes: Any) -> State | None:
     [
         (Kind.TIMEOUT, CRITICAL, "snmp_silent"),
         (Kind.REFUSED, CRITICAL, "snmp_agent"),
-        (Kind.REJECTED, CRITICAL, "snmp_credential"),
+        (Kind.REJECTED, CRITICAL, "snmp_credentials"),
         (Kind.UNREACHABLE, CRITICAL, "host_down"),
         (Kind.UPLINK, UNKNOWN, "snmp_silent"),
         (Kind.BROKEN, UNKNOWN, "snmp_silent"),

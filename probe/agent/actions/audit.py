@@ -42,7 +42,7 @@ EVIDENCE = "evidence.json"  # the audit as a value: what its case stands on, and
 MOST_REFUSED = 5  # rows of a deck or an outage file that are named before "and n more"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?", re.IGNORECASE)
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
-DOWN = frozenset({"host_down", "process_down", "service_silent", "service_error", "database", "disk_full", "inodes", "reboot", "oom"})
+DOWN = frozenset({"host_down", "process_down", "service_hung", "service_error", "database", "disk_full", "inodes", "reboot", "oom"})
 STILL_CALLING = frozenset({"database", "billing", "cdr", "mediation", "radius"})  # roles without which calls go on unrecorded
 
 
