@@ -1,0 +1,154 @@
+"""The running agent: `firstline run` inside the lab's agent machine with the operator's own configuration, looked at from outside."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.lab import daemons, plan
+from tests.lab.lab import ISOLATED, Lab
+from tests.lab.node import FILES
+
+STATE = f"{FILES}/agent"  # in the machine: a file system of its own, which ends with it
+READY_S, STOP_S = 60.0, 10.0
+FIRSTLINE = str(Path(sys.executable).with_name("firstline"))
+
+Event = dict[str, Any]
+
+
+class Agent:
+    """The agent of one lab. `events` are what has happened to its cases since it began, restarts included."""
+
+    def __init__(self, lab: Lab, machine_wide: bool = False) -> None:
+        self.lab = lab
+        self._node = lab.node["agent"]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._runs = 0
+        self.machine_wide = machine_wide
+        self._node.run("sh", "-c", f"mkdir -p {STATE} && mount -t tmpfs -o size=512m,mode=755 tmpfs {STATE}")
+
+    @property
+    def state(self) -> Path:
+        """Its folder, as it is seen from outside."""
+        return self._node.root / self._state.lstrip("/")
+
+    @property
+    def _state(self) -> str:
+        return f"{STATE}/{self._runs}"
+
+    @property
+    def journal(self) -> str:
+        """What it printed."""
+        path = self.state / "journal"
+        return path.read_text() if path.exists() else ""
+
+    def start(self, within_s: float = READY_S) -> None:
+        """Start it with nothing known, and wait until every check was measured once."""
+        self._runs += 1
+        self._node.run("mkdir", "-p", self._state)
+        secret = self.state / "community"
+        secret.write_text(daemons.COMMUNITY)
+        secret.chmod(0o600)
+        (self.state / "portal.pem").write_text((self.lab.node["soft"].files / "certificate.pem").read_text())
+        config = plan.configuration(self._state, f"{self._state}/portal.pem", self.machine_wide)
+        (self.state / "firstline.toml").write_text(config)
+        with (self.state / "journal").open("ab") as journal:
+            self._process = subprocess.Popen(
+                self._node.inside([FIRSTLINE, "run", "--config", f"{self._state}/firstline.toml"]),
+                stdin=subprocess.DEVNULL,
+                stdout=journal,
+                stderr=journal,
+                start_new_session=True,
+                env={**os.environ, **ISOLATED},
+            )
+        self._until(self.ready, within_s, "ready")
+
+    def stop(self) -> None:
+        """Ask it to end; one that does not is killed."""
+        if self._process is None:
+            return
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+            os.kill(int(children[0]), signal.SIGTERM)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(STOP_S)
+        self._process = None
+
+    def restart(self) -> None:
+        """Begin anew: no case, no track, nothing known."""
+        self.stop()
+        self.start()
+
+    def _until(self, true: Callable[[], object], within_s: float, why: str) -> None:
+        end = time.monotonic() + within_s
+        while not true():
+            assert self.alive(), f"the agent has ended:\n{self.journal[-3000:]}"
+            assert time.monotonic() < end, f"not {why} within {within_s:g} s:\n{self.journal[-3000:]}"
+            time.sleep(0.1)
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def ready(self) -> bool:
+        """Tell whether every check was measured."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.ask("/-/ready")[0] == 200
+        return False
+
+    def ask(self, path: str) -> tuple[int, bytes]:
+        """Ask it over its unix socket."""
+        connection = _Local(self.state / "socket")
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def told(self, path: str) -> Any:
+        """Return what it answers as JSON."""
+        status, body = self.ask(path)
+        assert status == 200, f"{path}: {status} {body[:500]!r}"
+        return json.loads(body)
+
+    def run(self, *words: str, timeout_s: float = 60.0) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the program beside the service."""
+        surroundings = {**os.environ, **ISOLATED, "FIRSTLINE_SOCKET": f"{self._state}/socket"}
+        surroundings["FIRSTLINE_CONFIG"] = f"{self._state}/firstline.toml"
+        command = self._node.inside([FIRSTLINE, *words])
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, env=surroundings)
+
+    def cases(self) -> list[dict[str, Any]]:
+        """Return the cases that are open."""
+        return list(self.told("/v1/cases"))
+
+    def events(self) -> list[Event]:
+        """Return what happened to cases, from the feed: each event with the case as it stood right after it, oldest first."""
+        feed = self.state / "cases.jsonl"
+        if not feed.exists():
+            return []
+        return [json.loads(line) for line in feed.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def down(self) -> None:
+        """End it and let go of its folder."""
+        self.stop()
+
+
+class _Local(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=10)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
