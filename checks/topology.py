@@ -1,10 +1,201 @@
-"""What hangs together, and what a measurement crosses on its way: nodes and links as seen from the agent's place."""
+"""What hangs together, and what a measurement crosses on its way: nodes and links as seen from the agent's place.
 
-from probe.inventory import Inventory
+Nodes and links are both *elements*, for both can fail. An element *dominates* a node when every way from the agent to the node leads over
+it (Lengauer and Tarjan's word, TOPLAS 1979): its failure alone takes the node away, and a good answer of the node clears it. Behind a
+second way nothing is dominated, which is what redundancy means.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterator
+
+from probe.inventory import Customer, Inventory, Link, Node
+
+LEAVES = frozenset({"server", "gateway", "ups"})  # kinds that forward nothing for others, as long as there is another way
+LINK = "link:"  # marks a link among elements: a node may have the same name
+
+Element = str  # a node's name, or LINK + a link's name
+
+
+def link_element(link: Link) -> Element:
+    """Return the element of a link."""
+    return LINK + link.name
 
 
 class Topology:
-    """The network of an inventory. Built once for each configuration; nothing in it changes."""
+    """The network of an inventory. Built once for each configuration; nothing in it changes.
+
+    `order` are all elements within reach of the agent, nearest first; `parent` is the nearest dominator of each.
+    """
 
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
+        self.links: dict[str, list[tuple[Link, str]]] = {}  # by node: each link there and the node at its other end
+        for link in inventory.links.values():
+            self.links.setdefault(link.a, []).append((link, link.b))
+            self.links.setdefault(link.b, []).append((link, link.a))
+        self._ports = {
+            (node, port): link
+            for link in inventory.links.values()
+            if link.ports is not None
+            for node, port in zip((link.a, link.b), link.ports, strict=True)
+            if port
+        }
+        self._ends: dict[Element, tuple[str, str]] = {link_element(link): (link.a, link.b) for link in inventory.links.values()}
+        self._transit = self._forwarders()
+        self.order = self._walk()
+        self.parent = self._dominators()
+        self._children: dict[Element, list[Element]] = {}
+        for element in self.order[1:]:
+            self._children.setdefault(self.parent[element], []).append(element)
+        self._chains: dict[str, tuple[Element, ...]] = {}
+        self._sites: dict[str, list[str]] = {}
+        for node in inventory.nodes.values():
+            if node.site is not None:
+                self._sites.setdefault(node.site, []).append(node.name)
+
+    @property
+    def here(self) -> str:
+        """The node on which the agent stands."""
+        return self.inventory.here
+
+    def node(self, name: str) -> Node:
+        """Return a node; one that the inventory does not list is known by its name alone."""
+        return self.inventory.nodes.get(name) or Node(name)
+
+    def link(self, element: Element) -> Link | None:
+        """Return the link of an element; None for a node."""
+        return self.inventory.links.get(element.removeprefix(LINK)) if element.startswith(LINK) else None
+
+    def link_at(self, node: str, port: str) -> Link | None:
+        """Return the link that is plugged into a port; None where the inventory names none."""
+        return self._ports.get((node, port))
+
+    def nodes_at(self, site: str) -> list[str]:
+        """Return the nodes of a site."""
+        return self._sites.get(site, [])
+
+    def neighbours(self, element: Element) -> list[Element]:
+        """Return what an element touches: a link's two nodes, a node's links."""
+        ends = self._ends.get(element)
+        return list(ends) if ends else [link_element(link) for link, _ in self.links.get(element, ())]
+
+    def chain(self, node: str) -> tuple[Element, ...]:
+        """Return what every way from the agent to a node crosses, both included; of a node without any way both alone."""
+        known = self._chains.get(node)
+        if known is None:
+            found = [node]
+            while (above := self.parent.get(found[-1])) is not None:
+                found.append(above)
+            if found[-1] != self.here:
+                found.append(self.here)
+            known = self._chains[node] = tuple(reversed(found))
+        return known
+
+    def behind(self, element: Element) -> Iterator[str]:
+        """Yield the nodes that can be reached over this element alone, itself included when it is a node."""
+        left = [element]
+        while left:
+            one = left.pop()
+            if not one.startswith(LINK):
+                yield one
+            left.extend(self._children.get(one, ()))
+
+    def reached(self, without: Collection[Element]) -> set[Element]:
+        """Return the elements that the agent still reaches when some have failed."""
+        if self.here in without:
+            return set()
+        found, left = {self.here}, deque([self.here])
+        while left:
+            for near in self._onwards(left.popleft()):
+                if near not in found and near not in without:
+                    found.add(near)
+                    left.append(near)
+        return found
+
+    def shortest(self, node: str) -> frozenset[Element]:
+        """Return what lies on the shortest ways to a node: what its packets may cross."""
+        far = self._distance
+        if node not in far:
+            return frozenset(self.chain(node))
+        found, left = {node}, [node]
+        while left:
+            one = left.pop()
+            for near in self.neighbours(one):
+                if near in far and far[near] == far[one] - 1 and near not in found and self._may_cross(near):
+                    found.add(near)
+                    left.append(near)
+        return frozenset(found)
+
+    def customers_of(self, nodes: Collection[str]) -> tuple[Customer, ...]:
+        """Return the customers at whose sites some nodes stand, by name."""
+        found = {}
+        for name in nodes:
+            place = self.inventory.sites.get(self.node(name).site or "")
+            if place is not None and place.customer is not None:
+                found[place.customer] = self.inventory.customers.get(place.customer) or Customer(place.customer)
+        return tuple(found[name] for name in sorted(found))
+
+    def _may_cross(self, element: Element) -> bool:
+        return element.startswith(LINK) or element in self._transit or element == self.here
+
+    def _onwards(self, element: Element) -> list[Element]:
+        return self.neighbours(element) if self._may_cross(element) else []
+
+    def _forwarders(self) -> set[str]:
+        """Return the nodes that forward: switches, routers and the like, and others where nothing else leads on."""
+        known = self.inventory.nodes
+        transit = {name for name in self.links if (known[name].kind if name in known else "server") not in LEAVES}
+        found, left = {self.here}, deque([self.here])
+        waiting: deque[str] = deque()
+        while left or waiting:
+            one = left.popleft() if left else waiting.popleft()
+            if one != self.here and one not in transit:
+                if all(other in found for _, other in self.links.get(one, ())):
+                    continue
+                transit.add(one)
+            for _, other in self.links.get(one, ()):
+                if other not in found:
+                    found.add(other)
+                    (left if other in transit else waiting).append(other)
+        return transit
+
+    def _walk(self) -> list[Element]:
+        self._distance = {self.here: 0}
+        order = [self.here]
+        for element in order:  # grows while it is walked
+            for near in self._onwards(element):
+                if near not in self._distance:
+                    self._distance[near] = self._distance[element] + 1
+                    order.append(near)
+        return order
+
+    def _dominators(self) -> dict[Element, Element]:
+        """Return the nearest dominator of each element but the first.
+
+        Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (2001), on the order of a breadth-first walk: an element's number
+        is larger than that of its dominators, and a few rounds settle what rings and second ways make unsettled.
+        """
+        number = {element: at for at, element in enumerate(self.order)}
+        parent = [0] + [-1] * (len(self.order) - 1)
+        before = [[number[near] for near in self.neighbours(element) if near in number and self._may_cross(near)] for element in self.order]
+        changed = True
+        while changed:
+            changed = False
+            for at in range(1, len(self.order)):
+                best = -1
+                for near in before[at]:
+                    if parent[near] >= 0:
+                        best = near if best < 0 else _meet(parent, best, near)
+                if parent[at] != best:
+                    parent[at] = best
+                    changed = True
+        return {element: self.order[parent[at]] for at, element in enumerate(self.order) if at}
+
+
+def _meet(parent: list[int], a: int, b: int) -> int:
+    while a != b:
+        while a > b:
+            a = parent[a]
+        while b > a:
+            b = parent[b]
+    return a
