@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from tests.lab import daemons, faults, recordings, topology
 from tests.lab.daemons import wait_until
 from tests.lab.node import Node
-from tests.lab.topology import MACHINES
+from tests.lab.topology import MACHINES, Home
 from tests.lab.wire import Wire
 
 NEEDS = [  # of every test that uses the lab
@@ -29,7 +30,6 @@ NEEDS = [  # of every test that uses the lab
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 OUR_NETWORK = "10.0.0.0/24"
 OURS_BY_BGP = (OUR_NETWORK, "10.254.0.0/30", "10.254.0.4/30", "192.168.50.0/24", "192.168.60.0/24")
-PUBLIC = {"site-a": topology.SITE_A, "site-b": topology.SITE_B}
 ISOLATED = {"FIRSTLINE_CONFIG": "", "FIRSTLINE_SOCKET": "/run/lab/none", "FIRSTLINE_LANG": "en"}
 
 
@@ -162,16 +162,20 @@ class Lab:
         daemons.kamailio(soft, topology.SOFT)
         daemons.unbound(soft, topology.SOFT)
         daemons.nginx(soft)
-        self.translate("site-a", topology.GATEWAY_A)
-        self.translate("site-b", topology.GATEWAY_B)
-        self.start_gateway()
-        self.node["gw-b"].start_python("gateway", "gateway.py", topology.GATEWAY_B, "OwnBox 2/0.9", topology.SOFT, "1002")
+        for home in topology.HOMES:
+            self.translate(home)
+            self.start_gateway(home.gateway)
         self.node["carrier"].start_python("gateway", "gateway.py", topology.CARRIER, "CarrierSwitch/7")
         self.node["carrier"].start_python("reflector", "reflector.py", topology.CARRIER, OUR_NETWORK)
 
-    def start_gateway(self) -> None:
-        """Start the gateway that the company supplied."""
-        self.node["gw-a"].start_python("gateway", "gateway.py", topology.GATEWAY_A, "LabGate 4/1.2.0", topology.SOFT, "1001")
+    def start_gateway(self, name: str, software: str = "") -> None:
+        """Start a customer's gateway, which says that it is this software."""
+        home = topology.HOME_OF[name]
+        words = (home.gateway_address, software or home.software, topology.SOFT, home.number)
+        self.node[name].start_python("gateway", "gateway.py", *words)
+
+    def all_registered(self) -> bool:
+        return daemons.registered(self.node["soft"]) == len(topology.HOMES)
 
     def restart_snmp(self, name: str, just_up: bool = False) -> None:
         """End the SNMP agent of a machine that has nothing recorded, start it, and wait for its answer."""
@@ -181,13 +185,14 @@ class Lab:
             lambda: self.node[name].succeeds("snmpget", "-v2c", "-c", daemons.COMMUNITY, "-t0.2", "-r0", "127.0.0.1", SYS_UPTIME), "SNMP"
         )
 
-    def translate(self, site: str, gateway: str, more: str = "") -> None:
-        """Load a site's address translation: voice from outside to this gateway, everything from inside behind the site's address."""
-        self.node[site].nft(
+    def translate(self, home: Home, gateway: str = "", more: str = "") -> None:
+        """Load a site's address translation: voice from outside to its gateway, everything from inside behind the site's address."""
+        to = gateway or home.gateway_address
+        self.node[home.router].nft(
             f"""flush ruleset
 table ip translate {{
 {more}
-  chain in {{ type nat hook prerouting priority -100; iifname wan0 ip daddr {PUBLIC[site]} udp dport {{ 5060, 40000 }} dnat to {gateway}; }}
+  chain in {{ type nat hook prerouting priority -100; iifname wan0 ip daddr {home.public} udp dport {{ 5060, 40000 }} dnat to {to}; }}
   chain out {{ type nat hook postrouting priority 100; oifname wan0 masquerade; }}
 }}
 """
@@ -201,7 +206,7 @@ table ip translate {{
             wait_until(lambda a=address: agent.succeeds(*snmp, a, SYS_UPTIME), f"SNMP of {address}")
         for name in ("edge", "core"):
             daemons.believe_interfaces_at_once(self.node[name])
-        wait_until(lambda: daemons.registered(self.node["soft"]) == 2, "both gateways registered")
+        wait_until(self.all_registered, "every gateway registered")
         wait_until(self.routed, f"BGP:\n{edge.daemons['bgpd'].log}\n{edge.daemons['zebra'].log}")
         wait_until(self.both_peers, "both BGP peers")
         self.eyes["agent"].answer()
@@ -250,9 +255,9 @@ table ip translate {{
         surroundings = {**os.environ, **ISOLATED}
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, env=surroundings)
 
-    def fault(self, name: str) -> AbstractContextManager[None]:
-        """Make a fault of `faults.FAULTS` and undo it; on return each holds."""
-        return faults.FAULTS[name](self)
+    def fault(self, name: str, seed: int | None = None) -> AbstractContextManager[faults.Truth]:
+        """Make a fault of `faults.FAULTS` and undo it; on return each holds. Without a seed its place and severity are the plainest."""
+        return faults.FAULTS[name].plant(self, faults.Plain() if seed is None else random.Random(seed))
 
     def down(self) -> None:
         """Take everything away."""

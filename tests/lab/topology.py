@@ -20,6 +20,45 @@ SITE_A, SITE_B = "10.254.0.2", "10.254.0.6"  # the public side of each site, beh
 GATEWAY_A, GATEWAY_B = "192.168.50.10", "192.168.60.10"  # reached directly by the operator's own route
 
 
+ADDRESS = {  # where the agent finds each node of the inventory
+    "agent": AGENT,
+    "core": CORE,
+    "soft": SOFT,
+    "db": DB,
+    "edge": EDGE,
+    "pop": POP_DC,
+    "carrier": CARRIER,
+    "site-a": SITE_A,
+    "gw-a": GATEWAY_A,
+    "site-b": SITE_B,
+    "gw-b": GATEWAY_B,
+}
+
+
+@dataclass(frozen=True)
+class Home:
+    """What stands at a customer's: names of his router, gateway, line and LAN, the gateway's address and number, and what it says it is."""
+
+    customer: str
+    site: str
+    router: str
+    gateway: str
+    line: str
+    lan: str
+    port: str  # the edge router's
+    public: str
+    gateway_address: str
+    number: str
+    software: str
+
+
+HOMES = (
+    Home("Harbour Logistics", "harbour", "site-a", "gw-a", "line-a", "lan-a", "cust0", SITE_A, GATEWAY_A, "1001", "LabGate 4/1.2.0"),
+    Home("Hilltop Clinic", "hilltop", "site-b", "gw-b", "line-b", "lan-b", "cust1", SITE_B, GATEWAY_B, "1002", "OwnBox 2/0.9"),
+)
+HOME_OF = {home.gateway: home for home in HOMES}
+
+
 @dataclass(frozen=True)
 class Machine:
     """One machine: lines for `ip -batch` that configure it, whether it forwards, and for how many days it has been up."""
@@ -32,8 +71,9 @@ class Machine:
 
 @dataclass(frozen=True)
 class Cable:
-    """A veth pair: machine and interface at each end."""
+    """A veth pair: machine and interface at each end, and the inventory's name of the link; "" is not in it."""
 
+    name: str
     a: str
     a_port: str
     b: str
@@ -47,6 +87,7 @@ class Fibre:
     name: str
     a: str = "edge"
     b: str = "pop"
+    carrier: str = "CarrierOne"
 
 
 def _host(address: str, gateway: str) -> tuple[str, ...]:
@@ -116,16 +157,24 @@ MACHINES = (
 )
 
 CABLES = (
-    Cable("agent", "eth0", "core", "p1"),
-    Cable("soft", "eth0", "core", "p2"),
-    Cable("edge", "lan0", "core", "p3"),
-    Cable("db", "eth0", "core", "p4"),
-    Cable("stranger", "eth0", "core", "p5"),
-    Cable("pop", "dc0", "carrier", "eth0"),
-    Cable("edge", "cust0", "site-a", "wan0"),
-    Cable("edge", "cust1", "site-b", "wan0"),
-    Cable("site-a", "lan0", "gw-a", "eth0"),
-    Cable("site-b", "lan0", "gw-b", "eth0"),
+    Cable("agent-core", "agent", "eth0", "core", "p1"),
+    Cable("soft-core", "soft", "eth0", "core", "p2"),
+    Cable("core-edge", "edge", "lan0", "core", "p3"),
+    Cable("db-core", "db", "eth0", "core", "p4"),
+    Cable("", "stranger", "eth0", "core", "p5"),
+    Cable("pop-carrier", "pop", "dc0", "carrier", "eth0"),
+    Cable("line-a", "edge", "cust0", "site-a", "wan0"),
+    Cable("line-b", "edge", "cust1", "site-b", "wan0"),
+    Cable("lan-a", "site-a", "lan0", "gw-a", "eth0"),
+    Cable("lan-b", "site-b", "lan0", "gw-b", "eth0"),
 )
 
 FIBRES = (Fibre("fib0"), Fibre("fib1"))
+
+
+SITES = {  # the inventory's sites: kind, customer, the nodes there
+    "dc": ("datacentre", "", ("agent", "core", "soft", "db", "edge")),
+    "pop": ("pop", "", ("pop",)),
+    "carrier-dc": ("carrier", "", ("carrier",)),
+    **{home.site: ("customer", home.customer, (home.router, home.gateway)) for home in HOMES},
+}
