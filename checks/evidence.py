@@ -1,70 +1,91 @@
 """What a verdict stands on, gathered so that anybody can derive it again.
 
-Live, with `memories` and `rules` by Job.key:
-
-    for diagnosis in correlate(memories, Topology(inventory), now).diagnoses:
-        if it is new or changed:
-            diagnosis = with_evidence(diagnosis, memories, rules, inventory)
-
-Later and offline: `derive(evidence, cause, element)` gives the same bytes (its own evidence apart), and `same_rules(evidence)` tells
-whether the rules at work here are those of then.
+Live, with `memories` and `rules` by Job.key: `checks.proof.prove` gathers as little as leads to the verdict. Later and offline:
+`derive(evidence, cause, element)` gives the same bytes (its own evidence apart), and `same_rules(evidence)` tells whether the rules at
+work here are those of then.
 """
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 
-from checks import catalogue
-from checks.assess import Memory, Rules, Scene, Short, assess
+from checks.assess import Memory, Rules
 from checks.correlate import RULES, correlate
-from checks.finding import Key
+from checks.extent import Extent, cut
+from checks.strand import JobKey, played, strand_of
 from checks.topology import Topology
-from checks.verdict import Diagnosis, Evidence, Start, Step, Strand
+from checks.verdict import Diagnosis, Evidence, Width
 from probe.inventory import Inventory
 
-JobKey = tuple[str, str, str]
+MOST_STRANDS = 2000  # jobs of one evidence
 
 
 def with_evidence(
     diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules], inventory: Inventory
 ) -> Diagnosis:
-    """Return the diagnosis with its evidence attached."""
+    """Return the diagnosis with its own evidence attached; `checks.proof.prove` also sees to it that it leads to the verdict."""
     return msgspec.structs.replace(diagnosis, evidence=gather(diagnosis, memories, rules, inventory))
 
 
-def gather(diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules], inventory: Inventory) -> Evidence:
-    """Return the evidence of a diagnosis: the strand of every job of which a track stands behind it, and its slice of the inventory.
+def gather(
+    diagnosis: Diagnosis,
+    memories: Mapping[JobKey, Memory],
+    rules: Mapping[JobKey, Rules],
+    inventory: Inventory,
+    width: Width = Width.OWN,
+) -> Evidence:
+    """Return the evidence of a diagnosis: the strands of jobs, and the slice of the inventory that leads to the same ways.
 
-    Both mappings are by (node, prober, item). Raises ValueError when a key of the diagnosis is in no memory: evidence that can't carry
-    the verdict is worse than none.
+    `own`: every job of which a track or a good reading is named by the diagnosis; `near`: also all jobs of the nodes on the way, of those
+    behind the culprit, beside it and at its site; `bad`: also every job that has something bad, and the whole inventory; `all`: all jobs.
+    Both mappings are by (node, prober, item). Raises ValueError when a key of the diagnosis is in no memory, for evidence that can't
+    carry the verdict is worse than none, and when it would be more than MOST_STRANDS jobs.
     """
-    missing = set(diagnosis.keys)
-    nodes = {key[1] for key in missing}
-    strands = []
-    for job in sorted(job for job in memories if job[0] in nodes):
-        held = {track.key for track in memories[job].tracks.values()} & missing
-        if held:
+    jobs = jobs_of(diagnosis, memories)
+    nodes = {job[0] for job in jobs} | _culprits(diagnosis, inventory)
+    if width is Width.ALL:
+        jobs = set(memories)
+    elif width is not Width.OWN:
+        nodes = _near(diagnosis, nodes, inventory)
+        jobs |= {job for job in memories if job[0] in nodes}
+    if width is Width.BAD:
+        jobs |= {job for job, memory in memories.items() if memory.bad}
+    if len(jobs) > MOST_STRANDS:
+        raise ValueError(f"{len(jobs)} checks, more than {MOST_STRANDS}")
+    strands = tuple(strand_of(job, memories[job], rules[job]) for job in sorted(jobs) if job in rules)
+    whole = width in (Width.BAD, Width.ALL)
+    return Evidence(RULES, strands, inventory if whole else slice_of(inventory, nodes, diagnosis), width)
+
+
+def jobs_of(diagnosis: Diagnosis, memories: Mapping[JobKey, Memory]) -> set[JobKey]:
+    """Return the jobs whose readings a diagnosis names, bad or good; ValueError when a bad one is in no memory."""
+    missing, good = set(diagnosis.keys), {one.key for one in diagnosis.ruled_out}
+    nodes = {key[1] for key in (*missing, *good)}
+    jobs = set()
+    for job in (job for job in memories if job[0] in nodes):
+        held = {track.key for track in memories[job].tracks.values()}
+        if held & missing or held & good:
+            jobs.add(job)
             missing -= held
-            strands.append(_strand(job, memories[job], rules[job]))
     if missing:
         raise ValueError(f"no memory of {sorted(missing)}")
-    return Evidence(RULES, tuple(strands), slice_of(inventory, nodes))
+    return jobs
 
 
-def slice_of(inventory: Inventory, names: Collection[str]) -> Inventory:
-    """Return the part of the inventory that a verdict about these nodes needs: the nodes, their sites, and the customers there."""
-    nodes = {name: inventory.nodes[name] for name in sorted(names) if name in inventory.nodes}
-    places = {node.site for node in nodes.values() if node.site is not None}
-    sites = {name: inventory.sites[name] for name in sorted(places) if name in inventory.sites}
-    who = {site.customer for site in sites.values() if site.customer is not None}
-    customers = {name: inventory.customers[name] for name in sorted(who) if name in inventory.customers}
-    return Inventory(inventory.here, nodes, sites, customers=customers)
+def slice_of(inventory: Inventory, names: Collection[str], diagnosis: Diagnosis | None = None) -> Inventory:
+    """Return the part of the inventory that a verdict about these nodes needs: they and the ways to them, where a way is double both ways,
+    what is at the ports that the diagnosis names, and the sites, carriers and customers of all that."""
+    extent = _extent(_Same(inventory))
+    wanted = {inventory.here, *names}
+    for key in (*diagnosis.keys, *(one.key for one in diagnosis.ruled_out)) if diagnosis is not None else ():
+        wanted |= extent.at_port(key[1], key[3])
+    return cut(inventory, extent.ways(sorted(wanted)))
 
 
 def replay(evidence: Evidence) -> dict[JobKey, Memory]:
     """Return the memory of every job as it stood after the last observation of the evidence."""
-    return {(strand.node, strand.prober, strand.item): _replay(strand) for strand in evidence.strands}
+    return {(strand.node, strand.prober, strand.item): played(strand) for strand in evidence.strands}
 
 
 def derive(evidence: Evidence, cause: str, element: str) -> Diagnosis | None:
@@ -83,47 +104,47 @@ def same_rules(evidence: Evidence) -> bool:
     return evidence.rules == RULES
 
 
-def _strand(key: JobKey, memory: Memory, rules: Rules) -> Strand:
-    start = _start(memory.origin or memory)
-    steps = tuple(Step(moment.seen, moment.sight, moment.usual) for moment in memory.recent)
-    return Strand(*key, _as_data(rules.limits), rules.rule, rules.route, start, steps)
+def _culprits(diagnosis: Diagnosis, inventory: Inventory) -> set[str]:
+    """Return the nodes that the culprit is, or that it joins or holds, and those of what else it may be."""
+    found = set()
+    for name in (diagnosis.element, *diagnosis.elsewhere):
+        found |= _nodes_of(name, inventory)
+    return found
 
 
-def _start(at: Memory) -> Start:
-    """Return the five parts of a memory that a replay needs, as tuples in a stated order."""
-    return Start(
-        at.before,
-        tuple(at.tracks[key] for key in sorted(at.tracks)),
-        tuple((_full(at.tracks, key), at.trends[key]) for key in sorted(at.trends)),
-        tuple(at.bad[key] for key in sorted(at.bad)),
-        tuple((_full(at.tracks, key), at.absent[key]) for key in sorted(at.absent)),
-    )
+def _nodes_of(element: str, inventory: Inventory) -> set[str]:
+    if element in inventory.links:
+        return _extent(_Same(inventory)).of_link(element)
+    if element in inventory.sites:
+        return {name for name, node in inventory.nodes.items() if node.site == element}
+    while element not in inventory.nodes and ":" in element:  # a part of a node: "edge:fib0"
+        element = element.rpartition(":")[0]
+    return {element} & set(inventory.nodes)
 
 
-def _full(tracks: Mapping[Short, Any], key: Short) -> Key:
-    """Return the key of a track's neighbour in the other mappings."""
-    track: Any = tracks[key]
-    full: Key = track.key
-    return full
+def _near(diagnosis: Diagnosis, nodes: Iterable[str], inventory: Inventory) -> set[str]:
+    extent = _extent(_Same(inventory))
+    near = set(extent.ways(sorted(nodes)))
+    culprits = _culprits(diagnosis, inventory)
+    for name in (*culprits, diagnosis.element, *diagnosis.elsewhere):
+        near |= extent.behind(name) | extent.around(name)
+    sites = {inventory.nodes[name].site for name in culprits} - {None}
+    return near | {name for name, node in inventory.nodes.items() if node.site in sites}
 
 
-def _replay(strand: Strand) -> Memory:
-    room = catalogue.load(strand.prober)
-    rules = Rules(room.judge, msgspec.convert(strand.limits, room.Limits), strand.rule, strand.route)
-    start = strand.start
-    memory = Memory(
-        start.before,
-        start.before.at if start.before else None,
-        {track.key[2:]: track for track in start.tracks},
-        {key[2:]: trend for key, trend in start.trends},
-        {finding.key[2:]: finding for finding in start.bad},
-        {key[2:]: count for key, count in start.absent},
-    )
-    for step in strand.steps:
-        memory, _ = assess(step.seen, memory, rules, Scene(step.sight, dict(step.usual)))
-    return memory
+class _Same:
+    """An inventory as the key of a cache: the same object, for comparing two of them costs more than what is kept."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.inventory = inventory
+
+    def __hash__(self) -> int:
+        return id(self.inventory)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.inventory is other.inventory
 
 
-def _as_data(limits: Any) -> dict[str, object]:
-    data: dict[str, object] = msgspec.to_builtins(limits)
-    return data
+@lru_cache(maxsize=2)  # the one in force, and at a reload the one before
+def _extent(same: _Same) -> Extent:
+    return Extent(same.inventory)

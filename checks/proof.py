@@ -5,13 +5,18 @@ from collections.abc import Mapping
 import msgspec
 
 from checks.assess import Memory, Rules
-from checks.evidence import JobKey, derive, derive_all, gather, same_rules
-from checks.verdict import Diagnosis, Evidence
+from checks.correlate import RULES
+from checks.evidence import derive, derive_all, gather, jobs_of, same_rules
+from checks.strand import JobKey
+from checks.verdict import Diagnosis, Evidence, Width
 from probe.inventory import Inventory
+
+MOST_BYTES = 8 * 1024**2  # of one proof as JSON
+WIDTHS = (Width.OWN, Width.NEAR, Width.BAD, Width.ALL)
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """A diagnosis as it was made, and its evidence."""
+    """A diagnosis as it was made, and its evidence; that of width `none` is empty: nothing of bounded size led to the verdict."""
 
     verdict: Diagnosis
     evidence: Evidence
@@ -26,15 +31,45 @@ class Explanation(msgspec.Struct, frozen=True):
     others: tuple[Diagnosis, ...] = ()
 
 
+class _Widths(msgspec.Struct, frozen=True):
+    width: Width = Width.OWN
+
+
+class _Head(msgspec.Struct, frozen=True):
+    evidence: _Widths
+
+
 def prove(diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules], inventory: Inventory) -> bytes:
-    """Return the proof of a diagnosis as JSON; ValueError when the memories can't carry it."""
+    """Return the proof of a diagnosis as JSON, with as little evidence as derives to the same bytes: it is derived from what was written.
+
+    When nothing up to MOST_STRANDS jobs and MOST_BYTES leads there, the proof has no evidence and says so (`width_of`). ValueError when
+    the memories lack a key of the diagnosis, or a name is no text.
+    """
     verdict = msgspec.structs.replace(diagnosis, evidence=None)
-    return msgspec.json.encode(Proof(verdict, gather(diagnosis, memories, rules, inventory)), order="deterministic")
+    jobs_of(diagnosis, memories)
+    before: tuple[object, object] | None = None
+    for width in WIDTHS:
+        try:
+            evidence = gather(verdict, memories, rules, inventory, width)
+        except (ArithmeticError, LookupError, ValueError):  # too much, or a reading that can't be judged a second time
+            continue
+        if (evidence.strands, evidence.inventory) == before:
+            continue  # the same again would lead to the same
+        before = (evidence.strands, evidence.inventory)
+        text = _encoded(Proof(verdict, evidence))
+        if len(text) <= MOST_BYTES and _leads(text):
+            return text
+    return _encoded(Proof(verdict, Evidence(RULES, (), Inventory(inventory.here, {}), Width.NONE)))
 
 
 def read(text: bytes) -> Proof:
     """Return a proof from its JSON; msgspec.DecodeError says where it is none."""
     return msgspec.json.decode(text, type=Proof)
+
+
+def width_of(text: bytes) -> Width:
+    """Return how much of the readings a proof needed, without reading all of it."""
+    return msgspec.json.decode(text, type=_Head).evidence.width
 
 
 def explain(proof: Proof) -> Explanation:
@@ -46,6 +81,17 @@ def explain(proof: Proof) -> Explanation:
         raise ValueError(f"{type(why).__name__}: {why}") from why
     same = derived is not None and _bytes(derived) == _bytes(proof.verdict)
     return Explanation(derived, same, same_rules(proof.evidence), others)
+
+
+def _leads(text: bytes) -> bool:
+    try:
+        return explain(read(text)).same
+    except ValueError:  # msgspec's errors too: what can't be read again proves nothing
+        return False
+
+
+def _encoded(proof: Proof) -> bytes:
+    return msgspec.json.encode(proof, order="deterministic")
 
 
 def _bytes(diagnosis: Diagnosis) -> bytes:

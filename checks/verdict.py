@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from checks.baseline import Baseline
-from checks.finding import Finding, Key, Message, State
+from checks.finding import Finding, Key, Levels, Message, State
 from checks.history import Rule, Track
 from checks.sight import Route, Sight
 from checks.trend import Trend
@@ -73,8 +73,26 @@ class Start(msgspec.Struct, frozen=True):
     absent: tuple[tuple[Key, int], ...] = ()
 
 
+class Said(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A finding without its observation, which is the last one of its strand."""
+
+    check: str
+    state: State
+    message: Message
+    levels: Levels | None = None
+    item: str = ""
+    value: float | None = None
+    seasonal: bool = False
+    full_at: float | None = None
+    gated: bool = False
+    loss: Levels | None = None
+
+
 class Strand(msgspec.Struct, frozen=True):
-    """One job's part of the evidence: how it was judged, where it stood, and every step since, in the order measured."""
+    """One job's part of the evidence: how it was judged, where it stood, and every step since, in the order measured.
+
+    `found` is what it said last as far as that does not follow from the steps: a rate needs the look before, no data came for long.
+    """
 
     node: str
     prober: str
@@ -84,17 +102,30 @@ class Strand(msgspec.Struct, frozen=True):
     route: Route | None
     start: Start
     steps: tuple[Step, ...]
+    found: tuple[Said, ...] = ()
+
+
+class Width(StrEnum):
+    """How much had to be gathered until it led to the verdict: what it names, what lies near it, all that is bad, everything; or nothing
+    that was gathered did, and the verdict stands alone."""
+
+    OWN = "own"
+    NEAR = "near"
+    BAD = "bad"
+    ALL = "all"
+    NONE = "none"
 
 
 class Evidence(msgspec.Struct, frozen=True):
     """All that a verdict was derived from, so that it can be derived again, offline, to the same bytes.
 
-    `rules` is the version of the judgement, `inventory` the slice of it that the verdict needs.
+    `rules` is the version of the judgement, `inventory` the slice of it that the verdict needs, `width` how much that was.
     """
 
     rules: str
     strands: tuple[Strand, ...]
     inventory: Inventory
+    width: Width = Width.OWN
 
     @property
     def observations(self) -> tuple[Observation, ...]:

@@ -1,16 +1,22 @@
 """The words of `case explain`: a verdict derived again, and the readings that lead to it."""
 
 from checks.proof import Explanation, Proof
+from checks.verdict import Width
 from reports.locale.text import Texts
 from reports.render.columns import clip, paint
 from reports.render.findings import limit_text
 from reports.render.outcome import outcome_text
 
+MOST_TAKEN = 5  # findings of one check that are named as taken along
+
 
 def explanation_text(proof: Proof, explanation: Explanation, said: Texts, colour: bool, columns: int) -> str:
     """Return the page: whether it comes out the same, by which rules, and every observation that it stands on."""
     verdict = proof.verdict
-    lines = [said.say(verdict.summary), " " + said.text("explain.same" if explanation.same else "explain.differs")]
+    lines = [said.say(verdict.summary)]
+    if proof.evidence.width is Width.NONE:
+        return lines[0] + "\n " + said.text("explain.no-evidence") + "\n"
+    lines.append(" " + said.text("explain.same" if explanation.same else "explain.differs"))
     if not explanation.same_rules:
         lines.append(" " + said.text("explain.other-rules", rules=proof.evidence.rules))
     if explanation.derived is None:
@@ -21,6 +27,7 @@ def explanation_text(proof: Proof, explanation: Explanation, said: Texts, colour
         before = strand.start.before
         steps = [*([before] if before is not None else []), *(step.seen for step in strand.steps)]
         lines += [clip(f"   {seen.at:%H:%M:%S}  {outcome_text(seen.outcome, said)}", columns) for seen in steps]
+        lines += [clip(f"   {one.check} {one.item}  {said.text('explain.taken')}", columns) for one in strand.found[:MOST_TAKEN]]
     if explanation.derived is not None:
         lines += ["", said.text("explain.findings")]
         for found in explanation.derived.findings:

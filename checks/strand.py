@@ -1,0 +1,123 @@
+"""One job's part of the evidence: made from its memory, and played again into the same memory.
+
+What is judged well leaves no trace in a memory but its last observation. It is the one step of such a job's strand, so that a changed
+reading changes the verdict there too; what can't follow from one look alone (a rate) is taken along as it was said.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from checks import catalogue
+from checks.assess import Memory, Rules, Scene, Short, assess
+from checks.finding import Finding, Key
+from checks.verdict import Said, Start, Step, Strand
+
+JobKey = tuple[str, str, str]  # node, prober, item
+
+
+def strand_of(key: JobKey, memory: Memory, rules: Rules) -> Strand:
+    """Return the strand of a job. `rules` are those in force; moments that were judged by others keep theirs."""
+    if memory.recent:
+        steps = tuple(Step(moment.seen, moment.sight, moment.usual) for moment in memory.recent)
+        strand = _strand(key, memory.recent[-1].rules, start_of(memory.origin or memory), steps)
+        return _with_found(strand, memory, played(strand))
+    if memory.before is not None:
+        start = msgspec.structs.replace(start_of(memory), before=None)
+        strand = _strand(key, rules, start, (Step(memory.before),))
+        again = played(strand)
+        if again.tracks == memory.tracks and again.bad == memory.bad:
+            return _with_found(strand, memory, again)
+    strand = _strand(key, rules, start_of(memory), ())
+    return _with_found(strand, memory, played(strand))
+
+
+def played(strand: Strand) -> Memory:
+    """Return the memory of a job as it stood after the last observation of its strand."""
+    rules = rules_of(strand.prober, strand.limits, strand)
+    memory = memory_of(strand.start)
+    for step in strand.steps:
+        memory, _ = assess(step.seen, memory, rules, Scene(step.sight, dict(step.usual)))
+    return msgspec.structs.replace(memory, found=_merged(memory, strand.found)) if strand.found else memory
+
+
+def rules_of(prober: str, limits: Mapping[str, object], strand: Any) -> Rules:
+    """Return how a job is judged, from its limits as data and what else its strand says; msgspec.ValidationError of other limits."""
+    room = catalogue.load(prober)
+    return Rules(room.judge, msgspec.convert(limits, room.Limits), strand.rule, strand.route)
+
+
+def start_of(memory: Memory) -> Start:
+    """Return the five parts of a memory that a replay needs, as tuples in a stated order."""
+    return Start(
+        memory.before,
+        tuple(memory.tracks[key] for key in sorted(memory.tracks)),
+        tuple((_full(memory.tracks, key), memory.trends[key]) for key in sorted(memory.trends)),
+        tuple(memory.bad[key] for key in sorted(memory.bad)),
+        tuple((_full(memory.tracks, key), memory.absent[key]) for key in sorted(memory.absent)),
+    )
+
+
+def memory_of(start: Start) -> Memory:
+    """Return the memory that stands at a start."""
+    return Memory(
+        start.before,
+        start.before.at if start.before else None,
+        {track.key[2:]: track for track in start.tracks},
+        {key[2:]: trend for key, trend in start.trends},
+        {finding.key[2:]: finding for finding in start.bad},
+        {key[2:]: count for key, count in start.absent},
+    )
+
+
+def said_of(found: Iterable[Finding]) -> tuple[Said, ...]:
+    """Return findings without their observation."""
+    return tuple(
+        Said(one.check, one.state, one.message, one.levels, one.item, one.value, one.seasonal, one.full_at, one.gated, one.loss)
+        for one in found
+    )
+
+
+def _strand(key: JobKey, rules: Rules, start: Start, steps: tuple[Step, ...]) -> Strand:
+    limits: dict[str, object] = msgspec.to_builtins(rules.limits)
+    return Strand(*key, limits, rules.rule, rules.route, start, steps)
+
+
+def _with_found(strand: Strand, memory: Memory, again: Memory) -> Strand:
+    """Return the strand with those findings that playing it does not give as they were."""
+    given = {one.key: one for one in again.found}
+    other = [one for one in memory.found if given.get(one.key) != one]
+    return msgspec.structs.replace(strand, found=said_of(other)) if other else strand
+
+
+def _merged(memory: Memory, taken: tuple[Said, ...]) -> tuple[Finding, ...]:
+    """Return what was found with the findings that were taken along, each in the place of the one that it stands for."""
+    if memory.before is None:
+        return memory.found
+    by_key = {(one.check, one.item or memory.before.item): _finding(one, memory.before) for one in taken}
+    kept = [by_key.pop(found.key[2:], found) for found in memory.found]
+    return (*kept, *by_key.values())
+
+
+def _finding(said: Said, seen: Any) -> Finding:
+    return Finding(
+        said.check,
+        seen,
+        said.state,
+        said.message,
+        said.levels,
+        said.item,
+        said.value,
+        said.seasonal,
+        said.full_at,
+        said.gated,
+        said.loss,
+    )
+
+
+def _full(tracks: Mapping[Short, Any], key: Short) -> Key:
+    """Return the key of a track's neighbour in the other mappings."""
+    track: Any = tracks[key]
+    full: Key = track.key
+    return full
