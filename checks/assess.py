@@ -204,6 +204,17 @@ def stale(memory: Memory, every_s: float, now: datetime) -> tuple[Memory, Assess
     return memory, Assessment(findings, moved=moved)
 
 
+def matters(result: Assessment, old: Memory) -> bool:
+    """Tell whether an observation changed what is believed: a state, what it says, or that it is there at all."""
+    if result.forgotten or any(change is not Change.SOFT for _, _, change in result.changes):
+        return True
+    for track in result.moved:
+        before = old.tracks.get(track.key[2:])
+        if track.bad and before is not None and before.said != track.said:
+            return True
+    return False
+
+
 def _short(finding: Finding) -> Short:
     return (finding.check, finding.item or finding.seen.item)
 

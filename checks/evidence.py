@@ -38,7 +38,7 @@ def gather(
     """Return the evidence of a diagnosis: the strands of jobs, and the slice of the inventory that leads to the same ways.
 
     `own`: every job of which a track or a good reading is named by the diagnosis; `near`: also all jobs of the nodes on the way, of those
-    behind the culprit, beside it and at its site; `bad`: also every job that has something bad, and the whole inventory; `all`: all jobs.
+    next to them, behind the culprit and at its site; `bad`: also every job with something bad, and the whole inventory; `all`: all jobs.
     Both mappings are by (node, prober, item). Raises ValueError when a key of the diagnosis is in no memory, for evidence that can't
     carry the verdict is worse than none, and when it would be more than MOST_STRANDS jobs.
     """
@@ -125,9 +125,11 @@ def _nodes_of(element: str, inventory: Inventory) -> set[str]:
 def _near(diagnosis: Diagnosis, nodes: Iterable[str], inventory: Inventory) -> set[str]:
     extent = _extent(_Same(inventory))
     near = set(extent.ways(sorted(nodes)))
+    for name in nodes:
+        near |= extent.around(name)
     culprits = _culprits(diagnosis, inventory)
     for name in (*culprits, diagnosis.element, *diagnosis.elsewhere):
-        near |= extent.behind(name) | extent.around(name)
+        near |= extent.behind(name)
     sites = {inventory.nodes[name].site for name in culprits} - {None}
     return near | {name for name, node in inventory.nodes.items() if node.site in sites}
 

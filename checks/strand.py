@@ -13,6 +13,7 @@ from checks import catalogue
 from checks.assess import Memory, Rules, Scene, Short, assess
 from checks.finding import Finding, Key
 from checks.verdict import Said, Start, Step, Strand
+from probe.observation.observation import Observation
 
 JobKey = tuple[str, str, str]  # node, prober, item
 
@@ -39,7 +40,7 @@ def played(strand: Strand) -> Memory:
     memory = memory_of(strand.start)
     for step in strand.steps:
         memory, _ = assess(step.seen, memory, rules, Scene(step.sight, dict(step.usual)))
-    return msgspec.structs.replace(memory, found=_merged(memory, strand.found)) if strand.found else memory
+    return with_said(memory, strand.found)
 
 
 def rules_of(prober: str, limits: Mapping[str, object], strand: Any) -> Rules:
@@ -71,6 +72,16 @@ def memory_of(start: Start) -> Memory:
     )
 
 
+def with_said(memory: Memory, taken: tuple[Said, ...]) -> Memory:
+    """Return the memory with findings of its last observation that were taken along, each in the place of the one that it stands for."""
+    seen = memory.before
+    if seen is None or not taken:
+        return memory
+    by_key = {(one.check, one.item or seen.item): _finding(one, seen) for one in taken}
+    kept = [by_key.pop(found.key[2:], found) for found in memory.found]
+    return msgspec.structs.replace(memory, found=(*kept, *by_key.values()))
+
+
 def said_of(found: Iterable[Finding]) -> tuple[Said, ...]:
     """Return findings without their observation."""
     return tuple(
@@ -91,29 +102,9 @@ def _with_found(strand: Strand, memory: Memory, again: Memory) -> Strand:
     return msgspec.structs.replace(strand, found=said_of(other)) if other else strand
 
 
-def _merged(memory: Memory, taken: tuple[Said, ...]) -> tuple[Finding, ...]:
-    """Return what was found with the findings that were taken along, each in the place of the one that it stands for."""
-    if memory.before is None:
-        return memory.found
-    by_key = {(one.check, one.item or memory.before.item): _finding(one, memory.before) for one in taken}
-    kept = [by_key.pop(found.key[2:], found) for found in memory.found]
-    return (*kept, *by_key.values())
-
-
-def _finding(said: Said, seen: Any) -> Finding:
-    return Finding(
-        said.check,
-        seen,
-        said.state,
-        said.message,
-        said.levels,
-        said.item,
-        said.value,
-        said.seasonal,
-        said.full_at,
-        said.gated,
-        said.loss,
-    )
+def _finding(said: Said, seen: Observation) -> Finding:
+    levels, value = said.levels, said.value
+    return Finding(said.check, seen, said.state, said.message, levels, said.item, value, said.seasonal, said.full_at, said.gated, said.loss)
 
 
 def _full(tracks: Mapping[Short, Any], key: Short) -> Key:

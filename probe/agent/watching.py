@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from checks import catalogue as judges
-from checks.assess import Assessment, Memory, Rules, Scene, assess, stale
+from checks.assess import Assessment, Memory, Rules, Scene, assess, matters, stale
 from checks.finding import Finding, Key, State, base
-from checks.history import Change, Track
+from checks.history import Track
 from probe.agent.eyes import Eyes
 from probe.agent.pace import keep_pace
+from probe.agent.recording import Recorder
 from probe.agent.settings.settings import Settings
 from probe.agent.usual import Usual
 from probe.job import Job
@@ -60,6 +61,7 @@ class Watch:
         self.forgotten: set[Key] = set()
         self.tally = Tally()
         self._scene = Scene()
+        self.recorder = Recorder()
         self._applied: Settings | None = None
         self._turned = self._now_s()
         self.apply(settings)
@@ -68,6 +70,7 @@ class Watch:
         """Put a configuration in force; what is believed of checks that stay is kept, and `tracks` of earlier runs are taken up."""
         loop = asyncio.get_running_loop()
         self.settings = settings
+        self.recorder.apply(settings)
         if settings is not self._applied:  # a start applies the same twice, and each route is a question to the kernel
             self.eyes = self._open_eyes(settings)
             self.rules = {job.key: _rules(job, settings, self.eyes) for job in settings.jobs}
@@ -171,6 +174,7 @@ class Watch:
         old = self.memories.get(key)
         memory, result = assess(seen, old or _NOTHING, rules, self._present())
         self.memories[key] = memory
+        self.recorder.reading(job, seen, old, rules, self._scene, result.findings)
         self._note(job, seen, result)
         soon = REPEAT_S if result.repeat else None
         if old is None and getattr(seen.outcome, "over_s", 0.0) is None:
@@ -178,7 +182,7 @@ class Watch:
         self.timetable.done(job, started, now, soon)
         if result.repeat:
             self._look_at_ourselves(job, rules, now)
-        return bool(result.changes or result.moved or result.forgotten) and _matters(result, old or _NOTHING)
+        return bool(result.changes or result.moved or result.forgotten) and matters(result, old or _NOTHING)
 
     def _present(self) -> Scene:
         """Return what holds for all jobs now; made anew only when it changed, which between two observations it hardly ever does."""
@@ -240,6 +244,7 @@ class Watch:
                     continue
                 gone = stale(memory, job.every_s, now) if memory is not None else None
                 if gone is not None:
+                    self.recorder.stale(job, now)
                     self.memories[job.key], result = gone
                     self.moved.update((track.key, track) for track in result.moved)
                     changed |= bool(result.moved)
@@ -293,17 +298,6 @@ class Watch:
         """Return the age of the oldest last observation; None while some check was never measured."""
         ages = [now - memory.last_at for memory in list(self.memories.values()) if memory.last_at is not None]
         return max(ages) if ages and len(ages) == len(self.settings.jobs) else None
-
-
-def _matters(result: Assessment, old: Memory) -> bool:
-    """Tell whether an observation changed what is believed: a state, what it says, or that it is there at all."""
-    if result.forgotten or any(change is not Change.SOFT for _, _, change in result.changes):
-        return True
-    for track in result.moved:
-        before = old.tracks.get(track.key[2:])
-        if track.bad and before is not None and before.said != track.said:
-            return True
-    return False
 
 
 def _rules(job: Job, settings: Settings, eyes: Eyes) -> Rules:

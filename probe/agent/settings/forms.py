@@ -49,6 +49,10 @@ class AgentForm(Form, frozen=True, kw_only=True):
     language: Annotated[Literal["en", "zh"] | None, Meta(description="language of page and reports; the reader's when left out")] = None
     per_target_metrics: Annotated[bool, Meta(description="one metric series per target besides the sums")] = False
     token: Annotated[Secret | None, Meta(description="who shows it may read page and metrics")] = None
+    recording: Annotated[str | None, Meta(description="file for all observations, as `firstline replay` reads it; none when left out")] = (
+        None
+    )
+    recording_mb: Annotated[int, Meta(ge=2, le=100_000, description="the most that it and its .1 may take; then the oldest go")] = 64
 
 
 class StoreForm(Form, frozen=True, kw_only=True):

@@ -120,8 +120,10 @@ def _settings(main: Document, documents: list[Document], look: Look | None) -> S
 
 def _agent(form: AgentForm, name: str, main: Document) -> Agent:
     host, port = read_listen(form, main)
-    folder, path = (None if value is None else os.path.abspath(beside(main, value)) for value in (form.state_dir, form.socket))
-    return Agent(name, folder, host, port, path, form.language, form.per_target_metrics, form.token)
+    named = (form.state_dir, form.socket, form.recording)
+    folder, path, recording = (None if value is None else os.path.abspath(beside(main, value)) for value in named)
+    own = (form.language, form.per_target_metrics, form.token, recording, form.recording_mb)
+    return Agent(name, folder, host, port, path, *own)
 
 
 def _inventory_files(main: Document) -> list[Document]:

@@ -17,7 +17,7 @@ from probe.job import Job
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """The service itself. `state_dir` None: $STATE_DIRECTORY or the user's own; `socket` None: beside the store."""
+    """The service itself. `state_dir` None: $STATE_DIRECTORY or the user's own; `socket` None: beside the store; `recording` None: none."""
 
     name: str
     state_dir: str | None = None
@@ -27,6 +27,8 @@ class Agent(msgspec.Struct, frozen=True):
     language: str | None = None
     per_target_metrics: bool = False
     token: Secret | None = None
+    recording: str | None = None
+    recording_mb: int = 64
 
     @property
     def listen(self) -> str:
