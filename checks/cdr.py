@@ -144,5 +144,6 @@ def _concurrent(seen: Observation, group: CdrGroup, levels: Levels) -> Iterator[
     """Judge the calls at once against the limit; those that go on are not in the records yet, so it is the least that there were."""
     if group.limit and group.peak is not None:
         used = group.peak / group.limit
-        text = Message("cdr.concurrent", {"peak": group.peak, "limit": group.limit, "ratio": used})
+        values: dict[str, Value] = {"peak": group.peak, "limit": group.limit, "ratio": used}
+        text = Message("cdr.licence" if group.kind == "all" else "cdr.concurrent", values)
         yield Finding("cdr/concurrent", seen, levels.judge(used), text, levels, _item(group), used, full_at=1.0)

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/handbook.md from the code: `python docs/generate.py`; with --check it only says which are old.
+"""Writes the tables of docs/handbook.md and the facts of docs/causes.md from the code: `python docs/generate.py`; --check says what is old.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`; everything else in the handbook is written by hand.
 """
@@ -21,11 +21,11 @@ from prometheus_client.parser import text_string_to_metric_families
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script, this folder would be searched instead
 
 from checks import catalogue as judges
-from checks.causes import CAUSES, OTHER, cause_of
+from checks.causes import OTHER, cause_of
 from checks.finding import Finding, Levels, Message, State
 from checks.history import Rule
 from checks.verdict import Side, Urgency
-from docs import audit_tables
+from docs import audit_tables, cause_tables
 from probe.agent.cli import COMMANDS, SHORT_HELP, firstline
 from probe.agent.settings import forms
 from probe.agent.settings.duration import show_duration
@@ -242,12 +242,7 @@ def levels(prober: str) -> str:
 
 def causes() -> str:
     """Return the catalogue of causes."""
-    rows = []
-    for cause in (*CAUSES, OTHER):
-        names = {"element": "…", "node": "…", "item": "…"}
-        said, action = ENGLISH.text(f"cause.{cause.code}", **names), ENGLISH.text(cause.action, **names)
-        rows.append((f"`{cause.code}`", said, cause.area, cause.urgency, code(cause.explains) or "what no other cause explains", action))
-    return grid(("cause", "says", "area", "at worst", "from", "to do"), rows)
+    return grid(("cause", "says", "area", "at worst", "sort", "from", "to do"), cause_tables.rows())
 
 
 def keys(form: str) -> str:
@@ -407,5 +402,7 @@ def old(text: str) -> list[str]:
 if __name__ == "__main__":
     before = HANDBOOK.read_text(encoding="utf-8")
     if "--check" in sys.argv:
-        sys.exit("\n".join(f"{HANDBOOK.name}: the table {name} is old; run: python docs/generate.py" for name in old(before)))
+        behind = [f"{HANDBOOK.name}: the table {name}" for name in old(before)] + [f"causes.md: {name}" for name in cause_tables.old()]
+        sys.exit("\n".join(f"{name} is old; run: python docs/generate.py" for name in behind))
     HANDBOOK.write_text(filled(before), encoding="utf-8")
+    cause_tables.write()

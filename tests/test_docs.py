@@ -426,7 +426,7 @@ def test_chinese_page_has_the_structure_and_commands_of_the_english_one(page: Pa
 
 
 def test_every_page_of_a_user_is_there_in_chinese() -> None:
-    assert {page.name for page in CHINESE} == {"README.md", "technician.md", "finance.md", "service.md"}
+    assert {page.name for page in CHINESE} == {"README.md", "causes.md", "technician.md", "finance.md", "service.md"}
     assert all(english_of(page).exists() for page in CHINESE)
 
 

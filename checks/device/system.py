@@ -104,10 +104,11 @@ def _pool(seen: Observation, pool: PoolSample, limits: Limits) -> Iterator[Findi
         text = Message("snmp.pool-given", {"name": item})
         yield Finding(check, seen, State.OK, text, levels, item, ratio, gated=True)  # what is short of memory can't say so to the last byte
         return
+    licence = pool.kind == "licence"
     if used is not None and most is not None and check == "snmp/sessions":
-        text = Message("snmp.pool-of", {"name": item, "ratio": ratio, "used": used, "most": most})
+        text = Message("snmp.licences-of" if licence else "snmp.pool-of", {"name": item, "ratio": ratio, "used": used, "most": most})
     else:
-        text = Message("snmp.pool", {"name": item, "ratio": ratio})
+        text = Message("snmp.licences" if licence else "snmp.pool", {"name": item, "ratio": ratio})
     season = check == "snmp/sessions"
     yield Finding(check, seen, levels.judge(ratio), text, levels, item, ratio, seasonal=season, full_at=fills)
 

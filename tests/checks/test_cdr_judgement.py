@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from checks.causes import cause_of
 from checks.cdr import ENOUGH_ANSWERED, ENOUGH_CALLS, judge
 from checks.cdr import Limits as CdrLimits
 from checks.finding import Finding, State
@@ -76,8 +77,16 @@ def test_post_selection_delay(pdd_s: float, state: State) -> None:
 
 @pytest.mark.parametrize(("peak", "state"), [(0, OK), (79, OK), (80, WARNING), (94, WARNING), (95, CRITICAL), (120, CRITICAL)])
 def test_calls_at_once_against_the_limit(peak: int, state: State) -> None:
-    assert of("concurrent", peak=peak) == [(state, "cdr.concurrent")]
+    assert of("concurrent", peak=peak) == [(state, "cdr.licence")]
     assert of("concurrent", peak=peak, limit=None) == []
+
+
+@pytest.mark.parametrize(("kind", "message", "cause"), [("all", "cdr.licence", "licence_full"), ("trunk", "cdr.concurrent", "trunk_full")])
+def test_a_full_licence_is_another_cause_than_a_full_trunk(kind: str, message: str, cause: str) -> None:
+    group = msgspec.structs.replace(ALL, kind=kind, name="" if kind == "all" else "t", peak=95)
+    (one,) = [one for one in found(sample(groups=(group,))) if one.check == "cdr/concurrent"]
+    told = cause_of(one.check, one.message.id)
+    assert (one.state, one.message.id, told.code if told else None) == (CRITICAL, message, cause)
 
 
 def test_few_calls_are_no_ratio_and_that_is_not_good() -> None:

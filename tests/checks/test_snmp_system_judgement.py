@@ -109,6 +109,21 @@ def test_pool_limits(kind: str, check: str, ratio: float, expected: State) -> No
 
 
 @pytest.mark.parametrize(
+    ("kind", "used", "message", "cause"),
+    [
+        ("licence", 95.0, "snmp.licences-of", "licence_full"),
+        ("licence", None, "snmp.licences", "licence_full"),
+        ("nat", 95.0, "snmp.pool-of", "sessions"),
+    ],
+)
+def test_used_up_licences_are_another_cause_than_used_up_sessions(kind: str, used: float | None, message: str, cause: str) -> None:
+    found = one("snmp/sessions", f"{kind} p", pools=(PoolSample(kind, "p", used, 100.0 if used else None, None if used else 0.95),))
+    assert found is not None
+    told = cause_of(found.check, found.message.id)
+    assert (found.message.id, told.code if told else None) == (message, cause)
+
+
+@pytest.mark.parametrize(
     ("used", "most", "value", "unit"),
     [(8.0, 10.0, 0.8, "ratio"), (8.0, None, 8.0, "pieces"), (8.0, 0.0, 8.0, "pieces"), (None, 10.0, None, "")],
 )

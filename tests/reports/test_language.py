@@ -44,7 +44,9 @@ def members() -> dict[str, list[str]]:
     codes = [cause.code for cause in (*causes.CAUSES, *alone)]
     checks = {check.name for name in set(JUDGES.values()) for check in import_module(name).CHECKS}
     found = {prefix: [str(member) for member in enum] for prefix, enum in enums.items()}
-    return {**found, "cause": codes, "action": codes, "about": sorted(checks)}
+    found |= dict.fromkeys(("cause", "action", "customer"), codes)
+    found |= {prefix: [cause.code for cause in causes.CAUSES if cause.like] for prefix in ("class", "decides")}
+    return {**found, "taker": [str(taker) for taker in causes.Taker], "about": sorted(checks)}
 
 
 class Use(NamedTuple):
