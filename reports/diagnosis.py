@@ -83,7 +83,8 @@ class Conclusion(msgspec.Struct, frozen=True, tag="conclusion"):
     """The end of a diagnosis. `answer` is "fault", "none" or "undetermined"; `diagnosis` is what explains the complaint.
 
     `others` are faults that do not; `decides` is the next test. `ruled_out` counts the good readings of each question that had no bad one;
-    `not_looked` says what was not looked at. `watched`: a service measures here all the time, so that "since" is known.
+    `not_looked` says what was not looked at. `opened` is the case that the complaint is on now, `open_problem` why it is on none.
+    `watched`: a service measures here all the time, so that "since" is known.
     """
 
     request: Request
@@ -101,7 +102,7 @@ class Conclusion(msgspec.Struct, frozen=True, tag="conclusion"):
     rules: str
     watched: bool
     opened: Opened | None = None
-    open_problem: str = ""
+    open_problem: Message | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, tag="problem"):

@@ -15,15 +15,8 @@ from checks.topology import LINK, Topology
 from checks.verdict import Diagnosis, Side
 from probe.inventory import Inventory, Owner
 
-CALL_ROLES = MAIN_ROLES | {
-    "database",
-    "dns",
-    "registrar",
-    "radius",
-    "media",
-    "proxy",
-    "billing",
-}  # calls need them, though none passes there
+# Without these no call comes about, though none passes through most of them.
+CALL_ROLES = MAIN_ROLES | {"database", "dns", "registrar", "radius", "media", "proxy", "billing"}
 _SEVERITY = (State.CRITICAL, State.WARNING)
 _UNRELATED = 9
 
@@ -64,8 +57,6 @@ def judge(found: Correlation, topology: Topology, trouble: Trouble, symptoms: Co
     blind = next((one for one in found.diagnoses if one.cause == "agent_blind"), None)
     if blind is not None:  # nothing else can be said until that is mended
         return Verdict(Answer.FAULT, blind, tuple(one for one in found.diagnoses if one is not blind), blind.decides)
-    if found.asks:
-        return Verdict(Answer.UNDETERMINED, None, found.diagnoses, found.asks[0].why)
     if not seen:
         return Verdict(Answer.UNDETERMINED, None, found.diagnoses, Message("next.unseen"))
     return Verdict(Answer.NONE, None, found.diagnoses, next_test(symptoms))

@@ -1,7 +1,7 @@
 """What the service answers when it is asked over HTTP: the actions behind pages, metrics and the commands' socket."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar
 
@@ -10,6 +10,7 @@ import msgspec
 from checks import catalogue as judges
 from probe.agent.actions.check import CheckProblem, known_job, measure, read_job
 from probe.agent.casework import Casework
+from probe.agent.looking_into import LookingInto
 from probe.agent.planned import Planned
 from probe.agent.settings.jobs import LOCAL
 from probe.agent.showing import Showing
@@ -18,6 +19,8 @@ from probe.probers.catalogue import BY_HAND, HELD, PROBERS, TOLD
 from probe.run import Runner
 from reports.audit.opening import step
 from reports.case import Case, CaseEvent
+from reports.diagnosis import Line
+from reports.diagnosis import Request as DiagnoseRequest
 from reports.metrics import render
 from reports.render.status import Maintenance as Shown
 from reports.render.status import Status
@@ -44,10 +47,11 @@ class Answers:
         now: Callable[[], datetime],
         trouble: Callable[[], str],
         reload: Callable[[], Awaitable[Sequence[object]]],
+        looking_into: LookingInto,
     ) -> None:
         self._showing, self._casework, self._planned = showing, casework, planned
         self._store, self._runner = store, runner
-        self._trouble, self._reload = trouble, reload
+        self._trouble, self._reload, self._looking_into = trouble, reload, looking_into
         self._scraping = asyncio.Lock()
         self.now = now
 
@@ -98,6 +102,10 @@ class Answers:
         if request.prober in TOLD and not any(job.key == one.key and job.options == one.options for one in known):
             raise Refused(400, f"{request.prober} reads a file; the service reads only those of its configuration")
         return await self._measure(job)
+
+    async def diagnose(self, request: DiagnoseRequest) -> AsyncIterator[Line]:
+        """Look into a complaint with what this service knows."""
+        return self._looking_into.begin(request)
 
     async def _measure(self, job: Job) -> Checked:
         module = judges.load(job.prober)

@@ -4,6 +4,8 @@ import http.client
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,26 +75,50 @@ def ask(method: str, path: str, body: dict[str, Any] | None = None, config: str 
 
 def fetch(method: str, path: str, body: dict[str, Any] | None = None, config: str | None = None) -> bytes:
     """Return the service's answer as it is; errors as `ask`."""
+    with _answer(method, path, json.dumps(body).encode() if body is not None else None, config) as answer:
+        try:
+            return answer.read()
+        except (OSError, http.client.HTTPException) as why:
+            raise ServiceProblem(f"the service ended before its answer did ({why})") from why
+
+
+def stream(method: str, path: str, body: bytes, config: str | None = None) -> Iterator[bytes]:
+    """Return the lines of the service's answer as they come; errors as `ask`, the first of them at once."""
+    stack = ExitStack()
+    answer = stack.enter_context(_answer(method, path, body, config))
+
+    def lines() -> Iterator[bytes]:
+        with stack:
+            try:
+                yield from answer
+            except (OSError, http.client.HTTPException) as why:
+                raise ServiceProblem(f"the service ended before its answer did ({why})") from why
+
+    return lines()
+
+
+@contextmanager
+def _answer(method: str, path: str, payload: bytes | None, config: str | None) -> Iterator[http.client.HTTPResponse]:
     place = find_socket(config)
     if place is None:
         raise NoService("no service was found here; start one with `firstline run`, or say which: --config FILE, or FIRSTLINE_SOCKET=PATH")
     connection = _UnixConnection(place)
     try:
-        payload = json.dumps(body).encode() if body is not None else None
-        connection.request(method, path, payload, {"Content-Type": "application/json"} if payload else {})
-        answer = connection.getresponse()
-        text = answer.read()
-    except PermissionError as why:
-        raise ServiceProblem(f"{place}: permission denied; join the group that owns it (usually `firstline`)") from why
-    except (FileNotFoundError, ConnectionRefusedError) as why:
-        raise NoService(f"no service runs at {place}; start it with `firstline run` or `systemctl start firstline`") from why
-    except (OSError, http.client.HTTPException) as why:
-        raise ServiceProblem(f"{place}: the service does not answer ({why}); is it running?") from why
+        try:
+            connection.request(method, path, payload, {"Content-Type": "application/json"} if payload else {})
+            answer = connection.getresponse()
+            text = answer.read() if answer.status >= 400 else b""
+        except PermissionError as why:
+            raise ServiceProblem(f"{place}: permission denied; join the group that owns it (usually `firstline`)") from why
+        except (FileNotFoundError, ConnectionRefusedError) as why:
+            raise NoService(f"no service runs at {place}; start it with `firstline run` or `systemctl start firstline`") from why
+        except (OSError, http.client.HTTPException) as why:
+            raise ServiceProblem(f"{place}: the service does not answer ({why}); is it running?") from why
+        if answer.status >= 400:
+            raise ServiceProblem(_reason(text) or f"the service answered {answer.status} {answer.reason}")
+        yield answer
     finally:
         connection.close()
-    if answer.status >= 400:
-        raise ServiceProblem(_reason(text) or f"the service answered {answer.status} {answer.reason}")
-    return text
 
 
 def _reason(text: bytes) -> str:

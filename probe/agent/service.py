@@ -17,6 +17,7 @@ from probe.agent.answers import Answers
 from probe.agent.casework import Casework
 from probe.agent.discovery import discover, left_out
 from probe.agent.inbox import Inboxes
+from probe.agent.looking_into import LookingInto
 from probe.agent.notify import held_socket, notify, watchdog_s
 from probe.agent.places import socket_path, store_address
 from probe.agent.planned import Planned
@@ -134,7 +135,8 @@ class Service:
         self.inboxes = Inboxes(self._open_audit, config=self.settings.file)
         self.inboxes.apply(self.settings.inboxes)
         self.showing.inboxes = self.inboxes
-        self.answers = Answers(self.showing, self.casework, self.planned, store, runner, utc_now, self.trouble, self.reload)
+        looking_into = LookingInto(self.watch, self.casework, usual, store, runner, utc_now)
+        self.answers = Answers(self.showing, self.casework, self.planned, store, runner, utc_now, self.trouble, self.reload, looking_into)
 
     async def _open_audit(self, customer: str, told: bytes) -> None:
         try:

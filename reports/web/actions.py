@@ -1,6 +1,6 @@
 """What the HTTP side may ask of the service; the service hands it in, so that nothing here knows how it is done."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -9,6 +9,8 @@ import msgspec
 from checks.finding import Finding
 from probe.observation.observation import Observation
 from reports.case import Case, CaseEvent
+from reports.diagnosis import Line
+from reports.diagnosis import Request as DiagnoseRequest
 from reports.render.status import Maintenance, Status
 
 
@@ -110,6 +112,10 @@ class Actions(Protocol):
 
     async def check(self, request: CheckRequest) -> Checked:
         """Measure anything now, for a person on this machine."""
+        ...
+
+    async def diagnose(self, request: DiagnoseRequest) -> AsyncIterator[Line]:
+        """Begin to look into a complaint; return its steps as they happen, the conclusion last. 400 when it names what is not there."""
         ...
 
     async def maintenance(self) -> Sequence[Maintenance]:

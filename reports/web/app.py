@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,22 +14,27 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from checks.finding import State
 from probe.observation.failure import Failure
+from reports.diagnosis import Line, Problem
+from reports.diagnosis import Request as DiagnoseRequest
 from reports.locale.text import choose, texts
 from reports.metrics import render_probe
 from reports.render.status import status_text
 from reports.web.actions import Actions, AuditRequest, CheckRequest, MaintenanceRequest, Refused
 from reports.web.guard import Guard, admit
 
+log = logging.getLogger(__name__)
+
 MOST_BODY = 65_536
 MOST_AUDIT = 8_000_000  # an audit.json with its tables
 BODY_S = 10.0
 MOST_PROBES = 32
+MOST_DIAGNOSES = 2  # each measures everything that a complaint may have to do with
 _PAGE_COLUMNS = 120
 _COMPRESS_FROM = 1024
 _SLICE = 500
@@ -59,6 +65,7 @@ def create_app(actions: Actions, guard: Guard) -> Starlette:
         Route("/v1/cases/{number:int}/events", handlers.events, methods=["GET"]),
         Route("/v1/cases/{number:int}/evidence", handlers.evidence, methods=["GET"]),
         Route("/v1/check", handlers.check, methods=["POST"]),
+        Route("/v1/diagnose", handlers.diagnose, methods=["POST"]),
         Route("/v1/audits", handlers.open_audit, methods=["POST"]),
         Route("/v1/maintenance", handlers.maintenance, methods=["GET"]),
         Route("/v1/maintenance", handlers.begin_maintenance, methods=["POST"]),
@@ -74,6 +81,7 @@ class _Handlers:
     def __init__(self, actions: Actions) -> None:
         self._actions = actions
         self._probes = asyncio.Semaphore(MOST_PROBES)
+        self._diagnoses = asyncio.Semaphore(MOST_DIAGNOSES)
 
     async def page(self, request: Request) -> Response:
         wish = request.query_params.get("lang") or request.headers.get("accept-language") or self._actions.language
@@ -134,6 +142,23 @@ class _Handlers:
         wanted = await _body(request, CheckRequest)
         async with self._slot():
             return _json(await self._actions.check(wanted))
+
+    async def diagnose(self, request: Request) -> Response:
+        """Answer with one JSON object a line, each as soon as it is known."""
+        wanted = await _body(request, DiagnoseRequest)
+        if self._diagnoses.locked():
+            raise Refused(503, f"{MOST_DIAGNOSES} complaints are being looked into; ask again in some seconds")
+        lines = await self._actions.diagnose(wanted)
+        return StreamingResponse(self._lines(lines), media_type="application/x-ndjson")
+
+    async def _lines(self, lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
+        async with self._diagnoses:
+            try:
+                async for line in lines:
+                    yield _encode(line) + b"\n"
+            except Exception:  # the answer has begun: its end says that it is none
+                log.exception("a diagnosis raised")
+                yield _encode(Problem("the service failed; its log says why")) + b"\n"
 
     async def open_audit(self, request: Request) -> Response:
         wanted = await _body(request, AuditRequest, MOST_AUDIT)

@@ -14,6 +14,7 @@ from checks.sight import Sight
 from probe.agent.actions.check import CheckProblem, known_job, measure
 from probe.agent.eyes import Eyes
 from probe.agent.settings.settings import Settings
+from probe.inventory import Inventory
 from probe.job import Job
 from probe.observation.observation import Observation
 from probe.probers.catalogue import BY_HAND, TOLD
@@ -44,7 +45,8 @@ class Believing:
     ) -> None:
         self.memories = dict(memories)
         self.measured: set[JobKey] = set()
-        self.refused: dict[Ask, str] = {}
+        self.rules: dict[JobKey, Rules] = {}
+        self.refused: dict[JobKey, str] = {}
         self._settings, self._runner, self._now, self._baselines = settings, runner, now, baselines
         self._eyes = Eyes(settings, sight)
         self._jobs = {job.key: job for job in settings.jobs}
@@ -52,6 +54,11 @@ class Believing:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._looked = asyncio.Event()  # at ourselves
         self._own = [job.key for job in settings.jobs if job.node.name == settings.inventory.here and job.prober == "interfaces"]
+
+    @property
+    def inventory(self) -> Inventory:
+        """The inventory in force."""
+        return self._settings.inventory
 
     def __enter__(self) -> "Believing":
         return self
@@ -63,7 +70,7 @@ class Believing:
 
     def ask(self, ask: Ask) -> "asyncio.Task[None] | None":
         """Begin to measure (once); None when it can't be asked, and `refused` says why."""
-        key = (ask.node, ask.prober, ask.item)
+        key = key_of(ask)
         if key not in self._tasks:
             job = self._job(ask)
             if job is None:
@@ -73,13 +80,6 @@ class Believing:
                 self._tasks[key] = asyncio.create_task(self._believe(job), name=f"believe {key}")
         return self._tasks[key]
 
-    def again(self, ask: Ask) -> "asyncio.Task[None] | None":
-        """Begin to measure what may have been measured before."""
-        key = (ask.node, ask.prober, ask.item)
-        if key in self._tasks and self._tasks[key].done():
-            del self._tasks[key]
-        return self.ask(ask)
-
     def all_of(self, node: str, prober: str) -> list[JobKey]:
         """Return the configured jobs of a prober at a node."""
         return [key for key in self._jobs if key[:2] == (node, prober)]
@@ -87,7 +87,7 @@ class Believing:
     def _job(self, ask: Ask) -> Job | None:
         if ask.prober in NOT_NOW | BY_HAND:
             return None
-        job = self._jobs.get((ask.node, ask.prober, ask.item))
+        job = self._jobs.get(key_of(ask))
         if job is not None:
             return job
         if ask.prober in TOLD or (ask.item and self.all_of(ask.node, ask.prober)):
@@ -95,7 +95,7 @@ class Believing:
         try:
             return known_job(self._settings, ask.prober, ask.node, {})
         except (CheckProblem, KeyError) as why:
-            self.refused[ask] = str(why)
+            self.refused[key_of(ask)] = str(why)
             return None
 
     async def _believe(self, job: Job) -> None:
@@ -111,7 +111,7 @@ class Believing:
                 self._looked.set()
 
     async def _measure(self, job: Job, own: bool) -> None:
-        rules = self._rules(job)
+        rules = self.rules[job.key] = self._rules(job)
         most = rules.rule.hard_after + rules.rule.recover_after
         for turn in range(most):
             if turn:
@@ -141,6 +141,11 @@ class Believing:
         module = judges.load(job.prober)
         limits: Any = self._settings.limits.get(job.key) or module.Limits()
         return Rules(module.judge, limits, self._settings.rules, self._eyes.look_up(job.node))
+
+
+def key_of(ask: Ask) -> JobKey:
+    """Return the key of the job that is asked for."""
+    return (ask.node, ask.prober, ask.item)
 
 
 def undecided(memory: Memory) -> bool:

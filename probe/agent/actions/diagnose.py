@@ -1,13 +1,14 @@
 """The written flow B and C carried out: measures in its order, tells each step as it ends, and at last what correlate makes of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from checks.ask import Ask
-from checks.assess import Memory
+from checks.assess import Memory, Rules
 from checks.baseline import Baseline
 from checks.correlate import RULES, Correlation, correlate
 from checks.diagnosis.ground import Ground, Trouble, customer_of, question_of, survey, wanted
@@ -15,14 +16,18 @@ from checks.diagnosis.plan import FLOWS, Place, Question
 from checks.diagnosis.symptom import Heard, Symptom, heard
 from checks.diagnosis.verdict import Verdict, judge, remedy
 from checks.finding import Finding, Key, Message, State, base
+from checks.proof import prove
 from checks.sight import Sight
 from checks.topology import Topology
-from probe.agent.actions.believing import Believing
+from checks.verdict import Diagnosis
+from probe.agent.actions.believing import Believing, key_of
 from probe.agent.settings.settings import Settings
 from probe.inventory import Inventory
 from probe.run import Runner
 from probe.schedule import JobKey
-from reports.diagnosis import Begun, Conclusion, Ended, Request, StepState, Telling, Todo
+from reports.diagnosis import Begun, Conclusion, Ended, Opened, Request, StepState, Telling, Todo
+
+log = logging.getLogger(__name__)
 
 FIRST_S, ROUND_S, WHOLE_S = (
     14.0,
@@ -35,6 +40,10 @@ TOLD = 3  # readings a step's line tells
 _BAD = frozenset({State.WARNING, State.CRITICAL})
 
 
+Hang = Callable[[Diagnosis, bytes | None, Request], Awaitable[Opened | None]]
+"""Opens the case of a diagnosis (with its proof) for a complaint, or lets that join the case that is open; OSError when it can't."""
+
+
 class Wrong(Exception):
     """The complaint names what is not there; the text says what, and what there is."""
 
@@ -43,6 +52,7 @@ class Known(msgspec.Struct, frozen=True):
     """What a service that runs here knows already; nothing when none does."""
 
     memories: Mapping[JobKey, Memory] = {}
+    rules: Mapping[JobKey, Rules] = {}
     sight: Sight = Sight()
     baselines: Mapping[Key, Baseline] = {}
     running: bool = False
@@ -54,23 +64,41 @@ async def diagnose(
     runner: Runner,
     now: Callable[[], datetime],
     known: Known = Known(),  # noqa: B008
+    hang: Hang | None = None,
 ) -> AsyncIterator[Begun | Ended | Conclusion]:
     """Yield each step as it begins and ends, and at last the conclusion; Wrong when the complaint names what the inventory does not."""
     symptoms = read_symptoms(request)
     trouble = find(request, settings)
-    flow = FLOWS[request.kind]
-    ground = survey(settings.inventory, trouble)
     topology = Topology(settings.inventory)
     with Believing(settings, runner, now, known.memories, known.sight, known.baselines) as believing:
-        run = _Run(settings, flow, ground, believing, trouble)
+        run = _Run(settings, FLOWS[request.kind], survey(settings.inventory, trouble), believing, trouble)
         run.begin()
-        for question in flow:
+        for question in FLOWS[request.kind]:
             yield Begun(question.name)
             yield await run.end(question)
-        found = await run.decide(topology, now)
-        seen = run.ended["sight"].state is StepState.GOOD and not run.dark
-        verdict = judge(found, topology, trouble, {one.symptom for one in symptoms}, seen)
-        yield run.conclude(request, verdict, known.running, now())
+        found = await run.decide(topology)
+        verdict = judge(found, topology, trouble, {one.symptom for one in symptoms}, run.seen)
+        told = run.conclude(request, verdict, known.running, now())
+        if hang is not None and request.open:
+            told = await _hung(told, hang, believing, known)
+        yield told
+
+
+async def _hung(told: Conclusion, hang: Hang, believing: Believing, known: Known) -> Conclusion:
+    """Return the conclusion with the case that the complaint is on now, or why it is on none."""
+    if told.diagnosis is None:
+        return msgspec.structs.replace(told, open_problem=Message("diagnose.nothing-to-open"))
+    proof: bytes | None = None
+    try:
+        proof = prove(told.diagnosis, believing.memories, {**known.rules, **believing.rules}, believing.inventory)
+    except (KeyError, ValueError) as why:
+        log.warning("%s at %s goes without evidence: %s", told.diagnosis.cause, told.diagnosis.element, why)
+    try:
+        opened = await hang(told.diagnosis, proof, told.request)
+    except OSError as why:
+        return msgspec.structs.replace(told, open_problem=Message("diagnose.store", {"why": str(why)}))
+    problem = Message("diagnose.not-accepted") if opened is None else None
+    return msgspec.structs.replace(told, opened=opened, open_problem=problem)
 
 
 def read_symptoms(request: Request) -> list[Heard]:
@@ -134,17 +162,18 @@ class _Run:
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._asks: dict[str, tuple[Ask, ...]] = {}
-        self._tasks: dict[Ask, asyncio.Task[None]] = {}
-        self._late: list[Ask] = []
+        self._tasks: dict[JobKey, asyncio.Task[None]] = {}
+        self._late: list[JobKey] = []
         self._spare = 0
         self.ended: dict[str, Ended] = {}
         self._not_looked: list[Message] = []
 
     @property
-    def dark(self) -> bool:
-        """Whether a question about our own side that could be asked was answered by nothing readable."""
+    def seen(self) -> bool:
+        """Whether the agent sees, and every question about our own side that could be asked was answered by something readable."""
         ours = {question.name for question in self._flow if question.ours}
-        return any(ended.state is StepState.UNKNOWN for name, ended in self.ended.items() if name in ours)
+        dark = any(ended.state is StepState.UNKNOWN for name, ended in self.ended.items() if name in ours)
+        return not dark and self.ended["sight"].state is StepState.GOOD
 
     def begin(self) -> None:
         """Begin to measure for all steps at once: what one step waits for, the next can use."""
@@ -157,19 +186,20 @@ class _Run:
                     continue
                 task = self._believing.ask(ask)
                 if task is not None:
-                    self._tasks[ask] = task
+                    self._tasks[key_of(ask)] = task
 
     async def end(self, question: Question) -> Ended:
         """Wait for a step's measurements and return what they say."""
         asks = self._asks[question.name]
-        await self._wait([task for ask in asks if (task := self._tasks.get(ask)) is not None], self._start + FIRST_S)
-        self._late += [ask for ask in asks if (task := self._tasks.get(ask)) is not None and not task.done()]
+        tasks = {key: self._tasks[key] for ask in asks if (key := key_of(ask)) in self._tasks}
+        await self._wait(tasks.values(), self._start + FIRST_S)
+        self._late += [key for key, task in tasks.items() if not task.done()]
         ended = self._ended(question, asks)
         self.ended[question.name] = ended
         return ended
 
-    async def _wait(self, tasks: Collection["asyncio.Task[None]"], until: float) -> None:
-        left = until - self._loop.time()
+    async def _wait(self, tasks: Iterable["asyncio.Task[None]"], until: float) -> None:
+        tasks, left = list(tasks), until - self._loop.time()
         if tasks and left > 0:
             await asyncio.wait(tasks, timeout=left)
         for task in tasks:
@@ -182,7 +212,7 @@ class _Run:
             return Ended(question.name, StepState.SKIPPED, took_s, note=self._why_not(question))
         readings = self._readings(question)
         if not readings:
-            late = any(ask in self._late for ask in asks)
+            late = any(key_of(ask) in self._late for ask in asks)
             note = Message("diagnose.late") if late else Message("diagnose.no-reading")
             return Ended(question.name, StepState.UNKNOWN, took_s, _names(asks), note=note)
         bad = [one for one, believed in readings if believed]
@@ -218,21 +248,22 @@ class _Run:
                 return Message(f"skipped.{'gateway' if question.place is Place.GATEWAY else 'site'}", {"customer": self._trouble.customer})
             if "gateway" in question.probers:
                 return Message("skipped.consent")
-        return Message("skipped.checks", {"question": name})
+        return Message(f"skipped.{name}")
 
-    async def decide(self, topology: Topology, now: Callable[[], datetime]) -> Correlation:
+    async def decide(self, topology: Topology) -> Correlation:
         """Return what correlate says, once what it asks for was measured as far as time allows."""
-        measured: set[Ask] = set()
+        measured: set[JobKey] = set()
+        found = correlate(self._believing.memories, topology)
         for _ in range(ROUNDS):
-            found = correlate(self._believing.memories, topology, now())
-            asks = [ask for ask in found.asks if ask not in measured]
+            asks = [ask for ask in found.asks if key_of(ask) not in measured]
             left = self._start + WHOLE_S - self._loop.time()
             if not asks or left <= 0:
                 break
-            measured |= set(asks)
-            tasks = [task for ask in asks if (task := self._believing.again(ask)) is not None]
+            measured |= {key_of(ask) for ask in asks}
+            tasks = [task for ask in asks if (task := self._believing.ask(ask)) is not None]
             await self._wait(tasks, self._loop.time() + min(ROUND_S, left))
-        return correlate(self._believing.memories, topology)
+            found = correlate(self._believing.memories, topology)
+        return found
 
     def conclude(self, request: Request, verdict: Verdict, watched: bool, at: datetime) -> Conclusion:
         """Return the conclusion, without the evidence, which is the case's."""
@@ -259,10 +290,10 @@ class _Run:
     def _left_out(self) -> tuple[Message, ...]:
         told = [ended.note for ended in self.ended.values() if ended.state is StepState.SKIPPED and ended.note is not None]
         told += [
-            Message("left-out.refused", {"node": ask.node, "prober": ask.prober, "why": why})
-            for ask, why in sorted(self._believing.refused.items())
+            Message("left-out.refused", {"node": node, "prober": prober, "why": why})
+            for (node, prober, _), why in sorted(self._believing.refused.items())
         ]
-        late = [f"{ask.prober} {ask.node}" for ask in dict.fromkeys(self._late)]
+        late = [f"{prober} {node}" for node, prober, _ in dict.fromkeys(self._late)]
         if late:
             told.append(Message("left-out.late", {"checks": ", ".join(late)}))
         if self._spare:

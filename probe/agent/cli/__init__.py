@@ -13,9 +13,11 @@ COMMANDS = {
     "check": "probe.agent.cli.check:check",
     "checks": "probe.agent.cli.checks:checks",
     "config": "probe.agent.cli.config:config",
+    "diagnose": "probe.agent.cli.diagnose:diagnose",
     "doctor": "probe.agent.cli.doctor:doctor",
     "handoff": "probe.agent.cli.handoff:handoff",
     "maintenance": "probe.agent.cli.maintenance:maintenance",
+    "replay": "probe.agent.cli.replay:replay",
     "run": "probe.agent.cli.run:run",
     "status": "probe.agent.cli.status:status",
 }
@@ -25,9 +27,11 @@ SHORT_HELP = {
     "check": "Measure one thing now and judge it.",
     "checks": "List every check: what it asks, levels, units, sources.",
     "config": "Check, show or draft the configuration.",
+    "diagnose": "Look into a complaint now: whose side, which cause, what to do.",
     "doctor": "Examine this installation and say what to mend.",
     "handoff": "Write the sheet that a carrier's desk asks for.",
     "maintenance": "Announce work on a node, so that nobody is woken.",
+    "replay": "Play recorded observations: what would have been said, and when.",
     "run": "Start the service.",
     "status": "One screen: what is wrong now.",
 }

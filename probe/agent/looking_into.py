@@ -1,0 +1,47 @@
+"""Looks into a complaint for someone who asks the service: with what it believes, and its own open probers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+from checks.verdict import Diagnosis
+from probe.agent.actions.complaints import complaint_of, hang
+from probe.agent.actions.diagnose import Known, Wrong, diagnose, find, read_symptoms
+from probe.agent.casework import Casework
+from probe.agent.usual import Usual
+from probe.agent.watching import Watch
+from probe.run import Runner
+from reports.diagnosis import Line, Opened, Request
+from reports.store.errors import StoreError
+from reports.store.store import Store
+from reports.web.actions import Refused
+
+
+class LookingInto:
+    """Diagnoses on request; what they measure stays theirs, only the cases are everybody's."""
+
+    def __init__(self, watch: Watch, casework: Casework, usual: Usual, store: Store, runner: Runner, now: Callable[[], datetime]) -> None:
+        self._watch, self._casework, self._usual = watch, casework, usual
+        self._store, self._runner, self._now = store, runner, now
+
+    def begin(self, request: Request) -> AsyncIterator[Line]:
+        """Return the steps as they will happen; Refused when the complaint names what is not there."""
+        settings = self._watch.settings
+        try:
+            read_symptoms(request)
+            find(request, settings)
+        except Wrong as why:
+            raise Refused(400, str(why)) from why
+        watch = self._watch
+        known = Known(dict(watch.memories), dict(watch.rules), watch.eyes.sight, self._usual.baselines, True)
+        return diagnose(settings, request, self._runner, self._now, known, self._hang)
+
+    async def _hang(self, diagnosis: Diagnosis, proof: bytes | None, request: Request) -> Opened | None:
+        try:
+            complaint = complaint_of(request, self._now())
+            opened = await asyncio.to_thread(hang, self._store, diagnosis, proof, complaint, self._now)
+            await self._casework.load()
+        except StoreError as why:
+            raise OSError(str(why)) from why
+        self._casework.tell()
+        return opened
