@@ -9,6 +9,9 @@ import msgspec
 
 from checks.finding import Key, Message, State
 from checks.verdict import Area, CaseKind, Side, Urgency
+from reports.complaint import Complaint
+
+MAJOR = 3  # customers affected by one cause from which on it is a major case (重大问题)
 
 Identity = tuple[CaseKind, str, str]
 
@@ -40,14 +43,21 @@ class EventKind(StrEnum):
     REOPENED = "reopened"
     UNWATCHED = "unwatched"  # something it stands on is no longer measured: it cannot clear by itself
     WATCHED = "watched"  # all of it is measured again
+    MERGED = "merged"  # another case explains all of it that is still bad: it is part of that one now
+    JOINED = "joined"  # a complaint that it explains was added
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One case as it stands. It is known by (kind, cause, element, episode); at most one episode of these is uncleared.
 
-    `id`, `episode` and `events` (the number of its last event) are 0 until the store has given them. `severity` is the worst believed
-    state of its findings, `since` the first bad reading, `cleared_at` the time when every key was good again, `keys` the tracks that must
-    be good for that. `unwatched` are the keys that nothing measures any more. The evidence is loaded on demand: `Store.evidence`.
+    `id`, `episode` and `events` (the number of its last event) are 0 until the store has given them; in a plan an `id` below 0 stands for
+    the number to come. `severity` is the worst believed state of its findings, `since` the first bad reading, `cleared_at` the time when
+    every key was good again, `keys` the tracks that must be good for that. `unwatched` are the keys that nothing measures any more. The
+    evidence is loaded on demand: `Store.evidence`.
+
+    `alternatives`, `elsewhere` and `decides` say what it can't be told from and which test would decide, as in checks.verdict.Diagnosis.
+    `merged_into` is the number of the case of which this one turned out to be a part: its symptoms, complaints and story go on there.
+    `complainants` are the customers whose complaints hang on it; they are among `affected`.
     """
 
     id: int = 0
@@ -74,6 +84,16 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unwatched: tuple[Key, ...] = ()
     rules: str = ""
     events: int = 0
+    alternatives: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    decides: Message | None = None
+    merged_into: int | None = None
+    complainants: tuple[str, ...] = ()
+
+    @property
+    def major(self) -> bool:
+        """True for a major case: many customers by one cause, or an emergency that is not one customer's alone."""
+        return len(self.affected) >= MAJOR or (self.urgency is Urgency.EMERGENCY and len(self.affected) != 1)
 
     @property
     def identity(self) -> Identity:
@@ -85,7 +105,9 @@ class CaseEvent(msgspec.Struct, frozen=True):
     """Something that happened to case `case`, the `number`th (from 1) in its life.
 
     `body` is JSON-able: `case` is the whole case as it stood right after the event (`as_it_stood`); `changed` names the fields that an
-    update changed; `keys` those that are unwatched.
+    update changed; `keys` those that are unwatched. Of what moved between cases: `into` is the case that this one became part of, `merged`
+    those that became part of this one; `gone` and `came` are lists of {"case", "keys"}: which symptoms went to which case, or came from
+    it. `complaint` is the one that joined.
     """
 
     case: int
@@ -99,13 +121,16 @@ class Step(msgspec.Struct, frozen=True):
     """What should happen to a case: an event that the store has not accepted yet.
 
     `case` is the case as it will stand, still with the number of the last event that the planner knew: a step that was planned on
-    anything older than what the store holds is left out by the store and planned again.
+    anything older than what the store holds is left out by the store and planned again. Steps with the same `together` (not 0) are taken
+    all or none: a symptom that moves is in one case before and after. A `complaint` is written with its step, and the step not without it.
     """
 
     kind: EventKind
     case: Case
     body: dict[str, Any] = {}
     evidence: bytes | None = None
+    together: int = 0
+    complaint: Complaint | None = None
 
 
 def as_it_stood(event: CaseEvent) -> Case:
@@ -119,6 +144,10 @@ _JSON_FIELDS: dict[str, Any] = {
     "action": Message,
     "keys": tuple[Key, ...],
     "unwatched": tuple[Key, ...],
+    "alternatives": tuple[str, ...],
+    "elsewhere": tuple[str, ...],
+    "decides": Message | None,
+    "complainants": tuple[str, ...],
 }
 _WORDS: dict[str, Any] = {"kind": CaseKind, "state": CaseState, "severity": State, "side": Side, "area": Area, "urgency": Urgency}
 

@@ -1,6 +1,6 @@
 """How planned steps become rows: cases, their events, evidence and the outbox; inside the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reports.case import Case, CaseEvent, EventKind, Identity, Step, case_row, event_row
+from reports.complaint import complaint_row, texts_of
 from reports.store import tables
 
 PENDING = "pending"
@@ -26,6 +27,8 @@ def unfit(step: Step) -> str | None:
     case = step.case
     if any("\0" in text for text in (case.cause, case.element, case.agent, case.rules)):
         return "a NUL character in its cause, element, agent or rules"
+    if step.complaint is not None and any("\0" in text for text in texts_of(step.complaint)):
+        return "a NUL character in its complaint"
     return None
 
 
@@ -37,22 +40,58 @@ def insert(connection: sa.Connection, table: sa.Table) -> Any:
 def record(connection: sa.Connection, steps: Sequence[Step], now: datetime, agent: str, feeds: Sequence[str]) -> list[CaseEvent]:
     """Write steps and return their events, in order; left out are those of which the store is ahead (accepted before, or overtaken).
 
-    Rows go in by the hundred: 6,000 cases at once (a dead uplink's far side) take a fifth of what they take one by one.
+    With a step that is left out go the later ones of its case, and all that are `together` with it. Rows go in by the hundred: 6,000
+    cases at once (a dead uplink's far side) take a fifth of what they take one by one.
     """
+    written = _Written(_overtaken(connection, steps))
+    left = [step for step in steps if step.together not in written.groups_out]
+    written.left_out = {step.case.id for step in steps if step.together in written.groups_out}
     events = []
-    for start in range(0, len(steps), AT_ONCE):
-        events += _record(connection, steps[start : start + AT_ONCE], now, agent, feeds)
+    for start in range(0, len(left), AT_ONCE):
+        events += _record(connection, left[start : start + AT_ONCE], written, now, agent, feeds)
     return events
 
 
-def _record(connection: sa.Connection, steps: Sequence[Step], now: datetime, agent: str, feeds: Sequence[str]) -> list[CaseEvent]:
-    opened = _open(connection, [step.case for step in steps if step.kind is EventKind.OPENED])
+class _Written(msgspec.Struct):
+    """What one call has done so far: groups and cases of which a step was left out, those it opened, and their numbers by those planned."""
+
+    groups_out: set[int]
+    left_out: set[int] = msgspec.field(default_factory=set)
+    opened: dict[Identity, Case] = msgspec.field(default_factory=dict)
+    numbers: dict[int, int] = msgspec.field(default_factory=dict)
+
+
+def _overtaken(connection: sa.Connection, steps: Sequence[Step]) -> set[int]:
+    """Return the groups of steps of which one can't be taken: the store is ahead of it. The cases of the others are held until the end."""
+    first: dict[int, Step] = {}
+    for step in steps:
+        if step.together and step.kind is not EventKind.OPENED:
+            first.setdefault(step.case.id, step)
+    known = tables.cases.c
+    stored: dict[int, int] = {}
+    numbers = sorted(first)
+    for start in range(0, len(numbers), AT_ONCE):
+        some = known.id.in_(numbers[start : start + AT_ONCE])
+        query = sa.select(known.id, known.events).where(some).order_by(known.id).with_for_update(key_share=True)
+        stored |= {row.id: row.events for row in connection.execute(query)}
+    return {step.together for number, step in first.items() if stored.get(number) != step.case.events}
+
+
+def _record(
+    connection: sa.Connection, steps: Sequence[Step], written: _Written, now: datetime, agent: str, feeds: Sequence[str]
+) -> list[CaseEvent]:
+    fresh = _open(connection, [step.case for step in steps if step.kind is EventKind.OPENED])
     events, proofs = [], []
     for step in steps:
-        case = opened.pop(step.case.identity, None) if step.kind is EventKind.OPENED else _change(connection, step.case)
+        if step.kind is EventKind.OPENED:
+            case = _opened(step, fresh.pop(step.case.identity, None), written)
+        else:
+            case = _go_on(connection, step, written)
         if case is None:
             continue
-        body = msgspec.json.decode(msgspec.json.encode({"case": case, **step.body}))  # exactly what `Store.events` will give
+        body = msgspec.json.decode(
+            msgspec.json.encode({"case": case, **_numbered(step.body, written.numbers)})
+        )  # exactly what `Store.events` will give
         events.append(CaseEvent(case.id, case.events, now, step.kind, body))
         if step.evidence is not None:
             proofs.append({"case_id": case.id, "body": step.evidence})
@@ -66,6 +105,62 @@ def _record(connection: sa.Connection, steps: Sequence[Step], now: datetime, age
     if due:
         connection.execute(sa.insert(tables.outbox), due)
     return events
+
+
+def _opened(step: Step, case: Case | None, written: _Written) -> Case | None:
+    """Note a case that got in, or that all that is together with it does not."""
+    if case is not None:
+        written.opened[case.identity] = case
+        written.numbers[step.case.id] = case.id
+    elif step.together:
+        written.groups_out.add(step.together)
+    return case
+
+
+def _numbered(body: dict[str, Any], numbers: Mapping[int, int]) -> dict[str, Any]:
+    """Return the body of an event with the numbers that cases opened in the same call have got."""
+    after = dict(body)
+    if "into" in body:
+        after["into"] = numbers.get(body["into"], body["into"])
+    if "gone" in body:
+        after["gone"] = [{**one, "case": numbers.get(one["case"], one["case"])} for one in body["gone"]]
+    return after
+
+
+def _go_on(connection: sa.Connection, step: Step, written: _Written) -> Case | None:
+    """Write what happened to a case that is there; None when the step is left out. A number of 0 means the case that this call opened."""
+    case = step.case
+    if not case.id:
+        opened = written.opened.get(case.identity)
+        if opened is None:
+            return None
+        case = msgspec.structs.replace(case, id=opened.id, episode=opened.episode)
+    if case.id in written.left_out or (step.together and step.together in written.groups_out):
+        written.left_out.add(case.id)
+        return None
+    if case.merged_into is not None:
+        case = msgspec.structs.replace(case, merged_into=written.numbers.get(case.merged_into, case.merged_into))
+    after = _change(connection, case) if step.complaint is None else _join(connection, step, case)
+    if after is None:
+        written.left_out.add(case.id)
+    elif step.kind is EventKind.MERGED:
+        theirs = tables.complaint.c.case_id == case.id
+        connection.execute(sa.update(tables.complaint).where(theirs).values(case_id=after.merged_into))
+    return after
+
+
+def _join(connection: sa.Connection, step: Step, case: Case) -> Case | None:
+    """Write a complaint and its case; neither when the complaint hangs on a case already, or the case was overtaken."""
+    if step.complaint is None:
+        return None
+    row = complaint_row(msgspec.structs.replace(step.complaint, case=case.id))
+    fresh = insert(connection, tables.complaint).on_conflict_do_nothing().returning(tables.complaint.c.id)
+    if connection.execute(fresh.values(row)).scalar_one_or_none() is None:
+        return None
+    after = _change(connection, case)
+    if after is None:
+        connection.execute(sa.delete(tables.complaint).where(tables.complaint.c.id == step.complaint.id))
+    return after
 
 
 def _open(connection: sa.Connection, cases: Sequence[Case]) -> dict[Identity, Case]:

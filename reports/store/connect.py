@@ -81,12 +81,18 @@ def _sqlite(url: sa.URL, durable: bool) -> sa.Engine:
 
 
 def _postgresql(url: sa.URL, durable: bool) -> sa.Engine:
+    return sa.create_engine(url, connect_args=arguments(durable), pool_size=2, max_overflow=6, pool_timeout=30, pool_pre_ping=True)
+
+
+def arguments(durable: bool, session: bool = False) -> dict[str, Any]:
+    """Return how a PostgreSQL is connected to. A `session` is kept idle for long: a server that lost its client notices within 25 s."""
     settings = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "60s"}
     if not durable:
         settings["synchronous_commit"] = "off"
+    if session:
+        settings |= {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    arguments = {"connect_timeout": 5, "tcp_user_timeout": 15000, "application_name": "firstline", "options": options}
-    return sa.create_engine(url, connect_args=arguments, pool_size=2, max_overflow=6, pool_timeout=30, pool_pre_ping=True)
+    return {"connect_timeout": 5, "tcp_user_timeout": 15000, "application_name": "firstline", "options": options}
 
 
 def use_wal(path: Path) -> None:

@@ -7,7 +7,7 @@ from reports.store import tables
 
 def problems(connection: sa.Connection) -> list[str]:
     """Return what is wrong, one sentence each; empty when the store is whole."""
-    return [*_pages(connection), *_events(connection), *_episodes(connection)]
+    return [*_pages(connection), *_events(connection), *_episodes(connection), *_parts(connection)]
 
 
 def _pages(connection: sa.Connection) -> list[str]:
@@ -39,3 +39,18 @@ def _episodes(connection: sa.Connection) -> list[str]:
         .having(sa.func.count() > 1)
     )
     return [f"{kind}/{cause} of {element} is open more than once" for kind, cause, element in connection.execute(query)]
+
+
+def _parts(connection: sa.Connection) -> list[str]:
+    """Return the merged cases that did not end, or whose whole is not there."""
+    part, whole = tables.cases.alias("part").c, tables.cases.alias("whole").c
+    query = sa.select(part.id, part.merged_into, part.cleared_at, whole.id.label("there")).select_from(
+        part.id.table.outerjoin(whole.id.table, whole.id == part.merged_into)
+    )
+    found = []
+    for row in connection.execute(query.where(part.merged_into.is_not(None))):
+        if row.there is None or row.there == row.id:
+            found.append(f"case {row.id} is part of case {row.merged_into}, which is none")
+        if row.cleared_at is None:
+            found.append(f"case {row.id} is part of case {row.merged_into} and has not ended")
+    return found

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from checks.finding import Key
 from checks.history import Track
 from reports.case import DONE, Case, CaseEvent, Step, case_from_row, event_from_row
-from reports.store import accept, baselines, connect, deliveries, lock, migrate, tables
+from reports.complaint import Complaint, complaint_from_row
+from reports.store import accept, baselines, connect, deliveries, lock, migrate, parts, sole, tables
 from reports.store.errors import LimitReached, StoreAway
 from reports.store.integrity import problems
 from reports.store.plainly import said_plainly
@@ -41,8 +42,9 @@ def open_store(
 ) -> "Store":
     """Return the open store of a folder (SQLite in it) or of a postgresql:// address; a context manager.
 
-    A `service` holds the lock of the folder (of `state_dir` for PostgreSQL; without one, no lock), makes the store and migrates it; anyone
-    else only uses what is there. `agent` and `feeds`: whose outbox this is, and which feeds get every event. `group`: see connect.
+    A `service` holds the lock of the folder (of `state_dir` for PostgreSQL; without one, no lock) and on PostgreSQL that of its agent's
+    name, makes the store and migrates it; anyone else only uses what is there. `agent` and `feeds`: whose outbox this is, and which
+    feeds get every event. `group`: see connect.
     Errors: StoreAway, StoreInUse, StoreNewer (all StoreError), ValueError for an address that is none.
     """
     url = connect.address(where)
@@ -53,22 +55,35 @@ def open_store(
         if service and path:
             connect.prepare_folder(path, group)
         held = lock.take(folder) if service and folder else None
+        named = sole.Sole(url, agent, name) if service and agent and path is None else None
         try:
-            return Store(url, name, agent, tuple(feeds), held, service)
+            if named:
+                named.take()
+            return Store(url, name, agent, tuple(feeds), held, service, named)
         except BaseException:
-            if held:
-                held.release()
+            for one in (held, named):
+                if one:
+                    one.release()
             raise
 
 
 class Store:
     """An open store; made by `open_store`. Safe to use from several threads. `feeds` may be replaced when the configuration changes."""
 
-    def __init__(self, url: sa.URL, name: str, agent: str, feeds: tuple[str, ...], held: lock.Lock | None, service: bool) -> None:
+    def __init__(
+        self,
+        url: sa.URL,
+        name: str,
+        agent: str,
+        feeds: tuple[str, ...],
+        held: lock.Lock | None,
+        service: bool,
+        named: sole.Sole | None = None,
+    ) -> None:
         self.name = name
         self.agent = agent
         self.feeds = feeds
-        self._lock = held
+        self._lock, self._sole = held, named
         path = connect.sqlite_path(url)
         self._durable = connect.connect(url, durable=True)
         self._quick = connect.connect(url, durable=False)
@@ -95,10 +110,11 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close every connection and let go of the lock; may be called again."""
+        """Close every connection and let go of the locks; may be called again."""
         self._dispose()
-        if self._lock:
-            self._lock.release()
+        for one in (self._lock, self._sole):
+            if one:
+                one.release()
 
     def accept(self, steps: Sequence[Step], now: datetime) -> list[CaseEvent]:
         """Take planned steps in one transaction: cases, events, evidence, and a line in the outbox for every feed; returns what happened.
@@ -106,9 +122,13 @@ class Store:
         May be repeated after any error: a step that was accepted before, or that was planned on an older case, is left out. So is one
         that can never be written (text that is no Unicode): it is logged and does not hold the others up.
         """
-        steps = [step for step in steps if not self._unfit(step)]
+        unfit = {id(step): step.together for step in steps if self._unfit(step)}
+        steps = [step for step in steps if id(step) not in unfit and (not step.together or step.together not in unfit.values())]
         if not steps:
             return []
+        with said_plainly(self.name):
+            if self._sole:
+                self._sole.ensure()
         with self._write(self._durable) as connection:
             return accept.record(connection, steps, now, self.agent, self.feeds)
 
@@ -139,6 +159,22 @@ class Store:
         with self._read() as connection:
             body = connection.execute(query).scalar_one_or_none()
         return None if body is None else bytes(body)
+
+    def parts(self, number: int) -> list[Case]:
+        """Return the cases that became a part of this one, and those that became a part of these, oldest first; 1,000 at most."""
+        with self._read() as connection:
+            return parts.of(connection, number)
+
+    def complaints(self, number: int) -> list[Complaint]:
+        """Return the complaints that hang on one case, in the order they were taken; 1,000 at most."""
+        with self._read() as connection:
+            return parts.complaints(connection, number)
+
+    def complaint(self, name: str) -> Complaint | None:
+        """Return the complaint of an id, with the case on which it hangs; None when there is none."""
+        with self._read() as connection:
+            row = connection.execute(sa.select(tables.complaint).where(tables.complaint.c.id == name)).mappings().one_or_none()
+        return None if row is None else complaint_from_row(row)
 
     def save_tracks(self, tracks: Iterable[Track]) -> None:
         """Write or replace these tracks, all in one go."""

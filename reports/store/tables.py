@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0001"
+REVISION = "0002"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -64,6 +64,11 @@ cases = sa.Table(
     sa.Column("unwatched", sa.Text, nullable=False),
     sa.Column("rules", sa.Text, nullable=False),
     sa.Column("events", sa.Integer, nullable=False),
+    sa.Column("alternatives", sa.Text, nullable=False),
+    sa.Column("elsewhere", sa.Text, nullable=False),
+    sa.Column("decides", sa.Text, nullable=False),
+    sa.Column("merged_into", _Id),
+    sa.Column("complainants", sa.Text, nullable=False),
     sa.UniqueConstraint("kind", "cause", "element", "episode", name="one_case_per_episode"),
     sqlite_autoincrement=True,
 )
@@ -76,6 +81,24 @@ one_uncleared = sa.Index(
     sqlite_where=cases.c.cleared_at.is_(None),
     postgresql_where=cases.c.cleared_at.is_(None),
 )
+
+cases_merged = sa.Index("cases_merged", cases.c.merged_into)
+
+complaint = sa.Table(
+    "complaint",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("case_id", _Id, sa.ForeignKey("cases.id"), nullable=False),
+    sa.Column("customer", sa.Text, nullable=False),
+    sa.Column("contact", sa.Text, nullable=False),
+    sa.Column("symptoms", sa.Text, nullable=False),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("since", Instant),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("taken_at", Instant, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+)
+complaint_of_case = sa.Index("complaint_of_case", complaint.c.case_id)
 
 evidence = sa.Table(
     "evidence",

@@ -38,6 +38,7 @@ from checks.verdict import Area, CaseKind, Diagnosis, Side, Urgency
 from probe.observation.failure import Failure, Kind
 from probe.observation.observation import Observation
 from reports.case import Case
+from reports.complaint import Complaint
 from reports.feeds.feed import FeedEvent, feed_event
 from reports.opening import plan
 from reports.store.store import Store, open_store
@@ -287,15 +288,28 @@ def story(store: Store, element: str = "web-1", cause: str = "tcp.silent") -> li
     return [*first, *second, *third]
 
 
+def complain(customer: str = "harbour", **changes) -> Complaint:
+    """Return what a customer complains of at START."""
+    values = {
+        "symptoms": ("no-calls",),
+        "contact": "Ms Chen",
+        "number": "+8613800138000",
+        "since": START,
+        "taken_at": START,
+        "by": "Li Wei",
+    }
+    return Complaint(customer=customer, **(values | changes))
+
+
 @pytest.fixture
 def making() -> SimpleNamespace:
-    """Give the makers of cases: `diagnose`, `good`, `story`, `events` (what a feed gets of one case) and START."""
+    """Give the makers of cases: `diagnose`, `good`, `story`, `complaint`, `events` (what a feed gets of one case) and START."""
 
     def events(tmp_path: Path) -> list[FeedEvent]:
         with open_store(tmp_path / "made", agent="pop-1", service=True) as store:
             return [feed_event(event, lambda message: f"{message.id}: no answer – 没有应答") for event in story(store)]
 
-    return SimpleNamespace(START=START, diagnose=diagnose, good=good, story=story, events=events)
+    return SimpleNamespace(START=START, diagnose=diagnose, good=good, story=story, complaint=complain, events=events)
 
 
 @pytest.fixture(scope="session")

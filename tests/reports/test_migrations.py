@@ -15,12 +15,13 @@ from reports.store import connect, migrate, tables
 from reports.store.errors import StoreAway, StoreNewer
 from reports.store.store import open_store
 
+NEXT = "0099"  # a revision that is not there yet
 SECOND = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0099"
+down_revision = "{down}"
 
 
 def upgrade():
@@ -36,7 +37,7 @@ def next_release(tmp_path: Path):
     def write(more: str = "") -> Path:
         folder = tmp_path / "history"
         shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-        (folder / "v0002_second.py").write_text(SECOND.format(more=more))
+        (folder / f"v{NEXT}_next.py").write_text(SECOND.format(more=more, down=tables.REVISION))
         return folder
 
     return write
@@ -46,7 +47,7 @@ def bring_on(place: str, scripts: Path) -> None:
     url = connect.address(place)
     engine = connect.connect(url, durable=True)
     try:
-        migrate.migrate(connect.writer(engine), connect.sqlite_path(url), "there", scripts, "0002")
+        migrate.migrate(connect.writer(engine), connect.sqlite_path(url), "there", scripts, NEXT)
     finally:
         engine.dispose()
 
@@ -105,10 +106,10 @@ def test_an_sqlite_store_is_backed_up_before(tmp_path: Path, making, next_releas
     assert not list(Path(place).glob("*.before-*"))
     bring_on(place, next_release())
     (copy,) = Path(place).glob("*.before-*")
-    assert copy.name == "firstline.sqlite.before-0002"
+    assert copy.name == f"firstline.sqlite.before-{NEXT}"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with contextlib.closing(sqlite3.connect(copy)) as old:
-        assert old.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert old.execute("SELECT version_num FROM alembic_version").fetchall() == [(tables.REVISION,)]
         assert old.execute("SELECT count(*) FROM case_event").fetchall() == [(3,)]
 
 
@@ -126,15 +127,15 @@ def test_a_newer_store_is_refused_and_left_alone(place: str, next_release) -> No
     open_store(place, service=True).close()
     bring_on(place, next_release())
     for service in (True, False):
-        with pytest.raises(StoreNewer, match=r"newer \(0002\) than this program \(0001\).*install the newer program"):
+        with pytest.raises(StoreNewer, match=rf"newer \({NEXT}\) than this program \({tables.REVISION}\).*install the newer program"):
             open_store(place, service=service)
     assert "ticket" in columns(place)
 
 
 def test_a_reader_does_not_migrate(place: str, next_release, monkeypatch: pytest.MonkeyPatch) -> None:
     open_store(place, service=True).close()
-    monkeypatch.setattr(migrate.check, "__defaults__", ("0002",))
-    with pytest.raises(StoreAway, match=r"older \(0001\) than this program \(0002\)"):
+    monkeypatch.setattr(migrate.check, "__defaults__", (NEXT,))
+    with pytest.raises(StoreAway, match=rf"older \({tables.REVISION}\) than this program \({NEXT}\)"):
         open_store(place)
 
 

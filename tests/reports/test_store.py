@@ -76,8 +76,11 @@ def test_the_database_itself_holds_one_uncleared_episode(place: str, making) -> 
         store.accept(plan([making.diagnose()], {}, [], making.START), making.START)
     engine = connect.connect(connect.address(place), durable=True)
     again = sa.text(
-        "INSERT INTO cases SELECT id + 1, kind, cause, element, episode + 1, state, severity, side, area, urgency, confidence, opened_at, since,"
-        " updated_at, cleared_at, cleared_by_itself, affected, summary, action, agent, keys, unwatched, rules, events FROM cases"
+        "INSERT INTO cases (id, kind, cause, element, episode, state, severity, side, area, urgency, confidence, opened_at, since,"
+        " updated_at, cleared_at, cleared_by_itself, affected, summary, action, agent, keys, unwatched, rules, events, alternatives, elsewhere,"
+        " decides, merged_into, complainants) SELECT id + 1, kind, cause, element, episode + 1, state, severity, side, area, urgency, confidence, opened_at, since,"
+        " updated_at, cleared_at, cleared_by_itself, affected, summary, action, agent, keys, unwatched, rules, events, alternatives, elsewhere, decides, merged_into,"
+        " complainants FROM cases"
     )
     with (
         pytest.raises(sa.exc.IntegrityError, match=r"one_uncleared_episode|UNIQUE constraint failed: cases.kind"),
