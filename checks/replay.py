@@ -168,7 +168,7 @@ class Replay:
         if self._now is None or at > self._now:
             self._now = at
         assert self._topology is not None
-        found = {identity(one): one for one in correlate(self.memories, self._topology, at).diagnoses}
+        found = {identity(one): one for one in correlate(self.memories, self._topology).diagnoses}
         before, self.diagnoses = self.diagnoses, found
         for name, one in before.items():
             if name not in found:

@@ -1,0 +1,54 @@
+"""The words of `replay`: one line for each thing that became of a diagnosis."""
+
+from datetime import datetime
+from typing import Any
+
+from checks.replay import Told
+from reports.locale.text import Texts, printable
+from reports.render.columns import clip, join, pad, paint, width
+
+
+def day_line(day: datetime) -> str:
+    """Return the line above those of one day, with the reader's zone."""
+    return f"{day:%Y-%m-%d} ({day:%z})"
+
+
+def told_line(told: Told, said: Texts, colour: bool, columns: int) -> str:
+    """Return the line of one thing told: when, what became of it, what it is, whose, how urgent."""
+    one = told.diagnosis
+    words = [said.word("told", kind) for kind in ("born", "changed", "ended")]
+    kind = pad(said.word("told", told.kind), max(map(width, words)))
+    parts = [printable(said.say(one.summary)), said.word("side", one.side), said.word("area", one.area), said.word("urgency", one.urgency)]
+    if told.into is not None:
+        parts = [parts[0], printable(said.text("told.into", cause=told.into[1], element=told.into[2]))]
+    elif told.kind == "ended":
+        parts = parts[:1]
+    if told.held:
+        parts.append(said.text("told.held"))
+    line = clip(f"{told.at.astimezone():%H:%M:%S}  {kind}  {join(parts)}", columns)
+    return line.replace(kind, paint(kind, one.state, colour and told.kind != "ended"), 1)
+
+
+def told_data(told: Told, said: Texts) -> dict[str, Any]:
+    """Return the keys of one thing told; the handbook names them."""
+    one = told.diagnosis
+    return {
+        "at": told.at,
+        "told": told.kind,
+        "held": told.held,
+        "kind": one.kind,
+        "cause": one.cause,
+        "element": one.element,
+        "side": one.side,
+        "area": one.area,
+        "urgency": one.urgency,
+        "state": one.state,
+        "confidence": one.confidence,
+        "since": one.since,
+        "affected": one.affected,
+        "keys": one.keys,
+        "alternatives": one.alternatives,
+        "elsewhere": one.elsewhere,
+        "summary": said.say(one.summary),
+        "into": None if told.into is None else dict(zip(("kind", "cause", "element"), told.into, strict=True)),
+    }
