@@ -7,11 +7,10 @@ from typing import Any
 
 import msgspec
 
+from checks.causes import MANY
 from checks.finding import Key, Message, State
 from checks.verdict import Area, CaseKind, Side, Urgency
 from reports.complaint import Complaint
-
-MAJOR = 3  # customers affected by one cause from which on it is a major case (重大问题)
 
 Identity = tuple[CaseKind, str, str]
 
@@ -92,8 +91,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def major(self) -> bool:
-        """True for a major case: many customers by one cause, or an emergency that is not one customer's alone."""
-        return len(self.affected) >= MAJOR or (self.urgency is Urgency.EMERGENCY and len(self.affected) != 1)
+        """True for a major case (重大问题): many customers can't work by one cause, or say so; or an emergency of more than one."""
+        many = len(self.affected) >= MANY and self.severity is State.CRITICAL
+        return many or len(self.complainants) >= MANY or (self.urgency is Urgency.EMERGENCY and len(self.affected) != 1)
 
     @property
     def identity(self) -> Identity:

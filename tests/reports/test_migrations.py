@@ -167,3 +167,34 @@ def test_alembic_is_imported_only_to_migrate_and_sqlalchemy_only_by_the_store(tm
     assert loaded("import reports.feeds.jsonl, reports.feeds.mail, reports.feeds.webhook, reports.feeds.memory") == set()
     assert loaded(opening) == {"sqlalchemy", "alembic"}
     assert loaded(opening) == {"sqlalchemy"}
+
+
+def test_causes_of_older_stores_have_their_new_names_and_none_is_lost(place: str, making, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate.migrate, "__defaults__", (migrate.MIGRATIONS, "0001"))
+    open_store(place, service=True).close()
+    monkeypatch.undo()
+    said = '{"id":"cause.sip_error","values":{}}'
+    rows = [  # of two of one element that are open the second keeps its name until it is measured again
+        ("sip_error", "pbx:5060", None, "service_error"),
+        ("sip_unavailable", "pbx:5060", None, "sip_unavailable"),
+        ("sip_unavailable", "pbx:5061", 5, "service_error"),
+        ("service_error", "pbx:5061", None, "service_error"),
+        ("service_silent", "web-1:443", None, "service_hung"),
+        ("host_down", "web-1", None, "host_down"),
+    ]
+    engine = connect.connect(connect.address(place), durable=True)
+    old = sa.Table("cases", sa.MetaData(), autoload_with=engine)
+    with engine.begin() as connection:
+        for cause, element, cleared_at, _ in rows:
+            filled = {column.name: "[]" if isinstance(column.type, sa.Text) else 0 for column in old.columns if column.name != "id"}
+            own = {"cause": cause, "element": element, "cleared_at": cleared_at, "cleared_by_itself": False, "episode": 1, "summary": said}
+            connection.execute(sa.insert(old).values({**filled, **own}))
+    engine.dispose()
+    open_store(place, service=True).close()
+    engine = connect.connect(connect.address(place), durable=True)
+    with engine.connect() as connection:
+        found = connection.execute(sa.text("SELECT cause, element, episode, summary FROM cases ORDER BY id")).all()
+    engine.dispose()
+    assert [(row.cause, row.element) for row in found] == [(new, element) for _, element, _, new in rows]
+    assert [row.episode for row in found] == [1, 1, 2, 1, 1, 1]
+    assert {row.summary for row in found} == {'{"id":"cause.service_error","values":{}}'}

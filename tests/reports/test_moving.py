@@ -177,8 +177,16 @@ def test_a_case_goes_where_most_of_it_goes() -> None:
     desk = Desk()
     keys = [key(f"n{at}") for at in range(3)]
     desk.go([found("site_power", "dc-1", *keys)])
-    desk.go([found("host_down", "n0", keys[0]), found("interface_down", "sw-1:7", *keys[1:])], {one: bad(one, desk.now) for one in keys})
-    assert (desk.cases[0].merged_into, [case.keys for case in desk.open]) == (3, [(keys[0],), tuple(keys[1:])])
+    desk.go([found("interface_down", "sw-1:7", *keys[1:]), found("host_down", "n0", keys[0])], {one: bad(one, desk.now) for one in keys})
+    assert (desk.cases[0].merged_into, [case.keys for case in desk.open]) == (2, [tuple(keys[1:]), (keys[0],)])
+
+
+def test_of_two_that_take_as_much_the_one_that_is_open_already_takes_it_in() -> None:
+    desk = Desk()
+    a, b, c = key("a"), key("b"), key("c")
+    desk.go([found("site_power", "dc-1", a, b), found("fibre_cut", "fib-1", c)])
+    desk.go([found("host_down", "a", a), found("fibre_cut", "fib-1", b, c)], {one: bad(one, desk.now) for one in (a, b, c)})
+    assert desk.cases[0].merged_into == 2
 
 
 def test_a_merged_case_comes_back_only_by_a_diagnosis_of_its_own_and_never_by_itself() -> None:
@@ -208,6 +216,9 @@ def test_another_agents_case_neither_gives_nor_takes() -> None:
     desk.cases.append(theirs)
     assert desk.go([found("site_power", "dc-1", web)], {web: bad(web, desk.now)}) == []  # their case of that name: they speak for it
     assert desk.go([], {theirs.keys[0]: bad(theirs.keys[0], desk.now)}) == []
+    desk.cases = [msgspec.structs.replace(theirs, keys=(web,))]
+    steps = desk.go([found("fibre_cut", "fib-1", web)], {web: bad(web, desk.now)})
+    assert kinds(steps) == [(EventKind.OPENED, "fib-1")]
 
 
 def test_what_a_person_had_in_hand_stays_in_hand() -> None:
@@ -253,19 +264,38 @@ def test_what_it_can_t_be_told_from_is_an_update(change: dict, named: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("affected", "urgency", "major"),
+    ("affected", "change", "major"),
     [
-        (("a", "b"), Urgency.URGENT, False),
-        (("a", "b", "c"), Urgency.NORMAL, True),
-        ((), Urgency.EMERGENCY, True),
-        (("a",), Urgency.EMERGENCY, False),
-        (("a", "b"), Urgency.EMERGENCY, True),
+        (("a", "b"), {"urgency": Urgency.URGENT}, False),
+        (("a", "b", "c"), {"urgency": Urgency.NORMAL}, True),
+        (("a", "b", "c"), {"urgency": Urgency.NORMAL, "state": State.WARNING}, False),
+        ((), {"urgency": Urgency.EMERGENCY}, True),
+        (("a",), {"urgency": Urgency.EMERGENCY}, False),
+        (("a", "b"), {"urgency": Urgency.EMERGENCY}, True),
     ],
 )
-def test_many_customers_by_one_cause_is_a_major_case(affected: tuple[str, ...], urgency: Urgency, major: bool) -> None:
+def test_many_customers_by_one_cause_is_a_major_case(affected: tuple[str, ...], change: dict, major: bool) -> None:
     desk = Desk()
-    desk.go([found("host_down", "web-1", key("web-1"), affected=affected, urgency=urgency)])
+    desk.go([found("host_down", "web-1", key("web-1"), affected=affected, **change)])
     assert desk.cases[0].major is major
+
+
+def test_many_who_complain_make_a_major_case_of_a_warning() -> None:
+    desk = Desk()
+    desk.go([found("host_down", "web-1", key("web-1"), affected=(), state=State.WARNING, urgency=Urgency.NORMAL)])
+    for at in range(3):
+        assert desk.cases[0].major is False
+        desk.cases = accepted(desk.cases, [join(desk.cases[0], MAKING[0].complaint(f"c{at}"), desk.now)])
+    assert desk.cases[0].major is True
+
+
+def test_a_symptom_that_two_diagnoses_name_stays_where_it_is() -> None:
+    desk = Desk()
+    web, far = key("web-1"), key("far")
+    host = found("host_down", "web-1", web, far)
+    desk.go([host])
+    assert kinds(desk.go([found("site_power", "dc-1", web), host])) == [(EventKind.OPENED, "dc-1")]
+    assert [case.keys for case in desk.open] == [(far, web), (web,)]
 
 
 def test_an_open_case_explains_what_is_of_its_cause_or_among_its_symptoms() -> None:
