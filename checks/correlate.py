@@ -1,102 +1,92 @@
-"""Many findings → few diagnoses. For now the identity: one cause at one element is one diagnosis; what causes what comes later."""
+"""Many findings → few diagnoses: the one cause behind many symptoms, the side it is on, and what to measure to be sure.
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+Silence is placed by what it leaves bright (`correlation.reach`), loss and delay by what they leave clean (`correlation.quality`); what an
+element says of itself stands (`correlation.own`), unless it follows from something else (`correlation.follows`). Every bad finding ends
+up in exactly one diagnosis.
+"""
+
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from checks.ask import Ask
-from checks.assess import Memory, Standing
-from checks.causes import OTHER, Cause, area, cause_of, side, urgency
-from checks.finding import Finding, Message, worst
-from checks.history import Track
+from checks.ask import Ask, each_once
+from checks.assess import Memory
+from checks.correlation.blame import diagnose
+from checks.correlation.eyes import blindness
+from checks.correlation.fault import Fault
+from checks.correlation.follows import Past, absorb
+from checks.correlation.own import said, silent_services, slow_services
+from checks.correlation.picture import JobKey, Picture
+from checks.correlation.quality import Quality
+from checks.correlation.reach import Reach
 from checks.topology import Topology
 from checks.verdict import Diagnosis
-from probe.inventory import Customer, Inventory, Node
 
-RULES = "1"  # the version of judgement and correlation; a verdict derived by another one may differ
+RULES = "2"  # the version of judgement and correlation; a verdict derived by another one may differ
 
-JobKey = tuple[str, str, str]  # node, prober, item
+Identity = tuple[str, str, str]  # kind, cause, element
 
 
 class Correlation(msgspec.Struct, frozen=True):
-    """What the memories lead to: diagnoses that can be told now, and what is to be measured before more is said.
+    """What the memories lead to: `diagnoses`, ordered by cause and element, and what should be measured before some of them are told.
 
-    A bad key that is in no diagnosis is still held: it waits for the measurements in `asks`.
+    `waiting` has, by the identity of a diagnosis, the measurements that could still change it; `asks` are all of them. `faults` are the
+    diagnoses as they were found.
     """
 
     diagnoses: tuple[Diagnosis, ...] = ()
-    asks: tuple[Ask, ...] = ()
+    waiting: Mapping[Identity, tuple[Ask, ...]] = {}
+    faults: Mapping[Identity, Fault] = {}
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """All that should be measured, each once."""
+        return each_once(one for asks in self.waiting.values() for one in asks)
 
 
-def correlate(memories: Mapping[JobKey, Memory], topology: Topology, now: datetime | None = None) -> Correlation:
-    """Return what is wrong. With `now` a verdict is held back for some seconds until what could change it has been measured freshly;
-    without, it is made of what is there (a replay, an explanation).
+def identity(diagnosis: Diagnosis) -> Identity:
+    """Return what a diagnosis is known by."""
+    return (diagnosis.kind, diagnosis.cause, diagnosis.element)
+
+
+def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Iterable[Past] = ()) -> Correlation:
+    """Return what is wrong; what a fault of the `past` left behind is not.
+
+    A warning makes a diagnosis as a critical state does, with normal urgency: passive became active service. Departures from the usual
+    alone (`.usual`) make none, for they are hints and show in the status; beside a real finding of the same cause they are part of it.
     """
-    del now
-    standing = [one for key in sorted(memories) for one in memories[key].standing]
-    return Correlation(tuple(_identity(standing, topology.inventory)))
+    picture = Picture(memories, topology)
+    if not picture.symptoms:
+        return Correlation()
+    reach, quality = Reach(picture), Quality(picture)
+    own = [fault for fault in said(picture) if not _taken(fault, reach)]
+    faults = [*reach.faults, *silent_services(reach.alive, picture), *quality.faults, *slow_services(quality.slow), *own]
+    faults = blindness(faults, picture, reach)
+    diagnoses, waiting, found = [], {}, {}
+    for fault in absorb(_merged(faults), topology, past):
+        one = diagnose(fault, topology)
+        diagnoses.append(one)
+        found[identity(one)] = fault
+        if fault.asks:
+            waiting[identity(one)] = each_once(fault.asks)
+    return Correlation(tuple(sorted(diagnoses, key=lambda one: (one.cause, one.element))), waiting, found)
 
 
-def _identity(bad: Sequence[Standing], inventory: Inventory) -> list[Diagnosis]:
-    """Return one diagnosis for each cause and element among what is believed bad, ordered by cause and element.
-
-    A warning opens a case as a critical state does, with normal urgency: passive became active service. Departures from the usual alone
-    (`.usual`) open none, for they are hints and show in the status; beside a real finding of the same cause they are part of it. What flaps
-    without having been believed bad is not among `bad`.
-    """
-    groups: dict[tuple[str, str], tuple[Cause, list[Standing]]] = {}
-    for one in bad:
-        if not one.track.bad:
-            continue
-        cause = cause_of(one.finding.check, one.track.said or one.finding.message.id) or OTHER
-        groups.setdefault((cause.code, _element(cause, one.finding)), (cause, []))[1].append(one)
-    found = []
-    for (_, element), (cause, standing) in sorted(groups.items(), key=lambda group: group[0]):
-        if not all(one.finding.check.endswith(".usual") for one in standing):
-            found.append(_diagnose(cause, element, sorted(standing, key=lambda one: one.track.key), inventory))
-    return found
+def _taken(fault: Fault, reach: Reach) -> bool:
+    """Tell whether a port's own word was used where silence was placed."""
+    used = {one.key for other in reach.faults for one in other.symptoms}
+    fault.symptoms = [one for one in fault.symptoms if one.key not in used]
+    return not fault.symptoms
 
 
-def affected_by(node: Node | None, inventory: Inventory) -> tuple[Customer, ...]:
-    """Return the customers who are at the node's site, by name."""
-    place = inventory.sites.get(node.site) if node is not None and node.site is not None else None
-    if place is None or place.customer is None:
-        return ()
-    return (inventory.customers.get(place.customer) or Customer(place.customer),)
-
-
-def _element(cause: Cause, finding: Finding) -> str:
-    """Return the culprit: the node, or the part of it at which the fault shows."""
-    _, node, check, item = finding.key
-    if cause is OTHER:
-        return f"{node}:{check}:{item}" if item else f"{node}:{check}"
-    return node if cause.whole or not item else f"{node}:{item}"
-
-
-def _diagnose(cause: Cause, element: str, standing: list[Standing], inventory: Inventory) -> Diagnosis:
-    findings = tuple(one.finding for one in standing)
-    node = inventory.nodes.get(findings[0].seen.node)
-    customers = affected_by(node, inventory)
-    state = worst({one.track.hard for one in standing})
-    values = {"element": element, "node": findings[0].seen.node}
-    return Diagnosis(
-        kind=cause.kind,
-        cause=cause.code,
-        element=element,
-        side=side(node),
-        area=area(cause, node),
-        urgency=urgency(cause, state, node, customers),
-        confidence=None,
-        since=min(_since(one.track, one.finding) for one in standing),
-        keys=tuple(one.track.key for one in standing),
-        findings=findings,
-        summary=Message(f"cause.{cause.code}", {**values}),
-        action=Message(cause.action, {**values}),
-        affected=tuple(customer.name for customer in customers),
-        state=state,
-    )
-
-
-def _since(track: Track, finding: Finding) -> datetime:
-    return track.since or finding.seen.at
+def _merged(faults: list[Fault]) -> list[Fault]:
+    """Return the faults with those of one cause and element as one: both ends of a cable may tell of it."""
+    known: dict[tuple[str, str], Fault] = {}
+    for fault in faults:
+        first = known.setdefault(fault.identity, fault)
+        if first is not fault:
+            first.symptoms.extend(fault.symptoms)
+            first.nodes |= fault.nodes
+            first.clear(fault.cleared)
+            first.asks += fault.asks
+    return list(known.values())

@@ -106,7 +106,7 @@ class Topology:
             return set()
         found, left = {self.here}, deque([self.here])
         while left:
-            for near in self._onwards(left.popleft()):
+            for near in self.onwards(left.popleft()):
                 if near not in found and near not in without:
                     found.add(near)
                     left.append(near)
@@ -114,14 +114,14 @@ class Topology:
 
     def shortest(self, node: str) -> frozenset[Element]:
         """Return what lies on the shortest ways to a node: what its packets may cross."""
-        far = self._distance
+        far = self.distance
         if node not in far:
             return frozenset(self.chain(node))
         found, left = {node}, [node]
         while left:
             one = left.pop()
             for near in self.neighbours(one):
-                if near in far and far[near] == far[one] - 1 and near not in found and self._may_cross(near):
+                if near in far and far[near] == far[one] - 1 and near not in found and self.may_cross(near):
                     found.add(near)
                     left.append(near)
         return frozenset(found)
@@ -135,11 +135,13 @@ class Topology:
                 found[place.customer] = self.inventory.customers.get(place.customer) or Customer(place.customer)
         return tuple(found[name] for name in sorted(found))
 
-    def _may_cross(self, element: Element) -> bool:
+    def may_cross(self, element: Element) -> bool:
+        """Tell whether packets for others pass an element: every link, and the nodes that forward."""
         return element.startswith(LINK) or element in self._transit or element == self.here
 
-    def _onwards(self, element: Element) -> list[Element]:
-        return self.neighbours(element) if self._may_cross(element) else []
+    def onwards(self, element: Element) -> list[Element]:
+        """Return what a packet at an element may go on to; nothing from where none is forwarded."""
+        return self.neighbours(element) if self.may_cross(element) else []
 
     def _forwarders(self) -> set[str]:
         """Return the nodes that forward: switches, routers and the like, and others where nothing else leads on."""
@@ -160,12 +162,12 @@ class Topology:
         return transit
 
     def _walk(self) -> list[Element]:
-        self._distance = {self.here: 0}
+        self.distance = {self.here: 0}
         order = [self.here]
         for element in order:  # grows while it is walked
-            for near in self._onwards(element):
-                if near not in self._distance:
-                    self._distance[near] = self._distance[element] + 1
+            for near in self.onwards(element):
+                if near not in self.distance:
+                    self.distance[near] = self.distance[element] + 1
                     order.append(near)
         return order
 
@@ -177,7 +179,7 @@ class Topology:
         """
         number = {element: at for at, element in enumerate(self.order)}
         parent = [0] + [-1] * (len(self.order) - 1)
-        before = [[number[near] for near in self.neighbours(element) if near in number and self._may_cross(near)] for element in self.order]
+        before = [[number[near] for near in self.neighbours(element) if near in number and self.may_cross(near)] for element in self.order]
         changed = True
         while changed:
             changed = False

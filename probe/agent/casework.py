@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from checks.ask import Ask
 from checks.assess import Memory, Rules
-from checks.correlate import RULES, correlate
+from checks.correlate import RULES
 from checks.finding import Key
 from checks.history import Track
+from checks.patience import Patience, deliberate
 from checks.proof import prove
-from checks.topology import Topology
 from checks.verdict import Diagnosis
 from probe.agent.planned import Planned
 from probe.agent.watching import Watch
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 GATHER_S = 0.3  # changes that come together are looked at together
 LOOK_AGAIN_S = 30.0  # without any change: windows of maintenance end, a store comes back
 RETRY_S = 2.0
+WAITING_S = 0.5  # while a verdict waits for measurements it is looked at this often
 MOMENT = timedelta(microseconds=1)
 
 
@@ -39,7 +41,8 @@ class Casework:
         self.open: list[Case] = []
         self.store_problem: str | None = None
         self.broken = False
-        self._known: Topology | None = None
+        self._patience = Patience()
+        self._asks: tuple[Ask, ...] = ()
 
     def wake(self) -> None:
         """Say that something is believed now that was not before."""
@@ -57,7 +60,7 @@ class Casework:
     async def run(self) -> None:
         """Keep the cases true until cancelled; a store that is away is tried again, nothing is forgotten meanwhile."""
         while True:
-            wait_s = RETRY_S if self.store_problem else LOOK_AGAIN_S
+            wait_s = RETRY_S if self.store_problem else WAITING_S if self._asks else LOOK_AGAIN_S
             try:
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
@@ -77,7 +80,8 @@ class Casework:
         now = self._now()
         watch = self._watch
         memories = dict(watch.memories)  # everything below looks at this one moment, whatever is measured meanwhile
-        steps = await asyncio.to_thread(self._decide, memories, watch.rules, now)
+        steps = await asyncio.to_thread(self._decide, memories, dict(watch.rules), now)
+        watch.ask(self._asks)
         moved, gone = watch.take_moved()
         try:
             events = await asyncio.to_thread(self._store.accept, steps, now)
@@ -107,7 +111,9 @@ class Casework:
         never changed.
         """
         watch, cases = self._watch, self.open
-        correlation = correlate(memories, self._topology(), now)
+        told = {case.identity for case in cases if case.cleared_at is None}
+        correlation, self._patience = deliberate(memories, watch.topology, self._patience, now, told)
+        self._asks = correlation.asks
         known = {case.identity for case in cases}
         diagnoses = {_identity(one): one for one in correlation.diagnoses if _identity(one) in known or not self._planned.covers(one, now)}
         keys = {key for case in cases for key in case.keys}
@@ -121,12 +127,6 @@ class Casework:
             else step
             for step in steps
         ]
-
-    def _topology(self) -> Topology:
-        inventory = self._watch.settings.inventory
-        if self._known is None or self._known.inventory is not inventory:
-            self._known = Topology(inventory)
-        return self._known
 
     def _dated(self, tracks: dict[Key, Track]) -> dict[Key, Track]:
         """Return the tracks, those that are good by a measurement of this run dated after their case.

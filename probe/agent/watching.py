@@ -11,9 +11,12 @@ from typing import Any
 import msgspec
 
 from checks import catalogue as judges
+from checks.ask import Ask
 from checks.assess import Assessment, Memory, Rules, Scene, assess, matters, stale
 from checks.finding import Finding, Key, State, base
 from checks.history import Track
+from checks.topology import Topology
+from probe.agent.actions.check import CheckProblem, known_job
 from probe.agent.eyes import Eyes
 from probe.agent.pace import keep_pace
 from probe.agent.recording import Recorder
@@ -35,6 +38,9 @@ STALE_SWEEP_S = 10.0
 CLOCK_STEP_S = 2.0  # a clock that gains or loses more than this between two sweeps was set, not steered
 SLICE = 200  # jobs looked at before the loop is given back
 SECOND_LOOK_S = 1.0
+NEAR = frozenset({"icmp", "snmp", "interfaces"})  # what tells whether a node on the way lives, and whether its ports are up
+ONCE_KEPT_S = 120.0
+MOST_ONCE = 200
 
 _NOTHING = Memory()
 
@@ -61,6 +67,9 @@ class Watch:
         self.forgotten: set[Key] = set()
         self.tally = Tally()
         self._scene = Scene()
+        self._once: dict[JobKey, float] = {}
+        self._looked: dict[str, float] = {}  # by element: when it was last measured out of turn
+        self.topology = Topology(settings.inventory)
         self.recorder = Recorder()
         self._applied: Settings | None = None
         self._turned = self._now_s()
@@ -70,6 +79,8 @@ class Watch:
         """Put a configuration in force; what is believed of checks that stay is kept, and `tracks` of earlier runs are taken up."""
         loop = asyncio.get_running_loop()
         self.settings = settings
+        if self.topology.inventory is not settings.inventory:
+            self.topology = Topology(settings.inventory)
         self.recorder.apply(settings)
         if settings is not self._applied:  # a start applies the same twice, and each route is a question to the kernel
             self.eyes = self._open_eyes(settings)
@@ -87,6 +98,7 @@ class Watch:
         self._own_look = 0.0
         self.timetable = Timetable(settings.jobs, loop.time(), max(FIRST_WITHIN_S, len(settings.jobs) / FIRST_PER_S))
         self.memories = {key: memory for key, memory in self.memories.items() if key in self.rules}
+        self._once.clear()
         if tracks:
             self._take_up(tracks)
         self._wake()
@@ -182,6 +194,7 @@ class Watch:
         self.timetable.done(job, started, now, soon)
         if result.repeat:
             self._look_at_ourselves(job, rules, now)
+            self._look_around(job, now)
         return bool(result.changes or result.moved or result.forgotten) and matters(result, old or _NOTHING)
 
     def _present(self) -> Scene:
@@ -189,6 +202,55 @@ class Watch:
         if self._scene.sight is not self.eyes.sight or self._scene.baselines is not self._usual.baselines:
             self._scene = Scene(self.eyes.sight, self._usual.baselines)
         return self._scene
+
+    def ask(self, asks: Iterable[Ask]) -> None:
+        """Have measured now what correlation wants to know: a configured check at once, any other for this once.
+
+        What is not configured is kept for `ONCE_KEPT_S`, and no more than `MOST_ONCE` of it.
+        """
+        now, once = self._now_s(), []
+        for one in asks:
+            if one.job in self.timetable.jobs:
+                self.timetable.hasten(one.job, now)
+            elif one.job not in self._once and len(self._once) < MOST_ONCE:
+                job = self._job_once(one)
+                self._once[one.job] = now
+                if job is not None:
+                    once.append(job)
+        if once:
+            self._runner.start(once, self._deliver_once)
+        self._rouse()
+
+    def _job_once(self, ask: Ask) -> Job | None:
+        try:
+            return known_job(self.settings, ask.prober, ask.node, {})
+        except CheckProblem as why:
+            log.info("%s of %s was wanted and can't be measured: %s", ask.prober, ask.node, why)
+            return None
+
+    def _deliver_once(self, results: list[tuple[Job, Observation]]) -> None:
+        for job, seen in results:
+            rules = self.rules.get(job.key) or _rules(job, self.settings, self.eyes)
+            self.rules[job.key] = rules
+            self.memories[job.key], _ = assess(seen, self.memories.get(job.key) or _NOTHING, rules, self._present())
+        self._on_change()
+
+    def _forget_once(self) -> None:
+        now = self._now_s()
+        for key in [key for key, at in self._once.items() if now - at > ONCE_KEPT_S]:
+            del self._once[key]
+            self.memories.pop(key, None)
+            self.rules.pop(key, None)
+
+    def _look_around(self, job: Job, now: float) -> None:
+        """Before something bad is believed of a node, all that is measured of it and of what lies on the way to it is measured."""
+        for element in self.topology.chain(job.node.name):
+            if now - self._looked.get(element, -1.0) < 1.0:
+                continue
+            self._looked[element] = now
+            for other in self.jobs_of(element):
+                if other is not job and (element == job.node.name or other.prober in NEAR):
+                    self.timetable.hasten(other.key, now)
 
     def _look_at_ourselves(self, job: Job, rules: Rules, now: float) -> None:
         """Before something bad is believed of another, the way there is looked up, and our own interface and gateway are measured."""
@@ -236,6 +298,7 @@ class Watch:
             now, changed = self._now(), False
             before_s, ahead_s = ahead_s, now.timestamp() - self._now_s()
             stepped = abs(ahead_s - before_s) > CLOCK_STEP_S
+            self._forget_once()
             for number, job in enumerate(self.settings.jobs):
                 memory = self.memories.get(job.key)
                 if memory is not None and memory.last_at is not None and (stepped or memory.last_at > now):

@@ -95,8 +95,8 @@ def test_different_parts_of_a_node_are_different_elements_unless_the_node_is_the
     [
         ("web-1", Side.COMPANY, Area.SERVER, Urgency.URGENT, ()),
         ("switch-1", Side.COMPANY, Area.DEVICE, Urgency.URGENT, ()),
-        ("soft-1", Side.COMPANY, Area.SERVER, Urgency.EMERGENCY, ()),
-        ("pop", Side.UNDETERMINED, Area.CARRIER_NETWORK, Urgency.URGENT, ()),
+        ("soft-1", Side.COMPANY, Area.SERVER, Urgency.EMERGENCY, ("Shop Ltd",)),
+        ("pop", Side.UNDETERMINED, Area.CARRIER_NETWORK, Urgency.EMERGENCY, ("Shop Ltd",)),
         ("gw-9", Side.UNDETERMINED, Area.CUSTOMER_EQUIPMENT, Urgency.EMERGENCY, ("Shop Ltd",)),
         ("stranger", Side.UNDETERMINED, Area.SERVER, Urgency.URGENT, ()),
     ],
@@ -105,7 +105,7 @@ def test_side_area_urgency_and_affected_follow_from_whose_the_node_is(
     node: str, side: Side, area: Area, urgency: Urgency, affected: tuple[str, ...]
 ) -> None:
     found = one(standing("icmp/loss", "icmp.no-reply", node=node))
-    assert (found.side, found.area, found.urgency, found.affected, found.confidence) == (side, area, urgency, affected, None)
+    assert (found.side, found.area, found.urgency, found.affected) == (side, area, urgency, affected)
 
 
 def test_what_is_only_slow_is_no_emergency_and_what_hardly_matters_is_normal() -> None:

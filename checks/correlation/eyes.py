@@ -1,0 +1,44 @@
+"""The agent's own eyes: when its uplink is down, or nothing at all answers any more, the first suspect is the agent itself."""
+
+from checks.correlation.fault import Basis, Fault
+from checks.correlation.picture import OPER, Picture
+from checks.correlation.reach import Reach
+
+LEAST = 3  # nodes that must all be dark before we suspect ourselves without a port that says so
+
+
+def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault]:
+    """Return the faults, those that come of our own blindness replaced by it.
+
+    An interface of the agent's own host that is down is its blindness when it is the one towards everything else, and nothing of that
+    has answered since.
+    """
+    here = picture.topology.here
+    for fault in faults:
+        mine = [one for one in fault.symptoms if one.node == here and one.check == OPER]
+        if not mine:
+            continue
+        since = max(one.since for one in mine)
+        others = [node for node in picture.jobs if node != here and picture.measured(node)]
+        if others and not any((alive := picture.alive_at(node)) is not None and alive > since for node in others):
+            blind = Fault("agent_blind", here, fault.symptoms, Basis.SAID, here, fault.link)
+            return [blind, *(one for one in faults if one is not fault)]
+    if len(reach.dark) >= LEAST and _everything_is_dark(picture, reach):
+        first = [one for one in faults if one.nodes]
+        symptoms = [symptom for one in first for symptom in one.symptoms]
+        blind = Fault("agent_blind", here, symptoms, Basis.CLASS, here, nodes=frozenset(reach.dark))
+        blind.alternatives = tuple(dict.fromkeys(one.code for one in first))
+        blind.elsewhere = tuple(dict.fromkeys(one.element for one in first))
+        blind.asks = [one for fault in first for one in fault.asks]
+        return [blind, *(one for one in faults if not one.nodes)]
+    return faults
+
+
+def _everything_is_dark(picture: Picture, reach: Reach) -> bool:
+    here = picture.topology.here
+    since = min(one.since for one in reach.dark.values())
+    return all(
+        node in reach.dark or (alive := picture.alive_at(node)) is None or alive < since
+        for node in picture.jobs
+        if node != here and picture.measured(node)
+    )

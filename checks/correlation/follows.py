@@ -1,0 +1,242 @@
+"""What follows from what: the table by which one fault explains another, so that one cause is one case.
+
+A rule says: a fault of these codes (`effects`) follows from a fault of those (`causes`) when the two are so `related`. The table is read
+from the top; the first cause that fits takes the effect. Nothing follows from what began later (but for the time in which a device
+caches its readings), and nothing follows from what is an effect of it itself.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from checks.correlation.fault import Fault
+from checks.topology import Topology
+
+AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
+SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
+
+LINK_DOWN = frozenset({"fibre_cut", "customer_line", "interface_down", "interface_admin_down", "redundancy_lost"})
+GONE = LINK_DOWN | {"host_down", "customer_router", "gateway_down", "carrier_network", "site_power"}
+PORT = frozenset({"interface_down", "interface_errors", "link_flapping", "fibre_degraded", "optics_tx", "duplex", "cabling"})
+ROUTING = frozenset({"bgp_down", "bgp_flapping", "prefixes", "ospf"})
+POOR = frozenset({"loss", "delay", "path_voice", "carrier_quality", "service_slow", "snmp_answers", "path_change", "retransmission"})
+SERVICE = frozenset(
+    {
+        "process_down",
+        "service_hung",
+        "service_error",
+        "service_slow",
+        "service_blocked",
+        "dns",
+        "database",
+        "time_server",
+        "snmp_silent",
+        "snmp_answers",
+        "responder_silent",
+        "connections",
+        "units",
+    }
+)
+STARVED = frozenset(
+    {
+        "cpu",
+        "device_cpu",
+        "memory",
+        "oom",
+        "disk_full",
+        "inodes",
+        "read_only",
+        "mount",
+        "disk_slow",
+        "descriptors",
+        "conntrack",
+        "pressure",
+    }
+)
+CALLS = frozenset(
+    {"calls_fail", "voice_one_way", "voice_quality", "test_call", "test_call_audio", "test_call_quality", "records_missing", "trunk_full"}
+)
+HARDWARE = frozenset({"temperature", "fan", "power_supply", "fibre_degraded", "optics_tx"})
+SWITCHES = frozenset({"softswitch", "sbc"})  # roles that carry every call
+
+Relation = Callable[[Fault, Fault, Topology], bool]
+
+
+def same_node(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
+    """The same machine."""
+    return bool(_nodes(effect) & _nodes(cause))
+
+
+def same_link(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
+    """A port, or a sensor in it, of the same link."""
+    return effect.link is not None and (effect.link == cause.link or any(one.link == effect.link for one in cause.symptoms))
+
+
+def at_its_end(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """On a machine at an end of the link, or next to what is dark."""
+    link = topology.link(cause.link) if cause.link is not None else None
+    ends = {link.a, link.b} if link is not None else set()
+    near = {other for name in _nodes(cause) for _, other in topology.links.get(name, ())}
+    return bool(_nodes(effect) & (ends | near | _nodes(cause)))
+
+
+def towards_dark(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """At a port whose link leads to what is dark."""
+    link = topology.link(effect.link) if effect.link is not None else None
+    return link is not None and bool({link.a, link.b} & _nodes(cause))
+
+
+def dark(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
+    """Of a machine that is dark because of it."""
+    return bool(_nodes(effect) & cause.nodes)
+
+
+def beyond(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """Of measurements that may cross it."""
+    places = {cause.link} if cause.link is not None else _nodes(cause)
+    return any(places & topology.shortest(name) for name in _nodes(effect))
+
+
+def of_calls(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
+    """Calls cross the softswitch, the lines to the carriers, and the carriers."""
+    if any(topology.node(name).role in SWITCHES for name in _nodes(cause)):
+        return True
+    return cause.code in {"fibre_cut", "carrier_network", "carrier_quality", "bgp_down", "site_power", "agent_blind"}
+
+
+def anywhere(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
+    """Whatever is not the agent's own."""
+    return True
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One line of the table."""
+
+    effects: frozenset[str]
+    causes: frozenset[str]
+    related: Relation
+
+
+def _set(*codes: str) -> frozenset[str]:
+    return frozenset(codes)
+
+
+RULES = (
+    # our own eyes first
+    Rule(GONE | POOR | SERVICE | ROUTING, _set("agent_blind"), anywhere),
+    # two machines with one address: each answers some of the time
+    Rule(SERVICE | POOR | _set("host_down", "mac_changed", "certificate"), _set("duplicate_address"), same_node),
+    Rule(SERVICE | GONE | PORT | ROUTING, _set("reboot"), same_node),
+    Rule(PORT | ROUTING | _set("redundancy_lost"), _set("reboot"), at_its_end),
+    # a line, and what lights up at its ends
+    Rule(PORT, LINK_DOWN - {"interface_down"}, same_link),
+    Rule(PORT - {"interface_down"}, _set("interface_down"), same_link),
+    Rule(PORT | _set("redundancy_lost"), GONE, towards_dark),
+    Rule(_set("interface_errors", "link_flapping"), _set("fibre_degraded", "optics_tx", "duplex"), same_link),
+    Rule(_set("fibre_degraded"), _set("optics_tx"), same_link),
+    Rule(_set("interface_errors"), _set("link_flapping"), same_link),
+    # routing over it
+    Rule(ROUTING, GONE, at_its_end),
+    Rule(ROUTING, _set("link_flapping", "fibre_degraded", "saturation", "interface_errors", "loss", "duplicate_address"), at_its_end),
+    Rule(_set("bgp_flapping", "prefixes"), _set("bgp_down"), same_node),
+    Rule(_set("carrier_network"), _set("bgp_down"), beyond),
+    Rule(GONE | _set("path_broken"), _set("routing_loop"), same_node),
+    # what crosses it
+    Rule(
+        POOR,
+        _set("saturation", "fibre_degraded", "interface_errors", "duplex", "link_flapping", "conntrack", "routing_loop"),
+        beyond,
+    ),
+    Rule(POOR, GONE | _set("bgp_down"), beyond),
+    Rule(
+        _set("service_slow", "snmp_answers", "retransmission", "path_voice", "path_change"),
+        _set("loss", "delay", "carrier_quality"),
+        beyond,
+    ),
+    Rule(SERVICE | _set("host_down", "customer_router", "gateway_down"), _set("conntrack"), beyond),
+    Rule(_set("mtu_small"), _set("mtu_black_hole"), beyond),
+    # a machine that comes back: its services take their time
+    Rule(SERVICE | _set("gateway_down"), GONE | _set("reboot"), dark),
+    # a machine that lacks something
+    Rule(SERVICE | _set("records_missing"), STARVED, same_node),
+    Rule(_set("memory", "disk_slow", "pressure", "processes_stuck"), _set("oom", "read_only"), same_node),
+    Rule(_set("service_hung", "database"), _set("connections"), same_node),
+    Rule(_set("certificate"), _set("clock"), same_node),
+    Rule(_set("device_part"), HARDWARE | _set("ups_on_battery"), same_node),
+    Rule(_set("temperature"), _set("fan"), same_node),
+    # the customer's gateway
+    Rule(_set("gateway_registration", "nat_dmz", "sip_alg", "gateway_standard", "service_error"), _set("gateway_down"), same_node),
+    Rule(_set("gateway_registration", "nat_dmz", "service_hung", "gateway_down"), GONE, dark),
+    Rule(_set("gateway_registration", "account"), SERVICE | _set("host_down", "site_power"), of_calls),
+    Rule(CALLS, SERVICE | GONE | POOR | STARVED | _set("bgp_down", "nat_dmz", "sip_alg", "mtu_black_hole"), of_calls),
+)
+
+
+_RULES_OF: dict[str, list[Rule]] = {}
+for _rule in RULES:
+    for _code in _rule.effects:
+        _RULES_OF.setdefault(_code, []).append(_rule)
+
+
+def _nodes(fault: Fault) -> set[str]:
+    return {fault.node, *fault.nodes} if fault.node is not None else set(fault.nodes)
+
+
+class Past(msgspec.Struct, frozen=True):
+    """A fault that is over, and when it was last seen: for a while it still explains what it leaves behind."""
+
+    fault: Fault
+    seen: datetime
+
+
+def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = ()) -> list[Fault]:
+    """Return the faults that follow from no other, with all the symptoms that follow from them; what follows from the past is left out."""
+    left = sorted(faults, key=lambda one: (one.since, one.identity))
+    left = [one for one in left if not _aftermath(one, past, topology)]
+    by_code: dict[str, list[Fault]] = {}
+    for one in left:
+        by_code.setdefault(one.code, []).append(one)
+    above: dict[int, Fault] = {}
+    for effect in left:
+        cause = _cause_of(effect, by_code, above, topology)
+        if cause is not None:
+            above[id(effect)] = cause
+    for effect in left:
+        root = effect
+        while id(root) in above:
+            root = above[id(root)]
+        if root is not effect:
+            root.symptoms.extend(effect.symptoms)
+            root.nodes |= effect.nodes
+            root.clear(effect.cleared)
+    return [one for one in left if id(one) not in above]
+
+
+def _aftermath(effect: Fault, past: Iterable[Past], topology: Topology) -> bool:
+    """Tell whether a fault began while one that is over now was there, or right after, and follows from it."""
+    for one in past:
+        if not one.fault.since - SLACK <= effect.since <= one.seen + AFTER or one.fault.identity == effect.identity:
+            continue
+        if any(one.fault.code in rule.causes and rule.related(effect, one.fault, topology) for rule in _RULES_OF.get(effect.code, ())):
+            return True
+    return False
+
+
+def _cause_of(effect: Fault, by_code: dict[str, list[Fault]], above: dict[int, Fault], topology: Topology) -> Fault | None:
+    for rule in _RULES_OF.get(effect.code, ()):
+        for cause in (one for code, those in by_code.items() if code in rule.causes for one in those):
+            if cause is effect or cause.since > effect.since + SLACK:
+                continue
+            if rule.related(effect, cause, topology) and not _is_above(effect, cause, above):
+                return cause
+    return None
+
+
+def _is_above(effect: Fault, cause: Fault, above: dict[int, Fault]) -> bool:
+    """Tell whether the cause itself follows from the effect."""
+    while id(cause) in above:
+        cause = above[id(cause)]
+        if cause is effect:
+            return True
+    return False

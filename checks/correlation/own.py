@@ -1,0 +1,124 @@
+"""What an element says of itself, and services that are silent on a machine that answers."""
+
+import re
+from collections.abc import Iterable
+
+from checks.causes import OTHER, Sort
+from checks.correlation.fault import Basis, Fault
+from checks.correlation.picture import Picture, Symptom
+from checks.correlation.reach import TOGETHER
+from checks.topology import LINK
+
+_PORT = re.compile(r":(\d{1,5})(?:/|$)")
+_SCHEMES = {"https://": "443", "http://": "80"}
+
+# A silent service can't be told from a firewall that drops what it is sent, nor from a process without descriptors.
+CLASSES = {
+    "service_hung": ("service_blocked", "descriptors"),
+    "snmp_silent": ("snmp_credentials", "snmp_agent", "service_blocked"),
+    "dns": ("service_hung", "service_blocked"),
+    "time_server": ("service_hung", "service_blocked"),
+    "responder_silent": ("service_hung", "service_blocked"),
+}
+
+
+def said(picture: Picture) -> list[Fault]:
+    """Return a fault for each cause and element that the element itself told of; departures from the usual alone make none."""
+    groups: dict[tuple[str, str], list[Symptom]] = {}
+    for one in picture.symptoms:
+        if one.sort is Sort.OWN:
+            groups.setdefault((one.cause.code, element_of(one)), []).append(one)
+    faults = []
+    for (code, element), symptoms in sorted(groups.items()):
+        if all(one.check.endswith(".usual") for one in symptoms):
+            continue
+        first = symptoms[0]
+        faults.append(Fault(_code_at(code, first, picture), element, symptoms, Basis.SAID, first.node, first.link))
+    return faults
+
+
+def silent_services(alive: Iterable[Symptom], picture: Picture) -> list[Fault]:
+    """Return a fault for each service that is silent on a node that answers otherwise: one for those behind one port."""
+    groups: dict[tuple[str, str, str], list[Symptom]] = {}
+    for one in alive:
+        code = _silent_code(one)
+        groups.setdefault((code, one.node, _place(one)), []).append(one)
+    faults = []
+    for (code, node, place), symptoms in sorted(groups.items()):
+        if all(one.check.endswith(".usual") for one in symptoms):
+            continue
+        whole = code in {"snmp_silent", "gateway_down"} or not place
+        fault = Fault(code, node if whole else f"{node}:{place}", symptoms, Basis.CLASS, node)
+        fault.alternatives = CLASSES.get(code, ())
+        if not fault.alternatives:
+            fault.basis = Basis.SAID
+        if code == "gateway_down" or (code == "service_hung" and _is_gateway(node, picture)):
+            fault.code, fault.element, fault.alternatives = "gateway_down", node, ("service_hung", "service_blocked")
+        fault.clear([picture.sign(node)])
+        faults.append(fault)
+    return _by_host(faults)
+
+
+def slow_services(slow: Iterable[Symptom]) -> list[Fault]:
+    """Return a fault for each service that answers late."""
+    groups: dict[tuple[str, str], list[Symptom]] = {}
+    for one in slow:
+        groups.setdefault((one.cause.code, element_of(one)), []).append(one)
+    return [
+        Fault(code, element, symptoms, Basis.SAID, symptoms[0].node)
+        for (code, element), symptoms in sorted(groups.items())
+        if not all(one.check.endswith(".usual") for one in symptoms)
+    ]
+
+
+def element_of(one: Symptom) -> str:
+    """Return the culprit: the node, the part of it at which the fault shows, or the link at its port when that is what is down."""
+    node, item = one.node, one.part
+    if one.cause is OTHER:
+        return f"{node}:{one.check}:{item}" if item else f"{node}:{one.check}"
+    if one.link is not None and one.cause.code in {"interface_down", "interface_admin_down", "fibre_degraded"}:
+        return one.link.removeprefix(LINK)
+    return node if one.cause.whole or not item else f"{node}:{item}"
+
+
+def _code_at(code: str, one: Symptom, picture: Picture) -> str:
+    """Return the code of what a node said, where the kind of the node makes another of it: a gateway's dead SIP is a gateway down."""
+    return "gateway_down" if code == "process_down" and _is_gateway(one.node, picture) else code
+
+
+def _is_gateway(node: str, picture: Picture) -> bool:
+    return picture.topology.node(node).kind == "gateway"
+
+
+def _silent_code(one: Symptom) -> str:
+    code = one.cause.code
+    return "service_hung" if code in {"host_down", "path_broken", "path_own_side", "fibre_cut", "carrier_network"} else code
+
+
+def _place(one: Symptom) -> str:
+    """Return what tells the services of a node apart: the port, else the item, else the prober."""
+    if one.part.isdigit():
+        return one.part
+    found = _PORT.search(one.part)
+    if found:
+        return found[1]
+    return next((port for scheme, port in _SCHEMES.items() if one.part.startswith(scheme)), one.part or one.job[1])
+
+
+def _by_host(faults: list[Fault]) -> list[Fault]:
+    """Join the silent services of one node that went silent together: what hangs is the machine, not three processes."""
+    by_node: dict[str, list[Fault]] = {}
+    for fault in faults:
+        if fault.code in {"service_hung", "dns", "snmp_silent", "time_server"}:
+            by_node.setdefault(str(fault.node), []).append(fault)
+    for node, those in by_node.items():
+        begin = [one.since for one in those]
+        if len(those) < 3 or max(begin) - min(begin) > TOGETHER:
+            continue
+        whole = Fault("service_hung", node, [s for one in those for s in one.symptoms], Basis.CLASS, node)
+        whole.alternatives = ("service_blocked", "host_down")
+        for one in those:
+            whole.clear(one.cleared)
+            faults.remove(one)
+        faults.append(whole)
+    return faults

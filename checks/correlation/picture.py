@@ -1,0 +1,157 @@
+"""What the memories say, by node: bad findings as symptoms, signs of life, ports that are up or down."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from checks.assess import Memory, Standing
+from checks.causes import OTHER, Cause, Sort, cause_of, sort_of
+from checks.correlation.life import lives
+from checks.finding import Finding, Key, State
+from checks.topology import Element, Topology, link_element
+from probe.inventory import Link
+from probe.observation.device import DeviceSample
+
+JobKey = tuple[str, str, str]  # node, prober, item
+
+OPER = "interfaces/oper"
+_NONE: tuple[tuple[JobKey, Memory], ...] = ()
+
+
+class Symptom(msgspec.Struct, frozen=True, gc=False):
+    """Something believed to be bad, and what it points to when it stands alone. `link` is what its port is plugged into."""
+
+    job: JobKey
+    standing: Standing
+    cause: Cause
+    sort: Sort
+    link: Element | None = None
+
+    @property
+    def key(self) -> Key:
+        """The track."""
+        return self.standing.track.key
+
+    @property
+    def node(self) -> str:
+        """The node at which it shows."""
+        return self.standing.track.key[1]
+
+    @property
+    def check(self) -> str:
+        """The question that it answers."""
+        return self.standing.track.key[2]
+
+    @property
+    def said(self) -> str:
+        """The message id that is believed."""
+        return self.standing.track.said or self.standing.finding.message.id
+
+    @property
+    def since(self) -> datetime:
+        """The first bad reading."""
+        return self.standing.track.since or self.standing.finding.seen.at
+
+    @property
+    def part(self) -> str:
+        """The part of the node (a port, a mount, a service)."""
+        return self.standing.track.key[3]
+
+
+class Plug(StrEnum):
+    """What the ports of a link say of it."""
+
+    DOWN = "down"
+    UP = "up"
+    DOUBTFUL = "doubtful"  # a bad reading that is not believed yet, or a good one from before
+    UNSEEN = "unseen"  # no port of it is measured
+
+
+class Picture:
+    """The memories of one moment, laid over the topology."""
+
+    def __init__(self, memories: Mapping[JobKey, Memory], topology: Topology) -> None:
+        self.topology = topology
+        self.jobs: dict[str, list[tuple[JobKey, Memory]]] = {}
+        bad = []
+        for job, memory in memories.items():
+            of_node = self.jobs.get(job[0])
+            if of_node is None:
+                self.jobs[job[0]] = [(job, memory)]
+            else:
+                of_node.append((job, memory))
+            if memory.bad:
+                bad.append(job)
+        self.symptoms = [self._symptom(job, memories[job], one) for job in sorted(bad) for one in _standing(memories[job])]
+        self._alive: dict[str, datetime | None] = {}
+
+    def alive_at(self, node: str) -> datetime | None:
+        """Return when a node last gave a sign of life; None while there is none."""
+        if node not in self._alive:
+            signs = [memory.last_at for _, memory in self.jobs.get(node, _NONE) if memory.last_at is not None and _answered(memory)]
+            self._alive[node] = max(signs, default=None)
+        return self._alive[node]
+
+    def measured(self, node: str) -> bool:
+        """Tell whether anything is measured at a node over the network."""
+        return any(memory.before is not None and lives(memory.before) is not None for _, memory in self.jobs.get(node, _NONE))
+
+    def sign(self, node: str) -> Finding | None:
+        """Return the good finding that is the newest sign of life of a node."""
+        found = None
+        for _, memory in self.jobs.get(node, _NONE):
+            if not _answered(memory):
+                continue
+            for one in memory.found:
+                if one.state is State.OK and one.seen is memory.before and (found is None or one.seen.at > found.seen.at):
+                    found = one
+                    break
+        return found
+
+    def plug(self, link: Link, since: datetime) -> tuple[Plug, Finding | None, JobKey | None]:
+        """Return what the ports of a link say of it for a fault that began at `since`, by which finding, of which job."""
+        best: tuple[Plug, Finding | None, JobKey | None] = (Plug.UNSEEN, None, None)
+        if link.ports is None:
+            return best
+        for node, port in zip((link.a, link.b), link.ports, strict=True):
+            for job, memory in self.jobs.get(node, _NONE):
+                track = memory.tracks.get((OPER, port))
+                if track is None:
+                    continue
+                found = next((one for one in memory.found if one.check == OPER and one.item == port), None)
+                if track.bad and track.soft is not State.OK:
+                    return Plug.DOWN, memory.bad.get((OPER, port), found), job
+                fresh = found is not None and found.state is State.OK and found.seen.at >= since
+                if fresh and best[0] is not Plug.DOUBTFUL:
+                    best = Plug.UP, found, job
+                elif not fresh and memory.last_at is not None:
+                    best = Plug.DOUBTFUL, found, job
+        return best
+
+    def _symptom(self, job: JobKey, memory: Memory, one: Standing) -> Symptom:
+        said = one.track.said or one.finding.message.id
+        cause = cause_of(one.finding.check, said) or OTHER
+        return Symptom(job, one, cause, sort_of(one.finding.check, said), self._link(memory, one))
+
+    def _link(self, memory: Memory, one: Standing) -> Element | None:
+        """Return the link at whose port a finding shows: its item is the port, or a sensor of it."""
+        _, node, _, item = one.track.key
+        if not item:
+            return None
+        link = self.topology.link_at(node, item)
+        if link is None and memory.before is not None and isinstance(memory.before.outcome, DeviceSample):
+            sensors = memory.before.outcome.sensors
+            port = next((sensor.port for sensor in sensors if sensor.name == item and sensor.port), None)
+            link = self.topology.link_at(node, port) if port else None
+        return link_element(link) if link is not None else None
+
+
+def _standing(memory: Memory) -> list[Standing]:
+    """Return what is believed bad and not just recovering: with a good reading as its last one it waits to be believed good."""
+    return [one for one in memory.standing if one.track.soft is not State.OK]
+
+
+def _answered(memory: Memory) -> bool:
+    return memory.before is not None and lives(memory.before) is True

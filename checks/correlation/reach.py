@@ -1,0 +1,342 @@
+"""Silence: which element, gone by itself, leaves dark what is dark and bright what is bright?
+
+A node is *dark* when something at it is silent and nothing at it has answered since. Of the elements that dominate a dark node those are
+cleared behind which anything still answers. The fault lies in what is left between the last cleared element and the dark node nearest
+to the agent; a port that is down names it, a port that is up clears its cable.
+"""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from checks.ask import Ask
+from checks.causes import Sort
+from checks.correlation.fault import Basis, Fault, ask
+from checks.correlation.life import lives
+from checks.correlation.picture import OPER, Picture, Plug, Symptom
+from checks.finding import Finding
+from checks.topology import LINK, Element
+from probe.inventory import Link, Node, Owner
+
+TOGETHER = timedelta(seconds=60)  # faults that begin within this time of each other may be one event (a site's power, a cable of fibres)
+MISPLACED = 0.2  # the share of what answers behind an element up to which the inventory is taken to be wrong, not the silence
+LEAST_DARK = 4  # … but only where so many are dark
+SITE_LEAST = 3  # nodes of a site that are dark together before its power is the first guess
+NET = "icmp"  # what is asked of a node that has no check of its own
+
+
+class Dark(msgspec.Struct, frozen=True):
+    """A dark node: its silent symptoms, and the time since which nothing of it answered."""
+
+    node: str
+    symptoms: tuple[Symptom, ...]
+    since: datetime
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """What may be broken in front of a dark root: elements in order from the agent, and what is to be measured before that is sure."""
+
+    root: Dark
+    suspects: tuple[Element, ...]
+    asks: tuple[Ask, ...]
+    against: bool = False
+
+
+class Reach:
+    """All silence of a picture, sorted: `faults`, and `alive`, the silent symptoms of nodes that answer otherwise."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture, self.topology = picture, picture.topology
+        self.alive: list[Symptom] = []
+        self.dark = self._find_dark()
+        self.down = self._down()
+        self.faults: list[Fault] = []
+        self._cut_off()
+        self._place()
+        self._lonely_ports()
+        self._sites()
+
+    def _find_dark(self) -> dict[str, Dark]:
+        by_node: dict[str, list[Symptom]] = {}
+        for one in self.picture.symptoms:
+            if one.sort is Sort.SILENT:
+                by_node.setdefault(one.node, []).append(one)
+        dark = {}
+        for node, symptoms in by_node.items():
+            since = max(one.since for one in symptoms)
+            alive = self.picture.alive_at(node)
+            if node == self.topology.here or (alive is not None and alive >= since):
+                self.alive.extend(symptoms)
+            else:
+                dark[node] = Dark(node, tuple(symptoms), since)
+        return dark
+
+    def _down(self) -> dict[Element, list[Symptom]]:
+        """Return the links of which a port is down, with what says so."""
+        down: dict[Element, list[Symptom]] = {}
+        for one in self.picture.symptoms:
+            if one.check == OPER and one.link is not None:
+                down.setdefault(one.link, []).append(one)
+        return down
+
+    def _cut_off(self) -> None:
+        """Take the dark nodes that no way leads to any more once the links that are down are gone."""
+        self.left = dict(self.dark)
+        if not self.down or not self.dark:
+            return
+        reached = self.topology.reached(self.down.keys())
+        lost = [one for one in self.dark.values() if one.node not in reached and one.node in self.topology.parent]
+        for cut, nodes in self._cuts(lost).items():
+            parts = sorted(cut)
+            self._down_fault(parts, [self.left.pop(name) for name in nodes])
+
+    def _cuts(self, lost: list[Dark]) -> dict[frozenset[Element], list[str]]:
+        """Return for each set of links that together cut nodes off those nodes: each link alone, put back, would reach them."""
+        found: dict[frozenset[Element], list[str]] = {}
+        without = {element: self.topology.reached(self.down.keys() - {element}) for element in self.down} if lost else {}
+        for one in lost:
+            cut = frozenset(element for element, reached in without.items() if one.node in reached)
+            if not cut:  # behind two cuts, one after the other: the nearer one has it
+                chain = self.topology.chain(one.node)
+                cut = frozenset([next((element for element in chain if element in self.down), "")])
+            if cut != {""}:
+                found.setdefault(cut, []).append(one.node)
+        return found
+
+    def _down_fault(self, parts: list[Element], dark: list[Dark]) -> None:
+        """Make the fault of links that are down with dark nodes behind them."""
+        topology = self.topology
+        latest = max(min(one.since for one in self.down[part]) for part in parts)
+        parts = [part for part in parts if latest - min(one.since for one in self.down[part]) <= TOGETHER]
+        said = [one for part in parts for one in self.down.pop(part)]
+        symptoms = said + [one for node in dark for one in node.symptoms]
+        nodes = frozenset(node.node for node in dark)
+        link = topology.link(parts[0])
+        assert link is not None
+        far = self._far(parts[0])
+        if any(one.said == "interfaces.admin-down" for one in said):
+            fault = Fault("interface_admin_down", link.name, symptoms, Basis.SAID, None, parts[0], nodes)
+        elif len(parts) == 1 and far in nodes and self._is_leaf(far) and topology.node(far).owner is Owner.COMPANY:
+            fault = Fault("host_down", far, symptoms, Basis.CLASS, far, parts[0], nodes, elsewhere=(link.name,))
+            fault.alternatives = ("interface_down",)
+        else:
+            name = "+".join(one.name for part in parts if (one := topology.link(part)) is not None)
+            fault = Fault(self.line_code(link), name, symptoms, Basis.PORT, None, parts[0], nodes)
+            if fault.code == "customer_line":
+                fault.alternatives, fault.elsewhere, fault.basis = ("customer_router",), (far,), Basis.CLASS
+            elif fault.code == "interface_down":
+                fault.alternatives, fault.elsewhere, fault.basis = ("host_down",), (far,), Basis.CLASS
+        fault.clear([self._near_sign(parts[0], fault.since)])
+        self.faults.append(fault)
+
+    def _place(self) -> None:
+        """Find the element for the nodes that are dark without a port that says why."""
+        roots = [one for one in self.left.values() if not any(above in self.left for above in self.topology.chain(one.node)[:-1])]
+        groups: dict[Element, list[Cut]] = {}
+        for root in sorted(roots, key=lambda one: one.node):
+            cut = self._suspects(root)
+            if not cut.suspects:  # something behind it answers: it forwards, and only it itself is silent
+                self.alive.extend(self.left.pop(root.node).symptoms)
+                continue
+            groups.setdefault(cut.suspects[0], []).append(cut)
+        for cuts in groups.values():
+            self._place_group(cuts)
+
+    def _suspects(self, root: Dark) -> Cut:
+        chain, asks, against = self.topology.chain(root.node), [], False
+        suspects: list[Element] = []
+        for element in reversed(chain):
+            if element == self.topology.here:
+                break
+            verdict = self._answers_behind(element, root.since)
+            if verdict is not None:
+                if verdict <= MISPLACED and self._dark_behind(element) >= LEAST_DARK:
+                    against = True
+                else:
+                    break
+            suspects.append(element)
+            asks += self._stale(element, root.since)
+        return Cut(root, tuple(reversed(suspects)), tuple(asks), against)
+
+    def _answers_behind(self, element: Element, since: datetime) -> float | None:
+        """Return the share of the nodes behind an element that answered since; None when none did."""
+        dark, bright, limit = 0, 0, 0
+        for node in self.topology.behind(element):
+            if node in self.dark:
+                dark += 1
+            elif (alive := self.picture.alive_at(node)) is not None and alive >= since:
+                bright += 1
+                limit = max(limit, 1)
+                if bright > 200 and bright > dark:
+                    break
+        return bright / (bright + dark) if bright else None
+
+    def _dark_behind(self, element: Element) -> int:
+        return sum(node in self.dark for node in self.topology.behind(element))
+
+    def _stale(self, element: Element, since: datetime) -> list[Ask]:
+        """Return what to measure so that it is known of this moment whether a suspect is well."""
+        picture, asks = self.picture, []
+        link = self.topology.link(element)
+        if link is not None:
+            plug, _, job = picture.plug(link, since)
+            return [ask(job, "port", link.name)] if plug is Plug.DOUBTFUL and job is not None else []
+        for job, memory in picture.jobs.get(element, ()):
+            told = memory.before is not None and lives(memory.before) is not None
+            if told and memory.last_at is not None and memory.last_at < since:
+                asks.append(ask(job, "parent", element))
+        if not picture.measured(element) and self.topology.node(element).address is not None:
+            asks.append(ask((element, NET, ""), "parent", element))
+        return asks
+
+    def _place_group(self, cuts: list[Cut]) -> None:
+        """Choose the element for the roots that share their first suspect."""
+        topology, picture = self.topology, self.picture
+        shared = list(cuts[0].suspects)
+        for cut in cuts[1:]:
+            shared = [one for one, other in zip(shared, cut.suspects, strict=False) if one == other]
+        since = max(cut.root.since for cut in cuts)
+        plugs = {one: picture.plug(link, since) for one in shared if (link := topology.link(one)) is not None}
+        left = [one for one in shared if one not in plugs or plugs[one][0] is not Plug.UP]
+        nodes = [one for one in left if not one.startswith(LINK)]
+        links = [one for one in left if one.startswith(LINK)]
+        chosen = nodes[-1] if nodes else links[-1] if links else shared[-1]
+        dark = [self.left.pop(name) for name in list(self.left) if chosen in topology.chain(name) or name in {c.root.node for c in cuts}]
+        symptoms = [one for node in dark for one in node.symptoms]
+        names = frozenset(node.node for node in dark)
+        others = tuple(self._name(one) for one in left if one != chosen)
+        fault = self._silent_fault(chosen, symptoms, names, others, any(plug is Plug.UP for plug, _, _ in plugs.values()))
+        fault.basis = Basis.AGAINST if any(cut.against for cut in cuts) else fault.basis
+        fault.asks += [one for cut in cuts for one in cut.asks]
+        fault.asks += [one for node in dark for one in self._stale(node.node, min(s.since for s in node.symptoms))]
+        fault.clear(found for plug, found, _ in plugs.values() if plug is Plug.UP)
+        fault.clear([self._near_sign(cuts[0].suspects[0], fault.since)])
+        self.faults.append(fault)
+
+    def _silent_fault(self, chosen: Element, symptoms: list[Symptom], dark: frozenset[str], others: tuple[str, ...], up: bool) -> Fault:
+        """Name the fault of a node, or of a link no port of which is measured, with nothing but silence behind it."""
+        link = self.topology.link(chosen)
+        if link is not None:
+            basis = Basis.WIDE if others else Basis.SILENCE
+            return Fault(self.line_code(link), link.name, symptoms, basis, None, chosen, dark, elsewhere=others)
+        node = self.topology.node(chosen)
+        code, alternatives = "host_down", tuple[str, ...]()
+        if dark == {chosen} and len({one.job for one in symptoms}) == 1 and symptoms[0].cause.code != code:
+            return self._one_voice(chosen, symptoms[0], others)
+        if node.owner is Owner.CARRIER:
+            code = "carrier_network"
+        elif node.owner is Owner.CUSTOMER or self._place_of_customer(node):
+            code = "gateway_down" if node.kind == "gateway" else "customer_router"
+        above = next((one for one in reversed(self.topology.chain(chosen)[:-1]) if one.startswith(LINK)), None)
+        cable = self.topology.link(above) if above is not None else None
+        if cable is not None and not up:
+            line = self.line_code(cable)
+            if line not in (code, "gateway_down"):
+                alternatives = (line,)
+        basis = Basis.CLASS if alternatives else Basis.SILENCE
+        return Fault(code, chosen, symptoms, basis, chosen, None, dark, alternatives=alternatives, elsewhere=others)
+
+    def _one_voice(self, node: str, symptom: Symptom, others: tuple[str, ...]) -> Fault:
+        """Return the fault of a node of which nothing but one service is measured: what it says of the node is little."""
+        code = symptom.cause.code
+        element = node if symptom.cause.whole or not symptom.part else f"{node}:{symptom.part}"
+        told = code in {"fibre_cut", "carrier_network", "path_own_side"}  # a trace saw where it ends
+        fault = Fault(code, element, [symptom], Basis.PLACED if told else Basis.CLASS, node, nodes=frozenset((node,)), elsewhere=others)
+        fault.alternatives = () if told else tuple(one for one in ("service_blocked", "host_down") if one != code)
+        return fault
+
+    def _lonely_ports(self) -> None:
+        """Take the links that are down with nothing dark behind them: a way that was spare, or one whose far end nobody measures."""
+        for element, said in self.down.items():
+            link = self.topology.link(element)
+            assert link is not None
+            far, since = self._far(element), min(one.since for one in said)
+            alive = self.picture.alive_at(far)
+            spare = far in self.topology.reached(self.down.keys())
+            if any(one.said == "interfaces.admin-down" for one in said):
+                code = "interface_admin_down"
+            else:
+                code = "redundancy_lost" if spare else self.line_code(link)
+            fault = Fault(code, link.name, said, Basis.PORT, None, element)
+            if alive is not None and alive >= since:
+                fault.clear([self.picture.sign(far)])
+            elif far != self.topology.here:
+                fault.asks += self._stale(far, since)
+            fault.clear([self._near_sign(element, since)])
+            self.faults.append(fault)
+
+    def _sites(self) -> None:
+        """Take together what went dark at one site at one time: its power is gone."""
+        by_site: dict[str, list[Fault]] = {}
+        for fault in self.faults:
+            places = {self.topology.node(name).site for name in fault.nodes}
+            for place in places - {None}:
+                by_site.setdefault(str(place), []).append(fault)
+        for site, faults in sorted(by_site.items()):
+            measured = [name for name in self.topology.nodes_at(site) if name != self.topology.here and self.picture.measured(name)]
+            if len(measured) < 2 or any(name not in self.dark for name in measured):
+                continue
+            whole = [one for one in faults if all(self.topology.node(name).site == site for name in one.nodes & set(measured))]
+            begin = [one.since for one in whole]
+            if whole and max(begin) - min(begin) <= TOGETHER and {n for one in whole for n in one.nodes} >= set(measured):
+                self._site_fault(site, whole, measured)
+
+    def _site_fault(self, site: str, faults: list[Fault], measured: list[str]) -> None:
+        first = faults[0]
+        customer = first.code in ("customer_line", "customer_router", "gateway_down")
+        if len(faults) == 1 and (customer or len(measured) < SITE_LEAST):
+            if "site_power" not in first.alternatives and first.code != "gateway_down":
+                first.alternatives = (*first.alternatives, "site_power")
+                first.basis = Basis.CLASS
+            return
+        symptoms = [symptom for fault in faults for symptom in fault.symptoms]
+        nodes = frozenset(name for fault in faults for name in fault.nodes)
+        whole = Fault("site_power", site, symptoms, Basis.CLASS if len(faults) == 1 else Basis.PORT, None, first.link, nodes, site=site)
+        if len(faults) == 1:
+            whole.alternatives = tuple(dict.fromkeys((first.code, *first.alternatives)))
+            whole.elsewhere = tuple(dict.fromkeys((first.element, *first.elsewhere)))
+        for fault in faults:
+            whole.clear(fault.cleared)
+            whole.asks += fault.asks
+            self.faults.remove(fault)
+        self.faults.append(whole)
+
+    def line_code(self, link: Link) -> str:
+        """Return what a broken link is called, by whose ends it joins."""
+        ends = [self.topology.node(link.a), self.topology.node(link.b)]
+        owners = {node.owner for node in ends}
+        if owners == {Owner.CARRIER}:
+            return "carrier_network"
+        if Owner.CARRIER in owners:
+            return "fibre_cut"
+        if any(node.owner is Owner.CUSTOMER or self._place_of_customer(node) for node in ends):
+            inside = all(node.owner is Owner.CUSTOMER or self._place_of_customer(node) for node in ends)
+            return "gateway_down" if inside else "customer_line"
+        return "fibre_cut" if link.kind == "fibre" else "interface_down"
+
+    def _place_of_customer(self, node: Node) -> bool:
+        site = self.topology.inventory.sites.get(node.site or "")
+        return site is not None and site.customer is not None
+
+    def _far(self, element: Element) -> str:
+        """Return the end of a link that is farther from the agent."""
+        link = self.topology.link(element)
+        assert link is not None
+        order = self.topology.distance
+        return max((link.a, link.b), key=lambda name: (order.get(name, len(order)), name))
+
+    def _is_leaf(self, node: str) -> bool:
+        return next((other for other in self.topology.behind(node) if other != node), None) is None
+
+    def _near_sign(self, element: Element, since: datetime) -> Finding | None:
+        """Return the sign of life nearest in front of an element: what is well up to there."""
+        for above in reversed(self.topology.chain(self._far(element) if element.startswith(LINK) else element)):
+            if above == element or above.startswith(LINK) or above in self.dark:
+                continue
+            alive = self.picture.alive_at(above)
+            if alive is not None and alive >= since:
+                return self.picture.sign(above)
+        return None
+
+    def _name(self, element: Element) -> str:
+        return element.removeprefix(LINK)

@@ -1,0 +1,52 @@
+"""When a verdict is told: not before what could change it has been measured, and not for what a fault leaves behind when it ends.
+
+Pure: a fold over moments; the service and a replay go through the same.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from checks.assess import Memory
+from checks.correlate import Correlation, Identity, correlate
+from checks.correlation.follows import Past
+from checks.correlation.picture import JobKey
+from checks.finding import Key
+from checks.topology import Topology
+
+HOLD = timedelta(seconds=6)  # how long a verdict waits for the measurements that it asked for
+LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
+MOST = 10_000  # faults remembered, the newest
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """What is waiting since when, by key, and the faults of the last moments."""
+
+    first: Mapping[Key, datetime] = {}
+    past: Mapping[Identity, Past] = {}
+
+
+def deliberate(
+    memories: Mapping[JobKey, Memory], topology: Topology, patience: Patience, now: datetime, told: Collection[Identity] = ()
+) -> tuple[Correlation, Patience]:
+    """Return what can be told now, what is still asked for, and the patience after it. `told` are the diagnoses that are told already.
+
+    The correlation's `diagnoses` are those that wait no longer; `waiting` has those that do as well.
+    """
+    past = {identity: one for identity, one in patience.past.items() if now - one.seen <= LINGER}
+    whole = correlate(memories, topology, past.values())
+    first: dict[Key, datetime] = {}
+    ready = []
+    for one in whole.diagnoses:
+        identity = (one.kind, one.cause, one.element)
+        if identity in told or identity not in whole.waiting:
+            ready.append(one)
+            continue
+        since = min(patience.first.get(key, now) for key in one.keys)
+        first.update((key, since) for key in one.keys)
+        if now - since >= HOLD:
+            ready.append(one)
+    past.update((identity, Past(fault, now)) for identity, fault in whole.faults.items())
+    newest = dict(list(past.items())[-MOST:])
+    return msgspec.structs.replace(whole, diagnoses=tuple(ready)), Patience(first, newest)
