@@ -28,7 +28,7 @@ def strand_of(key: JobKey, memory: Memory, rules: Rules) -> Strand:
         start = msgspec.structs.replace(start_of(memory), before=None)
         strand = _strand(key, rules, start, (Step(memory.before),))
         again = played(strand)
-        if again.tracks == memory.tracks and again.bad == memory.bad:
+        if again.bad == memory.bad and _believed(again) == _believed(memory):
             return _with_found(strand, memory, again)
     strand = _strand(key, rules, start_of(memory), ())
     return _with_found(strand, memory, played(strand))
@@ -93,6 +93,11 @@ def said_of(found: Iterable[Finding]) -> tuple[Said, ...]:
 def _strand(key: JobKey, rules: Rules, start: Start, steps: tuple[Step, ...]) -> Strand:
     limits: dict[str, object] = msgspec.to_builtins(rules.limits)
     return Strand(*key, limits, rules.rule, rules.route, start, steps)
+
+
+def _believed(memory: Memory) -> dict[Short, tuple[object, ...]]:
+    """Return what the tracks say now, leaving out how they came to it: the step was folded into them once already."""
+    return {key: (one.hard, one.soft, one.since, one.said, one.lost, one.flapping) for key, one in memory.tracks.items()}
 
 
 def _with_found(strand: Strand, memory: Memory, again: Memory) -> Strand:
