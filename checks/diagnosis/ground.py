@@ -13,7 +13,7 @@ from probe.inventory import Inventory, Node, Owner
 JobKey = tuple[str, str, str]  # node, prober, item
 Port = tuple[str, str]
 
-_EYES = frozenset({"dns", "ntp"})  # who tells the agent names and time, wherever it stands
+_EYES = frozenset({"dns", "ntp"})  # what tells the agent names and time, on whichever of our nodes it runs
 _OWN_LOOK = frozenset({"interfaces", "host", "sockets", "cdr"})  # see the agent's own host only
 
 
@@ -118,7 +118,7 @@ def question_of(finding: Finding, flow: Iterable[Question], ground: Ground) -> s
     if node in nodes[Place.GATEWAY]:
         return _at_gateway(check, item)
     if node in nodes[Place.ROUTER]:
-        return "line" if node in nodes[Place.LINE] and check.startswith(("icmp/", "path/")) else "router"
+        return "line" if node in nodes[Place.LINE] and (check == "icmp/loss" or check.startswith("path/")) else "router"
     if _at_port(node, item, ground.ports[Place.LINE]):
         return "line"
     if (node == ground.here and code in asked["sight"].causes) or check.startswith(("dns/", "ntp/")):

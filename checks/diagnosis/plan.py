@@ -75,7 +75,7 @@ _OURS = (
     Question(
         "fibre",
         Place.CARRIER,
-        ("icmp", "path", "stamp", "pmtu", "snmp", "sip", "tcp", "interfaces"),
+        ("icmp", "path", "stamp", "pmtu", "snmp", "sip", "tcp", "dns", "ntp", "interfaces"),
         ("icmp",),
         tuple(_FIBRE),
         ("path/reach", "snmp/rx-power", "snmp/bgp"),

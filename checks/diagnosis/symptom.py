@@ -43,6 +43,11 @@ class Heard(msgspec.Struct, frozen=True):
     symptom: Symptom
     after_s: int | None = None
 
+    @property
+    def word(self) -> str:
+        """The word by which it is kept: "drops-after-30" says when."""
+        return self.symptom.value if self.after_s is None else f"{self.symptom.value}-after-{self.after_s}"
+
 
 def heard(text: str) -> Heard:
     """Return what a word means: "one-way-audio", "单通", "drops", "drops-after-30", "掉线30秒". ValueError when it is none of the words."""

@@ -6,18 +6,19 @@ from enum import StrEnum
 import msgspec
 
 from checks.causes import MAIN_ROLES
-from checks.correlate import Correlation
 from checks.diagnosis.explains import next_test, rank
 from checks.diagnosis.ground import Trouble, customer_of, customers_nodes
 from checks.diagnosis.symptom import Symptom
 from checks.finding import Message, State, Value
 from checks.topology import LINK, Topology
-from checks.verdict import Diagnosis, Side
+from checks.verdict import Area, Diagnosis, Side
 from probe.inventory import Inventory, Owner
 
 # Without these no call comes about, though none passes through most of them.
 CALL_ROLES = MAIN_ROLES | {"database", "dns", "registrar", "radius", "media", "proxy", "billing"}
+DEVICE_AT_FAULT = frozenset({"gateway_down", "gateway_standard"})  # if help does not mend it: whose is it?
 _SEVERITY = (State.CRITICAL, State.WARNING)
+_CARRIERS = frozenset({Area.FIBRE, Area.CARRIER_NETWORK})  # a peer or a way of theirs, told of by a router that he crosses
 _UNRELATED = 9
 
 
@@ -41,25 +42,25 @@ class Verdict(msgspec.Struct, frozen=True):
     decides: Message | None = None
 
 
-def judge(found: Correlation, topology: Topology, trouble: Trouble, symptoms: Collection[Symptom], seen: bool = True) -> Verdict:
+def judge(found: Sequence[Diagnosis], topology: Topology, trouble: Trouble, symptoms: Collection[Symptom], seen: bool = True) -> Verdict:
     """Return which diagnosis explains the complaint, and what is left.
 
     `seen` False says that too little of our own side could be read to call it good: then nothing found is not "no fault".
     """
     ranked = sorted(
-        ((place, number) for number, one in enumerate(found.diagnoses) if (place := _place(one, topology, trouble, symptoms)) is not None),
+        ((place, number) for number, one in enumerate(found) if (place := _place(one, topology, trouble, symptoms)) is not None),
     )
     if ranked:
-        chosen = found.diagnoses[ranked[0][1]]
-        others = tuple(one for one in found.diagnoses if one is not chosen)
+        chosen = found[ranked[0][1]]
+        others = tuple(one for one in found if one is not chosen)
         answer = Answer.UNDETERMINED if chosen.side is Side.UNDETERMINED else Answer.FAULT
         return Verdict(answer, chosen, others, chosen.decides)
-    blind = next((one for one in found.diagnoses if one.cause == "agent_blind"), None)
+    blind = next((one for one in found if one.cause == "agent_blind"), None)
     if blind is not None:  # nothing else can be said until that is mended
-        return Verdict(Answer.FAULT, blind, tuple(one for one in found.diagnoses if one is not blind), blind.decides)
+        return Verdict(Answer.FAULT, blind, tuple(one for one in found if one is not blind), blind.decides)
     if not seen:
-        return Verdict(Answer.UNDETERMINED, None, found.diagnoses, Message("next.unseen"))
-    return Verdict(Answer.NONE, None, found.diagnoses, next_test(symptoms))
+        return Verdict(Answer.UNDETERMINED, None, tuple(found), Message("next.unseen"))
+    return Verdict(Answer.NONE, None, tuple(found), next_test(symptoms))
 
 
 def _place(one: Diagnosis, topology: Topology, trouble: Trouble, symptoms: Collection[Symptom]) -> tuple[int, ...] | None:
@@ -73,7 +74,8 @@ def _place(one: Diagnosis, topology: Topology, trouble: Trouble, symptoms: Colle
             return None
         fits = _UNRELATED  # what cuts him off explains more than his words may say
     severity = _SEVERITY.index(one.state) if one.state in _SEVERITY else len(_SEVERITY)
-    return (fits if severity == 0 else fits + 1, severity, near)
+    beyond = one.side is not Side.COMPANY or near > 1  # blame starts at our own side
+    return (fits if severity == 0 else fits + 1, severity, beyond, near)
 
 
 def closeness(one: Diagnosis, topology: Topology, trouble: Trouble) -> int | None:
@@ -89,7 +91,7 @@ def closeness(one: Diagnosis, topology: Topology, trouble: Trouble) -> int | Non
         targets = frozenset({trouble.node})
     crossed = {element for name in targets for element in topology.chain(name)} - {topology.here}
     if elements & (crossed | theirs):
-        return 0
+        return 1 if one.area in _CARRIERS and not any(element.startswith(LINK) for element in elements) else 0
     strangers = {customer_of(inventory.nodes.get(name), inventory) for name in elements} - {None, customer}
     if strangers and customer is not None:
         return None
@@ -106,7 +108,7 @@ def closeness(one: Diagnosis, topology: Topology, trouble: Trouble) -> int | Non
 def _elements(one: Diagnosis, topology: Topology) -> set[str]:
     """Return the culprit as elements of the topology: a port with a link is that link, another part its node, a site its nodes."""
     found: set[str] = set()
-    for name in (one.element, *one.elsewhere):
+    for name in one.element.split("+"):  # lines that are cut together
         inventory = topology.inventory
         node, _, part = name.partition(":")
         if name in inventory.links:
@@ -137,7 +139,10 @@ def _carriers(one: Diagnosis, inventory: Inventory) -> Sequence[tuple[str, Messa
     if one.side is not Side.CARRIER:
         return ()
     node = one.element.partition(":")[0]
-    links = [inventory.links.get(one.element), *(link for link in inventory.links.values() if node in (link.a, link.b))]
+    links = [
+        *(inventory.links.get(name) for name in one.element.split("+")),
+        *(link for link in inventory.links.values() if node in (link.a, link.b)),
+    ]
     link = next((link for link in links if link is not None and link.carrier is not None), None)
     link = link or next((link for link in inventory.links.values() if link.carrier is not None), None)
     if link is None or link.carrier is None:
@@ -149,7 +154,7 @@ def _carriers(one: Diagnosis, inventory: Inventory) -> Sequence[tuple[str, Messa
 
 
 def _customers(one: Diagnosis, inventory: Inventory) -> Sequence[tuple[str, Message]]:
-    """Help the customer: whom to call, the proposal for his network, and who answers for the device."""
+    """Help the customer: whom to call, and who answers for a device that stays dead or is not to standard."""
     if one.side is not Side.CUSTOMER:
         return ()
     node = inventory.nodes.get(one.element.partition(":")[0])
@@ -158,9 +163,7 @@ def _customers(one: Diagnosis, inventory: Inventory) -> Sequence[tuple[str, Mess
     steps = []
     if customer is not None and customer.contacts:
         steps.append(("technician", Message("todo.call", {"customer": customer.name, "contacts": ", ".join(customer.contacts)})))
-    if one.cause in PROPOSALS:
-        steps.append(("technician", Message(f"proposal.{one.cause}", {"element": one.element})))
-    if node is not None and node.kind == "gateway":
+    if node is not None and node.kind == "gateway" and one.cause in DEVICE_AT_FAULT:
         ours = node.supplied_by is Owner.COMPANY or (node.supplied_by is None and node.owner is Owner.COMPANY)
         told = {"node": node.name}
         if not ours:
@@ -170,7 +173,3 @@ def _customers(one: Diagnosis, inventory: Inventory) -> Sequence[tuple[str, Mess
         else:
             steps.append(("commerce", Message("todo.commerce-warranty", {**told, "until": node.warranty_until.isoformat()})))
     return steps
-
-
-PROPOSALS = frozenset({"nat_dmz", "sip_alg", "customer_line", "customer_router", "gateway_standard", "gateway_registration", "site_power"})
-"""Causes with a network adjustment proposal or advice on changes (网络调整方案或修改建议): the messages `proposal.<cause>`."""

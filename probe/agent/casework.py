@@ -10,9 +10,10 @@ import msgspec
 from checks.ask import Ask
 from checks.assess import Memory, Rules
 from checks.correlate import RULES
+from checks.correlation.follows import Past
 from checks.finding import Key
 from checks.history import Track
-from checks.patience import Patience, deliberate
+from checks.patience import LINGER, Patience, deliberate
 from checks.proof import prove
 from checks.verdict import Diagnosis
 from probe.agent.planned import Planned
@@ -52,6 +53,10 @@ class Casework:
         """Read what is open from the store; StoreError when it is away."""
         self.open = await asyncio.to_thread(self._store.cases, True)
         self.wake()
+
+    def past(self, now: datetime) -> tuple[Past, ...]:
+        """Return the faults of the last moments, whose aftermath is no fault of its own."""
+        return tuple(one for one in self._patience.past.values() if now - one.seen <= LINGER)
 
     def tell(self) -> None:
         """Say that the store has accepted something from elsewhere."""

@@ -8,6 +8,7 @@ from checks.verdict import Diagnosis
 from probe.agent.actions.complaints import complaint_of, hang
 from probe.agent.actions.diagnose import Known, Wrong, diagnose, find, read_symptoms
 from probe.agent.casework import Casework
+from probe.agent.planned import Planned
 from probe.agent.usual import Usual
 from probe.agent.watching import Watch
 from probe.run import Runner
@@ -20,8 +21,10 @@ from reports.web.actions import Refused
 class LookingInto:
     """Diagnoses on request; what they measure stays theirs, only the cases are everybody's."""
 
-    def __init__(self, watch: Watch, casework: Casework, usual: Usual, store: Store, runner: Runner, now: Callable[[], datetime]) -> None:
-        self._watch, self._casework, self._usual = watch, casework, usual
+    def __init__(
+        self, watch: Watch, casework: Casework, planned: Planned, usual: Usual, store: Store, runner: Runner, now: Callable[[], datetime]
+    ) -> None:
+        self._watch, self._casework, self._planned, self._usual = watch, casework, planned, usual
         self._store, self._runner, self._now = store, runner, now
 
     def begin(self, request: Request) -> AsyncIterator[Line]:
@@ -33,8 +36,9 @@ class LookingInto:
         except Wrong as why:
             raise Refused(400, str(why)) from why
         watch = self._watch
-        known = Known(dict(watch.memories), dict(watch.rules), watch.eyes.sight, self._usual.baselines, True)
-        return diagnose(settings, request, self._runner, self._now, known, self._hang)
+        past = self._casework.past(self._now())
+        known = Known(dict(watch.memories), dict(watch.rules), watch.eyes.sight, self._usual.baselines, past, True)
+        return diagnose(settings, request, self._runner, self._now, known, self._hang, self._planned)
 
     async def _hang(self, diagnosis: Diagnosis, proof: bytes | None, request: Request) -> Opened | None:
         try:

@@ -135,7 +135,7 @@ class Service:
         self.inboxes = Inboxes(self._open_audit, config=self.settings.file)
         self.inboxes.apply(self.settings.inboxes)
         self.showing.inboxes = self.inboxes
-        looking_into = LookingInto(self.watch, self.casework, usual, store, runner, utc_now)
+        looking_into = LookingInto(self.watch, self.casework, self.planned, usual, store, runner, utc_now)
         self.answers = Answers(self.showing, self.casework, self.planned, store, runner, utc_now, self.trouble, self.reload, looking_into)
 
     async def _open_audit(self, customer: str, told: bytes) -> None:

@@ -22,10 +22,15 @@ _SECONDS = 8  # cells at the end of a step's line
 
 def title_text(request: Request, texts: Texts) -> str:
     """Return the first line: of which flow, whose complaint, in which words."""
-    words = [texts.word("symptom", word) for word in request.symptoms]
+    words = [_symptom(word, texts) for word in request.symptoms]
     who = " · ".join(filter(None, (request.customer, request.node, request.number))) or texts.text("diagnose.everybody")
     symptoms = join(words) if words else texts.text("diagnose.no-symptom")
     return texts.text("diagnose.title", kind=texts.word("kind", request.kind), who=who, symptoms=symptoms)
+
+
+def _symptom(word: str, texts: Texts) -> str:
+    name, after, seconds = word.partition("-after-")
+    return texts.text(f"symptom.{name}-after", seconds=seconds) if after else texts.word("symptom", word)
 
 
 def begun_line(step: Begun, texts: Texts) -> str:
@@ -90,7 +95,7 @@ def _said(step: Ended, texts: Texts) -> str:
 
 def _told(node: str, message: Message, texts: Texts) -> str:
     said = texts.say(message)
-    return said if printable(node) in said else f"{printable(node)}: {said}"
+    return said if printable(node) in said else texts.text("diagnose.pair", name=node, text=said)
 
 
 def _nodes(step: Ended, texts: Texts) -> str:
@@ -119,7 +124,10 @@ def _facts(told: Conclusion, similar: Sequence[Case], texts: Texts, zone: tzinfo
     if one is not None:
         yield texts.text("diagnose.evidence"), [_evidence(found, texts, told.at, zone) for found in one.findings[:_SHOWN]]
     if told.todo:
-        yield texts.text("diagnose.todo"), [f"{texts.word('who', todo.who)}: {texts.say(todo.what)}" for todo in told.todo]
+        yield (
+            texts.text("diagnose.todo"),
+            [texts.text("diagnose.pair", name=texts.word("who", todo.who), text=texts.say(todo.what)) for todo in told.todo],
+        )
     if told.decides is not None:
         yield texts.text("diagnose.next"), [texts.say(told.decides)]
     if one is not None and (for_him := customer_texts(one, told, texts)):

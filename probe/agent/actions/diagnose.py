@@ -10,17 +10,20 @@ import msgspec
 from checks.ask import Ask
 from checks.assess import Memory, Rules
 from checks.baseline import Baseline
-from checks.correlate import RULES, Correlation, correlate
+from checks.correlate import RULES, correlate
+from checks.correlation.follows import Past
 from checks.diagnosis.ground import Ground, Trouble, customer_of, question_of, survey, wanted
 from checks.diagnosis.plan import FLOWS, Place, Question
 from checks.diagnosis.symptom import Heard, Symptom, heard
 from checks.diagnosis.verdict import Verdict, judge, remedy
 from checks.finding import Finding, Key, Message, State, base
+from checks.maintenance import Always
 from checks.proof import prove
 from checks.sight import Sight
 from checks.topology import Topology
 from checks.verdict import Diagnosis
 from probe.agent.actions.believing import Believing, key_of
+from probe.agent.planned import Planned
 from probe.agent.settings.settings import Settings
 from probe.inventory import Inventory
 from probe.run import Runner
@@ -55,6 +58,7 @@ class Known(msgspec.Struct, frozen=True):
     rules: Mapping[JobKey, Rules] = {}
     sight: Sight = Sight()
     baselines: Mapping[Key, Baseline] = {}
+    past: tuple[Past, ...] = ()
     running: bool = False
 
 
@@ -65,23 +69,34 @@ async def diagnose(
     now: Callable[[], datetime],
     known: Known = Known(),  # noqa: B008
     hang: Hang | None = None,
+    planned: Planned | None = None,
 ) -> AsyncIterator[Begun | Ended | Conclusion]:
     """Yield each step as it begins and ends, and at last the conclusion; Wrong when the complaint names what the inventory does not."""
     symptoms = read_symptoms(request)
     trouble = find(request, settings)
     topology = Topology(settings.inventory)
     with Believing(settings, runner, now, known.memories, known.sight, known.baselines) as believing:
-        run = _Run(settings, FLOWS[request.kind], survey(settings.inventory, trouble), believing, trouble)
+        quiet = _quiet(planned or Planned(settings), now())
+        run = _Run(settings, FLOWS[request.kind], survey(settings.inventory, trouble), believing, trouble, quiet)
         run.begin()
         for question in FLOWS[request.kind]:
             yield Begun(question.name)
             yield await run.end(question)
-        found = await run.decide(topology)
+        found = [one for one in await run.decide(topology, known.past) if not all(quiet(key[1], key[2]) for key in one.keys)]
         verdict = judge(found, topology, trouble, {one.symptom for one in symptoms}, run.seen)
         told = run.conclude(request, verdict, known.running, now())
         if hang is not None and request.open:
             told = await _hung(told, hang, believing, known)
         yield told
+
+
+def _quiet(planned: Planned, at: datetime) -> Callable[[str, str], bool]:
+    """Return whether a check of a node is silenced; announced work silences nothing here, for it may be what is complained of."""
+
+    def quiet(node: str, check: str) -> bool:
+        return isinstance(planned.reason(node, check, at), Always)
+
+    return quiet
 
 
 async def _hung(told: Conclusion, hang: Hang, believing: Believing, known: Known) -> Conclusion:
@@ -157,8 +172,17 @@ def _digits(text: str) -> str:
 class _Run:
     """One complaint: what is being measured for which step, and what came of it."""
 
-    def __init__(self, settings: Settings, flow: Sequence[Question], ground: Ground, believing: Believing, trouble: Trouble) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        flow: Sequence[Question],
+        ground: Ground,
+        believing: Believing,
+        trouble: Trouble,
+        quiet: Callable[[str, str], bool],
+    ) -> None:
         self._settings, self._flow, self._ground, self._believing, self._trouble = settings, flow, ground, believing, trouble
+        self._quiet = quiet
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._asks: dict[str, tuple[Ask, ...]] = {}
@@ -170,10 +194,10 @@ class _Run:
 
     @property
     def seen(self) -> bool:
-        """Whether the agent sees, and every question about our own side that could be asked was answered by something readable."""
+        """Whether every question about our own side that could be asked was answered by something readable, the agent's sight first."""
         ours = {question.name for question in self._flow if question.ours}
         dark = any(ended.state is StepState.UNKNOWN for name, ended in self.ended.items() if name in ours)
-        return not dark and self.ended["sight"].state is StepState.GOOD
+        return not dark and self.ended["sight"].state is not StepState.SKIPPED
 
     def begin(self) -> None:
         """Begin to measure for all steps at once: what one step waits for, the next can use."""
@@ -233,7 +257,9 @@ class _Run:
         for key in sorted(self._believing.measured):
             memory = self._believing.memories[key]
             for one in memory.found:
-                if one.check != base(one.check) or question_of(one, self._flow, self._ground) != question.name:
+                if one.check != base(one.check) or one.message.id.startswith("freshness.") or self._quiet(one.seen.node, one.check):
+                    continue
+                if question_of(one, self._flow, self._ground) != question.name:
                     continue
                 track = memory.tracks.get((one.check, one.item or one.seen.item))
                 found.append((one, track is not None and track.bad and (one.state in _BAD or track.soft is not State.OK)))
@@ -250,10 +276,10 @@ class _Run:
                 return Message("skipped.consent")
         return Message(f"skipped.{name}")
 
-    async def decide(self, topology: Topology) -> Correlation:
+    async def decide(self, topology: Topology, past: Sequence[Past]) -> tuple[Diagnosis, ...]:
         """Return what correlate says, once what it asks for was measured as far as time allows."""
         measured: set[JobKey] = set()
-        found = correlate(self._believing.memories, topology)
+        found = correlate(self._believing.memories, topology, past)
         for _ in range(ROUNDS):
             asks = [ask for ask in found.asks if key_of(ask) not in measured]
             left = self._start + WHOLE_S - self._loop.time()
@@ -262,8 +288,8 @@ class _Run:
             measured |= {key_of(ask) for ask in asks}
             tasks = [task for ask in asks if (task := self._believing.ask(ask)) is not None]
             await self._wait(tasks, self._loop.time() + min(ROUND_S, left))
-            found = correlate(self._believing.memories, topology)
-        return found
+            found = correlate(self._believing.memories, topology, past)
+        return found.diagnoses
 
     def conclude(self, request: Request, verdict: Verdict, watched: bool, at: datetime) -> Conclusion:
         """Return the conclusion, without the evidence, which is the case's."""
@@ -314,8 +340,9 @@ def _names(asks: Sequence[Ask]) -> tuple[str, ...]:
 
 
 def _worst(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings, the critical first, one for each node and item."""
-    return sorted(findings, key=lambda one: (one.state is not State.CRITICAL, one.seen.node, one.check))
+    """Return findings, the critical first; of those that say the same of a node one."""
+    ordered = sorted(findings, key=lambda one: (one.state is not State.CRITICAL, one.seen.node, one.check))
+    return list({(one.seen.node, one.message.id): one for one in reversed(ordered)}.values())[::-1]
 
 
 def _worth(question: Question, good: Sequence[Finding]) -> list[Finding]:

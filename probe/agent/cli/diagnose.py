@@ -78,6 +78,8 @@ def diagnose(
     """
     import asyncio
 
+    import msgspec
+
     from checks.verdict import CaseKind
     from probe.agent.actions.diagnose import Wrong, read_symptoms
     from probe.agent.client import ServiceProblem
@@ -86,7 +88,7 @@ def diagnose(
 
     asked = Request(CaseKind(kind), customer, node, number, symptoms, _time(since), opened)
     try:
-        read_symptoms(asked)
+        asked = msgspec.structs.replace(asked, symptoms=tuple(one.word for one in read_symptoms(asked)))
         conclusion = asyncio.run(_follow(asked, config_file, form, language))
     except (Wrong, ServiceProblem) as why:
         raise click.ClickException(str(why)) from why
