@@ -4,10 +4,13 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,19 +22,21 @@ from tests.lab.node import FILES
 
 STATE = f"{FILES}/agent"  # in the machine: a file system of its own, which ends with it
 READY_S, STOP_S = 60.0, 10.0
+ROOT = str(Path(__file__).parents[2])  # whatever is installed, the agent is the one of this tree
 FIRSTLINE = str(Path(sys.executable).with_name("firstline"))
 
 Event = dict[str, Any]
 
 
 class Agent:
-    """The agent of one lab. `events` are what has happened to its cases since it began, restarts included."""
+    """The agent of one lab; every start is a new life, with nothing known of the one before."""
 
     def __init__(self, lab: Lab, machine_wide: bool = False) -> None:
         self.lab = lab
         self._node = lab.node["agent"]
         self._process: subprocess.Popen[bytes] | None = None
         self._runs = 0
+        self._read_to = 0
         self.machine_wide = machine_wide
         self._node.run("sh", "-c", f"mkdir -p {STATE} && mount -t tmpfs -o size=512m,mode=755 tmpfs {STATE}")
 
@@ -53,6 +58,7 @@ class Agent:
     def start(self, within_s: float = READY_S) -> None:
         """Start it with nothing known, and wait until every check was measured once."""
         self._runs += 1
+        self._read_to = 0
         self._node.run("mkdir", "-p", self._state)
         secret = self.state / "community"
         secret.write_text(daemons.COMMUNITY)
@@ -67,7 +73,7 @@ class Agent:
                 stdout=journal,
                 stderr=journal,
                 start_new_session=True,
-                env={**os.environ, **ISOLATED},
+                env={**os.environ, **ISOLATED, "PYTHONPATH": ROOT},
             )
         self._until(self.ready, within_s, "ready")
 
@@ -122,7 +128,7 @@ class Agent:
 
     def run(self, *words: str, timeout_s: float = 60.0) -> "subprocess.CompletedProcess[str]":
         """Run a command of the program beside the service."""
-        surroundings = {**os.environ, **ISOLATED, "FIRSTLINE_SOCKET": f"{self._state}/socket"}
+        surroundings = {**os.environ, **ISOLATED, "PYTHONPATH": ROOT, "FIRSTLINE_SOCKET": f"{self._state}/socket"}
         surroundings["FIRSTLINE_CONFIG"] = f"{self._state}/firstline.toml"
         command = self._node.inside([FIRSTLINE, *words])
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, env=surroundings)
@@ -132,11 +138,30 @@ class Agent:
         return list(self.told("/v1/cases"))
 
     def events(self) -> list[Event]:
-        """Return what happened to cases, from the feed: each event with the case as it stood right after it, oldest first."""
+        """Return what has happened to cases since the last call, from the feed: each event with the case as it stood right after it."""
         feed = self.state / "cases.jsonl"
         if not feed.exists():
             return []
-        return [json.loads(line) for line in feed.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        with feed.open("rb") as lines:
+            lines.seek(self._read_to)
+            told = lines.read()
+        whole = told[: told.rfind(b"\n") + 1]
+        self._read_to += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def bad(self) -> list[str]:
+        """Return a line for each track that is not good, from the store: node, check, item, what is believed, what it says, since when."""
+        with tempfile.TemporaryDirectory() as copy:  # SQLite would look for its files where the machine has them
+            for part in self.state.glob("firstline.sqlite*"):
+                shutil.copy(part, copy)
+            with contextlib.closing(sqlite3.connect(f"{copy}/firstline.sqlite")) as store:
+                rows = store.execute("SELECT node, question, item, body FROM track ORDER BY node, question, item").fetchall()
+        tracks = [(*row[:3], json.loads(row[3])) for row in rows]
+        return [
+            f"{node} {check} [{item}] {track.get('hard')} soft {track.get('soft')} {track.get('said', '')} since {track.get('since')}"
+            for node, check, item, track in tracks
+            if {track.get("hard"), track.get("soft")} & {"warning", "critical"} or (track.get("lost") and track.get("hard") == "ok")
+        ]
 
     def down(self) -> None:
         """End it and let go of its folder."""

@@ -1,13 +1,15 @@
 """The operator's own configuration of the lab: what there is, whose it is, and every check that its agent makes."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tests.lab import topology
 
 LIGHT, READ = "5s", "10s"  # how often what is light is measured, and what is read of a device
 AGREED = "the customer's Ms Li, on the telephone"
+CALLED = "02155556666"
+SUPPLIED = "LabGate"  # the gateway that the company supplies
 
 # The machine under the lab is shared: how busy it is, how full, and how good its clock is are no part of the operator.
 MACHINE_WIDE = (
@@ -50,37 +52,29 @@ def value(given: Any) -> str:
     return json.dumps(given)
 
 
+GRADES = {"Harbour Logistics": "key"}
+
+
 def sites() -> Iterator[str]:
-    """Yield who there is: sites, carrier, customers."""
-    yield table("site", {"name": "centre", "kind": "datacentre", "region": "north"})
-    yield table("site", {"name": "room", "kind": "pop", "region": "north"})
-    yield table("site", {"name": "backbone", "kind": "carrier", "region": "north"})
-    yield table("site", {"name": "harbour", "kind": "customer", "region": "north", "customer": "Harbour Logistics"})
-    yield table("site", {"name": "clinic", "kind": "customer", "region": "north", "customer": "Hill Clinic"})
-    yield table("carrier", {"name": "Northern Fibre", "contacts": ["+86 10 5555 0100"], "promised_repair": "4h"})
-    customer = {"name": "Harbour Logistics", "grade": "key", "contacts": ["Ms Chen, +86 21 5555 0111"], "accounts": ["1001"]}
-    yield table("customer", customer)
-    yield table("customer", {"name": "Hill Clinic", "grade": "normal", "contacts": ["Dr Wu, +86 21 5555 0122"], "accounts": ["1002"]})
+    """Yield who there is: sites, carriers, customers."""
+    for name, (kind, customer, _) in topology.SITES.items():
+        yield table("site", {"name": name, "kind": kind, "region": "north", "customer": customer or None})
+    for carrier in sorted({fibre.carrier for fibre in topology.FIBRES}):
+        yield table("carrier", {"name": carrier, "contacts": ["+86 10 5555 0100"], "promised_repair": "4h"})
+    for home in topology.HOMES:
+        grade = GRADES.get(home.customer, "normal")
+        contact = [f"the technician of {home.customer}, +86 21 5555 {home.number}"]
+        yield table("customer", {"name": home.customer, "grade": grade, "contacts": contact, "accounts": [home.number]})
 
 
 def links() -> Iterator[str]:
     """Yield how it hangs together."""
-    for number, (a, a_port, b, b_port) in enumerate(
-        (
-            ("agent", "eth0", "core", "p1"),
-            ("soft", "eth0", "core", "p2"),
-            ("edge", "lan0", "core", "p3"),
-            ("db", "eth0", "core", "p4"),
-        )
-    ):
-        yield table("link", {"name": f"patch-{number + 1}", "a": a, "b": b, "ports": [a_port, b_port]})
-    for fibre, circuit in (("fib0", "CT-88213"), ("fib1", "CT-88214")):
-        line = {"kind": "fibre", "carrier": "Northern Fibre", "circuit": circuit}
-        yield table("link", {"name": fibre, "a": "edge", "b": "pop", "ports": [fibre, fibre], **line})
-    yield table("link", {"name": "backhaul", "a": "pop", "b": "carrier", "ports": ["dc0", "eth0"]})
-    for letter, port in (("a", "cust0"), ("b", "cust1")):
-        yield table("link", {"name": f"line-{letter}", "a": "edge", "b": f"site-{letter}", "ports": [port, "wan0"]})
-        yield table("link", {"name": f"lan-{letter}", "a": f"site-{letter}", "b": f"gw-{letter}", "ports": ["lan0", "eth0"]})
+    for cable in topology.CABLES:
+        if cable.name:
+            yield table("link", {"name": cable.name, "a": cable.a, "b": cable.b, "ports": [cable.a_port, cable.b_port]})
+    for number, fibre in enumerate(topology.FIBRES):
+        line = {"kind": "fibre", "carrier": fibre.carrier, "circuit": f"CT-8821{number}"}
+        yield table("link", {"name": fibre.name, "a": fibre.a, "b": fibre.b, "ports": [fibre.name, fibre.name], **line})
 
 
 def check(prober: str, every: str = LIGHT, **options: Any) -> str:
@@ -88,58 +82,61 @@ def check(prober: str, every: str = LIGHT, **options: Any) -> str:
     return table("node.check", {"prober": prober, "every": every, **options})
 
 
+def node(name: str, checks: Iterable[str] = (), **more: Any) -> Iterator[str]:
+    """Yield a node at its site and address; what has an address is asked for echoes."""
+    site = next(site for site, (_, _, names) in topology.SITES.items() if name in names)
+    here = name == "agent"
+    yield table("node", {"name": name, "site": site, "address": None if here else topology.ADDRESS[name], **more})
+    if not here:
+        yield check("icmp")
+    yield from checks
+
+
 def nodes(certificate: str) -> Iterator[str]:
     """Yield every node with its checks; `certificate` is the file of the portal's authority as the agent sees it."""
-    yield from _ours(certificate)
-    yield from _the_carriers()
-    for letter in ("a", "b"):
-        yield from _a_customers(letter)
-
-
-def _ours(certificate: str) -> Iterator[str]:
-    yield table("node", {"name": "agent", "site": "centre"})
-    yield check("interfaces", names=["eth0"])
-    yield check("host", READ, processes=False)
-    yield check("sockets", READ)
-    yield table("node", {"name": "core", "site": "centre", "kind": "switch", "role": "core", "address": topology.CORE, "snmp": "ro"})
-    yield from (check("icmp"), check("snmp", READ))
-    yield table("node", {"name": "edge", "site": "centre", "kind": "router", "role": "core", "address": topology.EDGE, "snmp": "ro"})
-    yield from (check("icmp"), check("snmp", READ), check("arp"))
-    yield table("node", {"name": "soft", "site": "centre", "role": "softswitch", "address": topology.SOFT, "snmp": "ro"})
-    yield from (check("icmp"), check("snmp", READ), check("arp"), check("sip"), check("tcp", port=80))
-    yield check("dns", name="sip.lab", recursion=False)
-    yield check("http", host="portal.lab")
-    yield check("tls", READ, server_name="portal.lab", ca_file=certificate)
-    yield from (check("registration", number="1001"), check("registration", number="1002"))
-    yield table("node", {"name": "db", "site": "centre", "role": "database", "address": topology.DB, "snmp": "ro"})
-    yield from (check("icmp"), check("snmp", READ), check("arp"))
-
-
-def _the_carriers() -> Iterator[str]:
+    yield from node("agent", (check("interfaces", names=["eth0"]), check("host", READ, processes=False), check("sockets", READ)))
+    snmp, arp = check("snmp", READ), check("arp")
+    yield from node("core", (snmp,), kind="switch", role="core", snmp="ro")
+    yield from node("edge", (snmp, arp), kind="router", role="core", snmp="ro")
+    yield from node("soft", (snmp, arp, *_softswitch(certificate)), role="softswitch", snmp="ro")
+    yield from node("db", (snmp, arp, *_database()), role="database", snmp="ro")
+    yield from node("ups", (snmp,), kind="ups", snmp="ro")
+    yield from node("branch-sw", (snmp,), kind="switch", snmp="ro")
+    for server in ("branch-1", "branch-2"):
+        yield from node(server, (snmp,), snmp="ro")
     theirs = {"kind": "carrier", "owner": "carrier"}
-    yield table("node", {"name": "pop", "site": "room", "address": topology.POP_DC, **theirs})
-    yield from (check("icmp"), check("path", READ))
-    yield table("node", {"name": "carrier", "site": "backbone", "address": topology.CARRIER, **theirs})
-    yield from (check("icmp"), check("path", READ), check("pmtu", READ), check("stamp", READ), check("sip"))
-    yield table("node", {"name": "pop-fib0", "site": "room", "address": topology.POP_FIB0, **theirs})
-    yield check("icmp")
-    yield table("node", {"name": "pop-fib1", "site": "room", "address": topology.POP_FIB1, **theirs})
-    yield check("icmp")
+    yield from node("pop", (check("path", READ),), **theirs)
+    yield from node("carrier", tuple(_carriers()), **theirs)
+    for home in topology.HOMES:
+        yield from _home(home)
 
 
-def _a_customers(letter: str) -> Iterator[str]:
-    ours, number = letter == "a", {"a": "1001", "b": "1002"}[letter]
-    site, address = {"a": "harbour", "b": "clinic"}[letter], {"a": topology.SITE_A, "b": topology.SITE_B}[letter]
-    yield table("node", {"name": f"site-{letter}", "site": site, "kind": "router", "owner": "customer", "address": address})
-    yield from (check("icmp"), check("path", READ))
-    supplied = "company" if ours else "customer"
-    device = {"kind": "gateway", "owner": "customer", "supplied_by": supplied, "warranty_until": "2027-03-31" if ours else None}
-    gateway = {"a": topology.GATEWAY_A, "b": topology.GATEWAY_B}[letter]
-    yield table("node", {"name": f"gw-{letter}", "site": site, "address": gateway, **device})
-    yield from (check("icmp"), check("sip"))
-    standard = {"models": ["LabGate"], "min_firmware": "1.2"} if ours else {}
-    registrar = {"registrar": topology.SOFT, "number": number, "codecs": ["PCMA"], **standard}
-    yield check("gateway", READ, agreed=AGREED, nat_address=address, **registrar)
+def _softswitch(certificate: str) -> Iterator[str]:
+    yield from (check("sip"), check("dns", name=topology.OWN_NAME), check("dns", name=topology.OUTSIDE_NAME), check("tcp", port=80))
+    yield check("http", host=topology.PORTAL)
+    yield check("tls", READ, server_name=topology.PORTAL, ca_file=certificate)
+    for home in topology.HOMES:
+        yield check("registration", number=home.number)
+    yield check("call", "1m", number=CALLED, allowed=[CALLED], daily_cap=1440, talk_s=0.5, caller=topology.HOMES[0].number, timeout="20s")
+
+
+def _database() -> Iterator[str]:
+    yield check("postgresql", user="postgres", database="postgres", tls="off")
+
+
+def _carriers() -> Iterator[str]:
+    yield from (check("path", READ), check("pmtu", READ), check("stamp", READ), check("sip"), check("dns", name=topology.OUTSIDE_NAME))
+
+
+def _home(home: topology.Home) -> Iterator[str]:
+    """Yield a customer's router and gateway; what runs our software was supplied by us."""
+    ours = home.software.startswith(SUPPLIED)
+    yield from node(home.router, (check("path", READ),), kind="router", owner="customer")
+    registrar = {"registrar": topology.SOFT, "number": home.number, "codecs": ["PCMA"]}
+    standard = {"models": [SUPPLIED], "min_firmware": "1.2"} if ours else {}
+    looked_at = check("gateway", READ, agreed=AGREED, nat_address=home.public, **registrar, **standard)
+    device = {"kind": "gateway", "owner": "customer", "supplied_by": "company" if ours else "customer"}
+    yield from node(home.gateway, (check("sip"), looked_at), **device, warranty_until="2027-03-31" if ours else None)
 
 
 def configuration(state: str, certificate: str, machine_wide: bool = False) -> str:
