@@ -1,0 +1,1 @@
+"""An operator simulated on one machine for a newcomer: `firstline demo`."""
