@@ -9,11 +9,15 @@
      "action": {"text": "…", "id": "…", "values": {}},
      "affected": ["shop"], "changed": [],
      "opened_at": "2026-11-21T19:56:00Z", "since": "2026-11-21T19:53:00Z", "cleared_at": null, "cleared_by_itself": false,
-     "agent": "pop-1"}
+     "agent": "pop-1", "major": false, "alternatives": [], "elsewhere": [], "decides": null,
+     "merged_into": null, "merged": [], "gone": [], "came": [], "complaint": null}
 
-Times are UTC (RFC 3339). A number that is not known is null. `event` is opened, updated, cleared, reopened, unwatched or watched; `changed`
-names the fields of an update; everything else is the case right after the event. Events come at least once and in the order of `number`
-within a case; whoever has seen (agent, case, number) before may drop a repeat. New fields may be added; none will change its meaning.
+Times are UTC (RFC 3339). A number that is not known is null. `event` is opened, updated, cleared, reopened, unwatched, watched, merged or
+joined; `changed` names the fields of an update; everything else is the case right after the event. Of what moves between cases:
+`merged_into` is the case of which a merged one is a part (its end is no recovery), `merged` those that became a part of this one with
+this event, `gone` and `came` the symptoms that went to another case or came from one, each [agent, node, check, item]; `complaint` is what
+joined. Events come at least once and in the order of `number` within a case; whoever has seen (agent, case, number) before may drop a
+repeat. New fields may be added; none will change its meaning.
 """
 
 from collections.abc import Callable
@@ -22,7 +26,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from checks.finding import Message, State, Value
+from checks.finding import Key, Message, State, Value
 from checks.verdict import Area, CaseKind, Side, Urgency
 from reports.case import CaseEvent, CaseState, EventKind, as_it_stood
 
@@ -44,6 +48,21 @@ class FeedText(msgspec.Struct, frozen=True):
     text: str
     id: str
     values: dict[str, Value]
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """Symptoms that went to a case, or came from it."""
+
+    case: int
+    keys: tuple[Key, ...]
+
+
+class Complained(msgspec.Struct, frozen=True):
+    """What is told of a complaint; who to call and which number stay in the store."""
+
+    customer: str
+    symptoms: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 class FeedEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +88,15 @@ class FeedEvent(msgspec.Struct, frozen=True, kw_only=True):
     cleared_at: datetime | None
     cleared_by_itself: bool
     agent: str
+    major: bool = False
+    alternatives: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    decides: FeedText | None = None
+    merged_into: int | None = None
+    merged: tuple[int, ...] = ()
+    gone: tuple[Moved, ...] = ()
+    came: tuple[Moved, ...] = ()
+    complaint: Complained | None = None
 
     @property
     def id(self) -> str:
@@ -103,6 +131,15 @@ class Feed(Protocol):
         """Hand over one event; may be called again with an event that arrived before."""
 
 
+class _Moving(msgspec.Struct, frozen=True):
+    """The part of an event's body that is told as it is."""
+
+    merged: tuple[int, ...] = ()
+    gone: tuple[Moved, ...] = ()
+    came: tuple[Moved, ...] = ()
+    complaint: Complained | None = None
+
+
 def feed_event(event: CaseEvent, text: Text) -> FeedEvent:
     """Return what feeds get of a case event; `text` makes English of a message. msgspec.ValidationError for a body that is none of ours."""
     case = as_it_stood(event)
@@ -131,6 +168,12 @@ def feed_event(event: CaseEvent, text: Text) -> FeedEvent:
         cleared_at=case.cleared_at,
         cleared_by_itself=case.cleared_by_itself,
         agent=case.agent,
+        major=case.major,
+        alternatives=case.alternatives,
+        elsewhere=case.elsewhere,
+        decides=both(case.decides) if case.decides is not None else None,
+        merged_into=case.merged_into,
+        **msgspec.structs.asdict(msgspec.convert(event.body, _Moving)),
     )
 
 

@@ -7,11 +7,14 @@ from checks.finding import Finding, State
 from checks.verdict import Urgency
 from probe.observation.observation import Observation
 from reports.case import Case, CaseEvent
+from reports.complaint import Complaint
 from reports.locale.figures import clock, span
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, pad, paint, table, width, wrap
 from reports.render.findings import limit_text
+from reports.render.likeness import alternatives
 from reports.render.outcome import outcome_text
+from reports.render.story import complaint_lines, story_lines
 
 _MOST_URGENT = (Urgency.EMERGENCY, Urgency.URGENT, Urgency.NORMAL)
 _SHOWN_READINGS = 20
@@ -66,6 +69,7 @@ def case_page(
     ruled_out: Sequence[Finding] = (),
     observations: Sequence[Observation] = (),
     events: Sequence[CaseEvent] = (),
+    complaints: Sequence[Complaint] = (),
     colour: bool = False,
     columns: int = 100,
     zone: tzinfo | None = None,
@@ -73,12 +77,15 @@ def case_page(
     """Return the page of one case: what is wrong and whose it is, since when, who is affected, what to do, the readings, what happened.
 
     `findings` and `ruled_out` are what the evidence gives when it is judged again, `observations` its raw readings, shown without them.
+    `events` may hold those of the cases that became a part of it.
     """
     word = texts.word("state", case.severity)
-    head = f"#{case.id}  {paint(word, case.severity, colour)}  "
+    weight = [paint(word, case.severity, colour), *([texts.text("case.major")] if case.major else [])]
+    head = f"#{case.id}  {' · '.join(weight)}  "
     said = wrap(texts.say(case.summary), max(20, columns - width(head)))
     lines = [head + said[0], *(" " * width(head) + line for line in said[1:])]
     facts = _facts(case, texts, now, zone)
+    facts += _unsure(case, texts)
     facts.append((texts.text("case.todo"), texts.say(case.action)))
     first = max(width(name) for name, _ in facts)
     for name, value in facts:
@@ -88,16 +95,17 @@ def case_page(
     lines += _readings(texts.text("case.ruled_out"), ruled_out, texts, now, colour, columns, zone)
     if observations and not findings:
         lines += _observations(observations, texts, now, columns, zone)
+    if complaints:
+        lines += ["", texts.text("case.complaints"), *complaint_lines(complaints, texts, now, columns, zone)]
     if events:
-        lines += ["", texts.text("case.events")]
-        lines += ["  " + line for line in table([[clock(event.at, now, zone), texts.word("event", event.kind)] for event in events])]
+        lines += ["", texts.text("case.events"), *story_lines(events, case.id, texts, now, columns, zone)]
     return "\n".join(lines) + "\n"
 
 
 def _row(case: Case, texts: Texts, now: datetime, zone: tzinfo | None) -> list[str]:
     affected = texts.text("cases.affected", n=len(case.affected)) if case.affected else "–"
     return [
-        texts.word("urgency", case.urgency) if case.cleared_at is None else texts.text("cases.cleared"),
+        _standing(case, texts),
         f"#{case.id}",
         texts.say(case.summary),
         texts.word("side", case.side),
@@ -105,6 +113,28 @@ def _row(case: Case, texts: Texts, now: datetime, zone: tzinfo | None) -> list[s
         affected,
         texts.word("case_state", case.state),
     ]
+
+
+def _standing(case: Case, texts: Texts) -> str:
+    """Return how urgent it is, or how it ended."""
+    if case.merged_into is not None:
+        return texts.text("cases.part_of", whole=case.merged_into)
+    if case.cleared_at is not None:
+        return texts.text("cases.cleared")
+    word = texts.word("urgency", case.urgency)
+    return texts.text("cases.major", urgency=word) if case.major else word
+
+
+def _unsure(case: Case, texts: Texts) -> list[tuple[str, str]]:
+    """Return what it can't be told from, where else it may be, and the test that would decide."""
+    facts = []
+    if causes := alternatives(case.cause, case.alternatives, case.element, texts):
+        facts.append((texts.text("case.alternatives"), texts.text("case.alike", causes=causes)))
+    if case.elsewhere:
+        facts.append((texts.text("case.elsewhere"), ", ".join(map(printable, case.elsewhere))))
+    if case.decides is not None:
+        facts.append((texts.text("case.decides"), texts.say(case.decides)))
+    return facts
 
 
 def _facts(case: Case, texts: Texts, now: datetime, zone: tzinfo | None) -> list[tuple[str, str]]:
@@ -117,7 +147,10 @@ def _facts(case: Case, texts: Texts, now: datetime, zone: tzinfo | None) -> list
         (texts.text("case.urgency"), f"{texts.word('urgency', case.urgency)} · {texts.word('case_state', case.state)}"),
         (texts.text("case.since"), since),
     ]
-    if case.cleared_at is not None:
+    if case.merged_into is not None:
+        at = clock(case.cleared_at, now, zone) if case.cleared_at is not None else "–"
+        facts.append((texts.text("case.part_of"), texts.text("case.merged", whole=case.merged_into, at=at)))
+    elif case.cleared_at is not None:
         name = "case.cleared_itself" if case.cleared_by_itself else "case.cleared_at"
         facts.append((texts.text("case.cleared"), texts.text(name, at=clock(case.cleared_at, now, zone))))
     facts.append((texts.text("case.affected"), ", ".join(map(printable, case.affected)) or texts.text("case.nobody")))

@@ -8,6 +8,7 @@ import msgspec
 from checks.finding import Finding, Levels, worst
 from probe.observation.observation import Observation
 from reports.case import Case
+from reports.complaint import Complaint
 from reports.locale.text import Texts
 
 _ENCODER = msgspec.json.Encoder()
@@ -86,4 +87,15 @@ def case_data(case: Case, texts: Texts) -> dict[str, Any]:
         "cleared_by_itself": case.cleared_by_itself,
         "summary": texts.say(case.summary),
         "action": texts.say(case.action),
+        "major": case.major,
+        "alternatives": case.alternatives,
+        "elsewhere": case.elsewhere,
+        "decides": texts.say(case.decides) if case.decides is not None else None,
+        "merged_into": case.merged_into,
+        "complainants": case.complainants,
     }
+
+
+def complaint_data(complaint: Complaint) -> dict[str, Any]:
+    """Return a complaint's keys; times in RFC 3339, since null where the customer did not say."""
+    return msgspec.structs.asdict(complaint)

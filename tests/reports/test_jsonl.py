@@ -46,6 +46,15 @@ def test_the_line_is_what_the_handbook_says(making, tmp_path: Path) -> None:
         "cleared_at": "2026-01-01T00:09:00Z",
         "cleared_by_itself": True,
         "agent": "pop-1",
+        "major": False,
+        "alternatives": [],
+        "elsewhere": [],
+        "decides": None,
+        "merged_into": None,
+        "merged": [],
+        "gone": [],
+        "came": [],
+        "complaint": None,
     }
 
 

@@ -11,6 +11,7 @@ from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
 from probe.observation.observation import Observation
 from reports.case import Case, CaseEvent, CaseState, EventKind
+from reports.complaint import Complaint
 from reports.locale.text import texts
 from reports.render.cases import by_urgency, case_page, case_table
 from reports.render.columns import width
@@ -186,9 +187,85 @@ def test_case_documents_have_the_keys_of_the_handbook():
         "cleared_by_itself": False,
         "summary": "fibre cut edge–pop (circuit CT-88213)",
         "action": "look at its console; power and cable",
+        "major": True,
+        "alternatives": [],
+        "elsewhere": [],
+        "decides": None,
+        "merged_into": None,
+        "complainants": [],
     }
     assert documents[1]["cleared_at"] == "2026-10-20T13:04:11Z"
     assert documents[1]["confidence"] is None
+
+
+WHOLE = msgspec.structs.replace(
+    FIBRE,
+    cause="service_hung",
+    element="sbc:5060",
+    summary=Message("cause.service_hung", {"element": "sbc:5060"}),
+    alternatives=("service_hung", "service_blocked"),
+    elsewhere=("sbc", "edge:fib0"),
+    decides=Message("decides.service_hung", {"node": "sbc"}),
+    complainants=("海港物流",),
+)
+PART = case(
+    405, minutes=25, cleared_at=NOW - timedelta(minutes=20), state=CaseState.RESOLVED, merged_into=412, affected=("Harbour Logistics",)
+)
+COMPLAINTS = [
+    Complaint(
+        customer="海港物流",
+        taken_at=NOW - timedelta(minutes=18),
+        contact="陈女士 138…",
+        symptoms=("no-calls",),
+        number="+8675512345678",
+        since=NOW - timedelta(minutes=21),
+        text="所有电话都打不通",
+        by="Li Wei",
+    ),
+    Complaint(customer="Harbour Logistics", taken_at=NOW - timedelta(minutes=3)),
+]
+ICMP, TCP = ["pop-a", "web-1", "icmp/loss", ""], ["pop-a", "web-1", "tcp/port", "443"]
+STORY = [
+    CaseEvent(405, 1, PART.opened_at, EventKind.OPENED, {}),
+    CaseEvent(412, 1, NOW - timedelta(minutes=20), EventKind.OPENED, {"merged": [405], "came": [{"case": 405, "keys": [ICMP]}]}),
+    CaseEvent(405, 2, NOW - timedelta(minutes=20), EventKind.MERGED, {"into": 412, "gone": [{"case": 412, "keys": [ICMP]}]}),
+    CaseEvent(412, 2, NOW - timedelta(minutes=18), EventKind.JOINED, {"complaint": {"customer": "海港物流", "symptoms": ["no-calls"]}}),
+    CaseEvent(412, 3, NOW, EventKind.UPDATED, {"gone": [{"case": 413, "keys": [TCP] * 5}], "came": [{"case": 406, "keys": [ICMP]}]}),
+]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_of_a_case_with_parts_and_complaints_is_the_golden_one(language, golden):
+    golden(f"case-whole.{language}", case_page(WHOLE, texts(language), NOW, events=STORY, complaints=COMPLAINTS, columns=100, zone=UTC))
+
+
+@pytest.mark.parametrize("columns", [40, 60, 100])
+def test_no_line_of_the_story_is_wider_than_the_screen(columns):
+    page = case_page(WHOLE, texts("en"), NOW, events=STORY, complaints=COMPLAINTS, columns=columns, zone=UTC)
+    assert max(map(width, page.splitlines()[1:])) <= max(columns, 60)
+
+
+def test_a_merged_case_is_neither_open_nor_cleared():
+    (line,) = case_table([PART], texts("en"), NOW, zone=UTC).splitlines()
+    assert line.startswith("in #412  #405")
+    page = case_page(PART, texts("en"), NOW, events=[STORY[0], STORY[2]], zone=UTC)
+    assert "part of   #412 since 14:04:11" in page
+    assert "merged  part of #412 now" in page
+    assert "cleared" not in page
+
+
+def test_the_cause_itself_is_no_alternative():
+    page = case_page(msgspec.structs.replace(WHOLE, alternatives=("service_hung",), decides=None, elsewhere=()), texts("en"), NOW, zone=UTC)
+    assert "can't be told" not in page
+    assert "would decide" not in page
+
+
+def test_thousands_of_symptoms_and_complaints_are_counted_not_listed():
+    many = [Complaint(customer=f"customer {at}", taken_at=NOW) for at in range(60)]
+    page = case_page(WHOLE, texts("en"), NOW, events=STORY, complaints=many, zone=UTC)
+    assert "and 2 more" in page
+    assert "customer 49 · taken" in page
+    assert "customer 50 · taken" not in page
 
 
 LOSS = Levels(0.2, 0.6, "ratio", "x")
