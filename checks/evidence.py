@@ -113,8 +113,9 @@ def _culprits(diagnosis: Diagnosis, inventory: Inventory) -> set[str]:
 
 
 def _nodes_of(element: str, inventory: Inventory) -> set[str]:
-    if element in inventory.links:
-        return _extent(_Same(inventory)).of_link(element)
+    if element in inventory.links and element not in inventory.nodes:
+        link = inventory.links[element]
+        return {link.a, link.b}
     if element in inventory.sites:
         return {name for name, node in inventory.nodes.items() if node.site == element}
     while element not in inventory.nodes and ":" in element:  # a part of a node: "edge:fib0"
@@ -128,8 +129,8 @@ def _near(diagnosis: Diagnosis, nodes: Iterable[str], inventory: Inventory) -> s
     for name in nodes:
         near |= extent.around(name)
     culprits = _culprits(diagnosis, inventory)
-    for name in (*culprits, diagnosis.element, *diagnosis.elsewhere):
-        near |= extent.behind(name)
+    for name in culprits:
+        near |= set(extent.topology.behind(name))
     sites = {inventory.nodes[name].site for name in culprits} - {None}
     return near | {name for name, node in inventory.nodes.items() if node.site in sites}
 

@@ -68,7 +68,16 @@ class Stale(msgspec.Struct, frozen=True, tag_field="line", tag="stale"):
     item: str
 
 
-Line = Recording | Job | Reading | Stale
+class Forgotten(msgspec.Struct, frozen=True, tag_field="line", tag="forgotten"):
+    """A job that was measured for once, because its answer would decide, is known no longer."""
+
+    at: datetime
+    node: str
+    prober: str
+    item: str
+
+
+Line = Recording | Job | Reading | Stale | Forgotten
 
 
 def lines_of(evidence: Evidence, agent: str) -> Iterator[Line]:

@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 
 from checks.assess import Memory, Rules, Scene, assess, matters, stale
-from checks.correlate import correlate
-from checks.recording import Job, Line, Reading, Recording, Stale
+from checks.correlate import Identity, correlate, identity
+from checks.finding import Key
+from checks.patience import Patience, deliberate
+from checks.recording import Forgotten, Job, Line, Reading, Recording, Stale
 from checks.sight import Sight
 from checks.strand import JobKey, memory_of, rules_of, with_said
 from checks.topology import Topology
@@ -24,9 +26,8 @@ from probe.inventory import Inventory
 
 GATHER = timedelta(seconds=0.3)  # changes that come together are looked at together
 LOOK_AGAIN = timedelta(seconds=30)  # without any change
-IDLE_LOOKS = 4  # in a gap without readings: later ones would say the same
-
-Identity = tuple[str, str, str]  # kind, cause, element
+LOOK_SOON = timedelta(seconds=0.5)  # while a verdict waits for a measurement that was asked for
+IDLE_LOOKS = 24  # in a gap without readings, longer than any verdict waits: later ones would say the same
 
 
 class Kind(StrEnum):
@@ -70,6 +71,9 @@ class Replay:
         self._wake: datetime | None = None
         self._looked: datetime | None = None
         self._idle = 0
+        self._patience = Patience()
+        self._waits = False
+        self._open: dict[Identity, frozenset[Key]] = {}  # told, and something of it is still bad: what the service has a case of
 
     def take(self, line: Line) -> Iterator[Told]:
         """Take the next line; yield what the time up to it and the line itself change. Raises Misfit."""
@@ -114,6 +118,7 @@ class Replay:
         except msgspec.ValidationError as why:
             raise Misfit(f"the limits of {' '.join(filter(None, key))} are not those of this version: {why}") from why
         self._every_s[key] = line.every_s
+        self._usual.pop(key, None)
         self.memories[key] = with_said(memory_of(line.start), line.found)
 
     def _read(self, line: Reading) -> bool:
@@ -134,9 +139,12 @@ class Replay:
         self.readings += 1
         return matters(result, old)
 
-    def _age(self, line: Stale) -> bool:
+    def _age(self, line: Stale | Forgotten) -> bool:
         key = (line.node, line.prober, line.item)
         self._known(key)
+        if isinstance(line, Forgotten):
+            self.memories.pop(key, None)
+            return False
         gone = stale(self.memories.get(key) or Memory(), self._every_s[key], line.at)
         if gone is None:
             return False
@@ -152,7 +160,9 @@ class Replay:
     def _advance(self, to: datetime) -> Iterator[Told]:
         """Let the time pass, with the rounds that the service makes meanwhile. A clock that was set back leaves the time where it is."""
         while self._now is not None:
-            looks = self._looked + LOOK_AGAIN if self._looked is not None and self._idle < IDLE_LOOKS else None
+            looks = None
+            if self._looked is not None and self._idle < IDLE_LOOKS:
+                looks = self._looked + (LOOK_SOON if self._waits else LOOK_AGAIN)
             due = min((at for at in (self._wake, looks) if at is not None), default=None)
             if due is None or due > to:
                 break
@@ -168,7 +178,12 @@ class Replay:
         if self._now is None or at > self._now:
             self._now = at
         assert self._topology is not None
-        found = {identity(one): one for one in correlate(self.memories, self._topology).diagnoses}
+        bad = {track.key for memory in self.memories.values() if memory.bad for track in memory.tracks.values() if track.bad}
+        self._open = {name: keys for name, keys in self._open.items() if not keys.isdisjoint(bad)}
+        whole, self._patience = deliberate(self.memories, self._topology, self._patience, at, self._open)
+        self._waits = bool(whole.asks)
+        found = {identity(one): one for one in whole.diagnoses}
+        self._open.update((name, frozenset(one.keys)) for name, one in found.items())
         before, self.diagnoses = self.diagnoses, found
         for name, one in before.items():
             if name not in found:
@@ -178,11 +193,6 @@ class Replay:
                 yield Told(Kind.BORN, at, one)
             elif _story(before[name]) != _story(one):
                 yield Told(Kind.CHANGED, at, one)
-
-
-def identity(diagnosis: Diagnosis) -> Identity:
-    """Return what a case knows a diagnosis by."""
-    return (diagnosis.kind, diagnosis.cause, diagnosis.element)
 
 
 def _explained(gone: Diagnosis, found: dict[Identity, Diagnosis]) -> Identity | None:

@@ -17,7 +17,7 @@ from checks.assess import Memory, Rules, Scene
 from checks.baseline import Baseline
 from checks.correlate import RULES
 from checks.finding import Finding, Key
-from checks.recording import VERSION, Job, Line, Reading, Recording, Stale
+from checks.recording import VERSION, Forgotten, Job, Line, Reading, Recording, Stale
 from checks.sight import Sight
 from checks.strand import said_of, start_of
 from probe.agent.settings.settings import Settings
@@ -64,8 +64,8 @@ class Recorder:
         if self._path is None or not self._ready():
             return
         key = job.key
-        if self._rules.get(key) is not rules:
-            self._learn(job, old if old is not None else Memory(), rules)
+        if self._rules.get(key) is not rules and not self._learn(job, old if old is not None else Memory(), rules):
+            return
         sight = scene.sight if scene.sight is not self._sight else None
         self._sight = scene.sight
         usual = self._usual_of(key, scene, found)
@@ -76,18 +76,26 @@ class Recorder:
         if self._path is not None and self._file is not None and job.key in self._rules:
             self._write(Stale(now, job.node.name, job.prober, job.options.item), job.key)
 
+    def forgotten(self, key: JobKey) -> None:
+        """Write that a job that was measured for once is forgotten."""
+        if self._path is not None and self._rules.pop(key, None) is not None:
+            self._write(Forgotten(_now(), *key))
+
     def close(self) -> None:
         """Stop recording; what is written stays."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
-    def _learn(self, job: Measured, memory: Memory, rules: Rules) -> None:
+    def _learn(self, job: Measured, memory: Memory, rules: Rules) -> bool:
+        """Write how a job is judged and where it stands; False when that can't be written."""
         limits: dict[str, object] = msgspec.to_builtins(rules.limits)
         line = Job(*job.key, limits, rules.rule, rules.route, job.every_s, start_of(memory), said_of(memory.found))
-        if self._write(line, job.key):
+        written = self._write(line, job.key)
+        if written:
             self._rules[job.key] = rules
             self._usual.pop(job.key, None)
+        return written
 
     def _usual_of(self, key: JobKey, scene: Scene, found: Iterable[Finding]) -> tuple[tuple[Key, Baseline], ...] | None:
         """Return the baselines of a job's readings when they are not those last written: other hours have others."""

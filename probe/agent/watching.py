@@ -232,7 +232,9 @@ class Watch:
         for job, seen in results:
             rules = self.rules.get(job.key) or _rules(job, self.settings, self.eyes)
             self.rules[job.key] = rules
-            self.memories[job.key], _ = assess(seen, self.memories.get(job.key) or _NOTHING, rules, self._present())
+            old = self.memories.get(job.key)
+            self.memories[job.key], result = assess(seen, old or _NOTHING, rules, self._present())
+            self.recorder.reading(job, seen, old, rules, self._scene, result.findings)
         self._on_change()
 
     def _forget_once(self) -> None:
@@ -241,6 +243,7 @@ class Watch:
             del self._once[key]
             self.memories.pop(key, None)
             self.rules.pop(key, None)
+            self.recorder.forgotten(key)
 
     def _look_around(self, job: Job, now: float) -> None:
         """Before something bad is believed of a node, all that is measured of it and of what lies on the way to it is measured."""
