@@ -1,19 +1,19 @@
-"""The lab's real daemons, each started in a machine: SNMP agents, BGP speakers, SIP server, resolver, web server."""
+"""The lab's real daemons, each started in a machine: SNMP agents, BGP speakers, SIP server."""
 
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab import topology
+from tests.lab import kernel, topology
 from tests.lab.node import FILES, Daemon, Node
 
 COMMUNITY, OWN_COMMUNITY = "public", "private"
 KAMAILIO_MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/"
 REFUSALS = (401, 403, 404, 408, 480, 486, 488, 500, 503)
 SOFTSWITCH_CONTROL = "unix:/run/kamailio.ctl"
+LOAD = "1.3.6.1.4.1.2021.10.1.3"  # UCD-SNMP-MIB laLoad: of the machine under the lab, were it not said otherwise
 IF_IN_ERRORS = "1.3.6.1.2.1.2.2.1.14"  # IF-MIB ifInErrors
 HUAWEI_ROUTER = "1.3.6.1.4.1.2011.2.62.2.5"  # below Huawei's products
 
@@ -26,14 +26,14 @@ def wait_until(true: Callable[[], object], why: str, within_s: float = 20.0) -> 
         time.sleep(0.02)
 
 
-def snmpd(node: Node, *more: str, just_up: bool = False) -> Daemon:
-    """Start an SNMP agent: v1 and v2c with `COMMUNITY`, master of AgentX; `more` are lines of snmpd.conf(5).
+def snmpd(node: Node, *more: str, just_up: bool = False, community: str = COMMUNITY) -> Daemon:
+    """Start an SNMP agent: v1 and v2c with this community, master of AgentX; `more` are lines of snmpd.conf(5).
 
     just_up: in the agent's eyes the machine has been up for a second at most, whatever it says itself.
     """
     lines = [
         "agentAddress udp:161",
-        f"rocommunity {COMMUNITY}",
+        f"rocommunity {community}",
         f"rwcommunity {OWN_COMMUNITY} 127.0.0.1",
         f"sysName {node.name}",
         "sysLocation lab",
@@ -41,6 +41,7 @@ def snmpd(node: Node, *more: str, just_up: bool = False) -> Daemon:
         "master agentx",
         f"agentXSocket {FILES}/agentx",
         "agentXPerms 0777 0777",
+        *(f'override -rw {LOAD}.{place} octet_str "{kernel.USUAL_LOAD}"' for place in (1, 2, 3)),
         *more,
     ]
     config = node.write("snmpd.conf", "\n".join(lines) + "\n")
@@ -56,6 +57,12 @@ def believe_interfaces_at_once(node: Node) -> None:
     """Let an SNMP agent that answers read its interfaces anew at each request, instead of every 3 s."""
     timeout_of_interfaces = "1.3.6.1.4.1.8072.1.5.3.1.2.1.3.6.1.2.1.2.2"  # NET-SNMP-AGENT-MIB nsCacheTimeout
     node.run("snmpset", "-v2c", "-c", OWN_COMMUNITY, "127.0.0.1", timeout_of_interfaces, "i", "0")
+
+
+def say_load(node: Node, load: float) -> None:
+    """Let an SNMP agent say that so many tasks run or wait, over each of its three times."""
+    words = [word for place in (1, 2, 3) for word in (f"{LOAD}.{place}", "s", f"{load:.2f}")]
+    node.run("snmpset", "-v2c", "-c", OWN_COMMUNITY, "127.0.0.1", *words)
 
 
 def recorded(node: Node, name: str, rows: str, *trees: str) -> list[str]:
@@ -166,46 +173,6 @@ def registered(node: Node) -> int:
 def softswitch_answers(node: Node, code: int) -> None:
     """Make kamailio answer every request so; 0 is silence, 200 normal."""
     node.run("kamcmd", "-s", SOFTSWITCH_CONTROL, "cfg.seti", "lab", "reply", str(code))
-
-
-def unbound(node: Node, address: str) -> Daemon:
-    """Start the operator's resolver: it knows `lab.` and nothing else."""
-    text = f"""server:
-  interface: {address}
-  access-control: 0.0.0.0/0 allow
-  username: ""
-  chroot: ""
-  directory: "{FILES}"
-  pidfile: "{FILES}/unbound.pid"
-  use-syslog: no
-  do-daemonize: no
-  do-ip6: no
-  module-config: "iterator"
-  local-zone: "lab." static
-  local-data: "sip.lab. 60 IN A {topology.SOFT}"
-  local-zone: "." static
-remote-control:
-  control-enable: no
-"""
-    return node.start("unbound", "unbound", "-d", "-c", node.write("unbound.conf", text))
-
-
-def nginx(node: Node) -> Daemon:
-    """Start a web server on ports 80 and 443, its certificate good for 90 days."""
-    subject = ["-days", "90", "-subj", "/CN=portal.lab", "-addext", "subjectAltName=DNS:portal.lab"]
-    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", *subject]
-    subprocess.run(
-        node.inside([*make, "-keyout", f"{FILES}/key.pem", "-out", f"{FILES}/certificate.pem"]), capture_output=True, check=True, timeout=20
-    )
-    text = f"""user root; pid {FILES}/nginx.pid; error_log stderr; worker_processes 1;
-events {{ worker_connections 64; }}
-http {{ access_log off; server {{
-  listen 80; listen 443 ssl;
-  ssl_certificate {FILES}/certificate.pem; ssl_certificate_key {FILES}/key.pem;
-  location / {{ return 200 ok; }}
-}} }}
-"""
-    return node.start("nginx", "nginx", "-e", "stderr", "-c", node.write("nginx.conf", text), "-g", "daemon off;")
 
 
 def port_index(node: Node, port: str) -> int:

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tests.lab import daemons, recordings, topology
-from tests.lab.daemons import wait_until
 from tests.lab.truth import NO_FAULT, Truth, fault, truth
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def crc(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
     edge, port = lab.node["edge"], lab.ports[name]
     before = _errors(lab, port)
     edge.write("errors.snmprec", recordings.errors(lab.edge_ports, port, f"{before}+{a_second}/s"))
-    wait_until(lambda: _errors(lab, port) > before + a_second, "errors")
+    lab.until(lambda: _errors(lab, port) > before + a_second, "errors")
     try:
         yield truth("interface_errors fibre_degraded", "company carrier", f"edge:{name} {name}")
     finally:
@@ -93,8 +92,8 @@ def fan_stopped(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth
 
 def on_battery(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
     """The UPS has no mains, and minutes left."""
-    bad = recordings.core(ups_output=5, minutes=draw.randint(4, 20))
-    return _recorded(lab, "core", "core.snmprec", bad, recordings.core(), truth("ups_on_battery site_power", "company", "core dc"))
+    bad = recordings.ups(output=5, minutes=draw.randint(4, 20))
+    return _recorded(lab, "ups", "ups.snmprec", bad, recordings.ups(), truth("ups_on_battery", "company", "ups dc"))
 
 
 FAULTS = (

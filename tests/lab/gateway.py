@@ -1,7 +1,7 @@
-"""A voice gateway, or the carrier's switch: answers SIP over UDP and echoes RTP. `gateway.py ADDRESS AGENT [REGISTRAR USER]`.
+"""A voice gateway, or the carrier's switch: answers SIP over UDP and echoes RTP. `gateway.py ADDRESS AGENT CODECS [REGISTRAR USER]`.
 
 OPTIONS and INVITE are answered 200 with a Contact and a session description of its own address; what it receives as RTP in a call it sends
-back. With REGISTRAR it registers USER there from the same port, for `EXPIRES_S`, and again every `RENEWED_S`.
+back. With REGISTRAR it registers USER there from the same port, for `EXPIRES_S`, and again every `RENEWED_S`. CODECS are RTP payload types ("8 0 18"; "" is all).
 """
 
 import re
@@ -11,6 +11,7 @@ import sys
 import time
 
 SIP, RTP, EXPIRES_S, RENEWED_S = 5060, 40000, 60, 1.0
+NAMES = {"8": "PCMA", "0": "PCMU", "18": "G729"}  # RFC 3551
 
 
 def header(message: str, name: str) -> str:
@@ -18,7 +19,7 @@ def header(message: str, name: str) -> str:
     return "\r\n".join(re.findall(rf"^({name}:[^\r\n]*)", message, re.MULTILINE | re.IGNORECASE))
 
 
-def answer(message: str, address: str, agent: str) -> str | None:
+def answer(message: str, address: str, agent: str, codecs: list[str]) -> str | None:
     """Return the response to a request, or None where none is due."""
     method = message.partition(" ")[0]
     if method in {"ACK", "SIP/2.0"}:
@@ -27,7 +28,7 @@ def answer(message: str, address: str, agent: str) -> str | None:
     if method in {"OPTIONS", "INVITE"}:
         body = (
             f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
-            f"m=audio {RTP} RTP/AVP 8 0 18\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:18 G729/8000\r\n"
+            f"m=audio {RTP} RTP/AVP {' '.join(codecs)}\r\n" + "".join(f"a=rtpmap:{one} {NAMES[one]}/8000\r\n" for one in codecs)
         )
     elif method not in {"BYE", "CANCEL"}:
         code, reason = 405, "Method Not Allowed"
@@ -68,7 +69,7 @@ def registration(address: str, agent: str, registrar: str, user: str, number: in
     )
 
 
-def main(address: str, agent: str, registrar: str = "", user: str = "") -> None:
+def main(address: str, agent: str, codecs: str, registrar: str = "", user: str = "") -> None:
     voice, media = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
     voice.bind((address, SIP))
     media.bind((address, RTP))
@@ -91,7 +92,7 @@ def main(address: str, agent: str, registrar: str = "", user: str = "") -> None:
                 data, peer = sock.recvfrom(65535)
                 if sock is media:
                     media.sendto(data, peer)
-                elif text := answer(data.decode("utf-8", "replace"), address, agent):
+                elif text := answer(data.decode("utf-8", "replace"), address, agent, codecs.split() or list(NAMES)):
                     voice.sendto(text.encode(), peer)
             except OSError:  # the network is down, or a peer's port is closed
                 continue

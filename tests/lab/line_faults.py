@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.lab import daemons, recordings, topology
-from tests.lab.daemons import wait_until
 from tests.lab.truth import Truth, fault, truth
 
 if TYPE_CHECKING:
@@ -37,14 +36,13 @@ def _cut(lab: "Lab", told: Truth, *fibres: str, dark: tuple[str, ...] = ()) -> I
         lab.wire[name].set(carrier=False)
     edge.write("edge.snmprec", recordings.edge(lab.ports, dict.fromkeys(fibres, recordings.NO_LIGHT), dark))
     try:
-        wait_until(lambda: not any(has_carrier(edge, name) for name in fibres), "no carrier")
-        wait_until(lambda: _led_around(lab, fibres), "no route over what is cut")
+        lab.until(lambda: not any(has_carrier(edge, name) for name in fibres), "no carrier")
+        lab.until(lambda: _led_around(lab, fibres), "no route over what is cut")
         yield told
     finally:
         for name in fibres:
             lab.wire[name].set()
         edge.write("edge.snmprec", recordings.edge(lab.ports))
-        wait_until(lab.healthy, "BGP over the mended fibre")
 
 
 def fibre_cut(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
@@ -78,11 +76,10 @@ def flap(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
     place = FIBRES.index(name)
     for _ in range(draw.randint(2, 3)):
         lab.wire[name].set(carrier=False)
-        wait_until(lambda: lab.peer_states()[place : place + 1] not in ([], ["6"]), "the peer is lost")
+        lab.until(lambda: lab.peer_states()[place : place + 1] not in ([], ["6"]), "the peer is lost")
         lab.wire[name].set()
-        wait_until(lab.both_peers, "BGP again")
+        lab.until(lab.both_peers, "BGP again")
     yield truth("link_flapping bgp_flapping", "carrier", f"{name} edge:{name} edge:{PEER[name]}")
-    wait_until(lab.healthy, "the preferred route")
 
 
 @contextmanager
@@ -91,9 +88,8 @@ def bgp_down(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
     name = draw.choice(FIBRES)
     place = FIBRES.index(name)
     with lab.node["pop"].filtered("input", f"iifname {name} tcp dport 179 drop", f"iifname {name} tcp sport 179 drop"):
-        wait_until(lambda: lab.peer_states()[place : place + 1] not in ([], ["6"]), "hold timer")
+        lab.until(lambda: lab.peer_states()[place : place + 1] not in ([], ["6"]), "hold timer")
         yield truth("bgp_down", "company carrier", f"edge:{PEER[name]} {name} pop")
-    wait_until(lab.healthy, "BGP again")
 
 
 @contextmanager
@@ -101,12 +97,11 @@ def bgp_unreadable(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
     """The router's BGP speaker ended: its sessions fell, its routes went, and its agent has no BGP4-MIB any more."""
     edge = lab.node["edge"]
     edge.daemons["bgpd"].kill()
-    wait_until(lambda: "6" not in lab.peer_states(), "no table")
+    lab.until(lambda: "6" not in lab.peer_states(), "no table")
     try:
         yield truth("bgp_down process_down path_own_side", "company", f"edge edge:{topology.POP_FIB0} edge:{topology.POP_FIB1}")
     finally:
         daemons.start_bgpd(edge)
-        wait_until(lab.healthy, "BGP again", 30)
 
 
 @contextmanager
@@ -118,7 +113,6 @@ def _wired(lab: "Lab", told: Truth, **settings: Any) -> Iterator[Truth]:
     finally:
         for wire in lab.wire.values():
             wire.set()
-        wait_until(lab.healthy, "BGP over the mended fibres")
 
 
 def _lossy(lab: "Lab", draw: random.Random, way: str) -> AbstractContextManager[Truth]:
@@ -146,18 +140,101 @@ def slow(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
     return _wired(lab, told, delay_ms=draw.choice((150, 180, 220)), jitter_ms=60)
 
 
-FAULTS = tuple(
-    fault(plant)
-    for plant in (
-        fibre_cut,
-        both_fibres_cut,
-        admin_down,
-        flap,
-        bgp_down,
-        bgp_unreadable,
-        lossy,
-        lossy_outwards,
-        lossy_inwards,
-        slow,
-    )
+def jittery(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
+    """Both fibres hold each frame back, each as long as chance will have it."""
+    return _wired(lab, truth(QUALITY, "carrier", ALL_FIBRES), jitter_ms=draw.choice((120, 160, 200)))
+
+
+def loss_small(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
+    """Both fibres lose one frame of a hundred, one way or both."""
+    return _wired(lab, truth(QUALITY, "carrier", ALL_FIBRES), **{draw.choice(("loss", "loss_ab", "loss_ba")): 0.01})
+
+
+@contextmanager
+def _losing(lab: "Lab", name: str, rules: str, told: Truth) -> Iterator[Truth]:
+    lab.node[name].nft(rules)
+    try:
+        yield told
+    finally:
+        lab.node[name].nft(f"delete table {rules.split()[1]} losing\n")
+
+
+def _drop(percent: int) -> str:
+    return f"numgen random mod 100 < {percent} drop"
+
+
+def loss_beyond(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
+    """The carrier loses packets behind its PoP."""
+    rules = f"table inet losing {{ chain through {{ type filter hook forward priority -5; {_drop(draw.choice((30, 20, 10)))}; }}\n}}\n"
+    return _losing(lab, "pop", rules, truth(QUALITY, "carrier", "pop carrier pop-carrier carrier-dc"))
+
+
+def loss_inside(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
+    """The cable between core switch and edge router loses frames of both directions."""
+    drop = _drop(draw.choice((30, 20, 10)))
+    rules = f"table bridge losing {{ chain through {{ type filter hook forward priority 0; iifname p3 {drop}; oifname p3 {drop}; }}\n}}\n"
+    return _losing(lab, "core", rules, truth(f"{QUALITY} interface_errors", "company", "core-edge edge core core:p3 edge:lan0"))
+
+
+def loss_line(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
+    """A customer's line loses packets of both directions."""
+    home, drop = draw.choice(topology.HOMES), _drop(draw.choice((30, 20, 10)))
+    hooks = (("prerouting", "iifname"), ("postrouting", "oifname"))
+    chains = "".join(f"chain {hook} {{ type filter hook {hook} priority -350; {port} wan0 {drop}; }}\n" for hook, port in hooks)
+    elements = f"{home.line} {home.router} {home.site} {home.uplink}:{home.port}"
+    told = truth(f"{QUALITY} customer_line customer_router", "customer", elements, home.customer)
+    return _losing(lab, home.router, f"table inet losing {{ {chains} }}\n", told)
+
+
+@contextmanager
+def flap_short(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
+    """A fibre loses its light for less than a second, some times."""
+    name, edge = draw.choice(FIBRES), lab.node["edge"]
+    for _ in range(draw.randint(2, 4)):
+        lab.wire[name].set(carrier=False)
+        lab.until(lambda: not has_carrier(edge, name), "no carrier")
+        lab.wire[name].set()
+        lab.until(lambda: has_carrier(edge, name), "carrier")
+        lab.until(lab.both_peers, "BGP again")
+    yield truth("link_flapping bgp_flapping", "carrier", f"{name} edge:{name} edge:{PEER[name]}")
+
+
+@contextmanager
+def saturation(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
+    """More is sent over the fibre that carries than is hired of it."""
+    kbit = round(topology.FIBRE_KBIT * draw.uniform(1.1, 1.4))
+    load = None
+    with lab.node["carrier"].filtered("input", "udp dport 9 drop"), _wired(lab, truth("", "", ""), rate_kbit=topology.FIBRE_KBIT):
+        try:
+            load = lab.node["soft"].start_python("load", "load.py", "flood", topology.CARRIER, str(kbit))
+            lab.until(lambda: "full" in load.log, "the flood")
+            yield truth("saturation", "company", "fib0 edge:fib0 edge")
+        finally:
+            if load is not None:
+                load.kill()
+
+
+FAULTS = (
+    *map(
+        fault,
+        (
+            fibre_cut,
+            both_fibres_cut,
+            admin_down,
+            flap,
+            bgp_down,
+            bgp_unreadable,
+            lossy,
+            lossy_outwards,
+            lossy_inwards,
+            slow,
+            jittery,
+            loss_beyond,
+            loss_inside,
+            loss_line,
+            flap_short,
+            saturation,
+        ),
+    ),
+    fault(loss_small, "statistical"),
 )

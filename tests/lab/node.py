@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FILES = "/run/lab"  # in the machine
@@ -30,6 +30,8 @@ cd /proc/sys/net
 echo 1 >ipv6/conf/all/disable_ipv6
 echo 1 >ipv6/conf/default/disable_ipv6
 echo 0 >ipv4/icmp_ratelimit
+echo 0 >ipv4/conf/all/send_redirects
+echo 0 >ipv4/conf/default/send_redirects
 echo $2 >ipv4/ip_forward
 cd /
 ip link set lo up
@@ -56,13 +58,26 @@ class Daemon:
     def log(self) -> str:
         return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
 
+    @property
+    def family(self) -> list[int]:
+        """Return the program's process and all that it has started."""
+        return [self.pid, *_below(self.pid)]
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the program and to all that it has started; who ended meanwhile has."""
+        for pid in [*self.family, self._process.pid]:  # nsenter stops and goes on with the program, if it is told
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End the program at once, and wait until it is gone."""
+        """End the program and all that it has started at once, and wait until it is gone."""
         if self._process.poll() is None:
-            self.signal(signal.SIGKILL)
+            for pid in reversed(self.family):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.wait()
 
     def stop(self) -> None:
@@ -72,6 +87,14 @@ class Daemon:
 
     def wait(self) -> None:
         self._process.wait(10)
+
+
+def _below(pid: int) -> list[int]:
+    try:
+        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has ended
+        return []
+    return [one for child in children for one in (child, *_below(child))]
 
 
 class Node:
@@ -108,6 +131,12 @@ class Node:
         """Write a file into the machine's folder and return its path as the machine sees it."""
         (self.files / name).write_text(text)
         return f"{FILES}/{name}"
+
+    def rewrite(self, name: str, text: str) -> None:
+        """Put this text in the place of a file's, in the file itself: who has it mounted elsewhere sees it, and nobody sees it empty."""
+        with (self.files / name).open("r+b") as file:
+            file.write(text.encode())
+            file.truncate()
 
     def inside(self, command: Sequence[str]) -> list[str]:
         """Return the command that runs `command` in the machine."""

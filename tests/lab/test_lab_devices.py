@@ -89,15 +89,15 @@ def test_table_that_went_away_is_unknown_and_no_lost_peer(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "check", "state", "message"),
+    ("fault", "node", "check", "state", "message"),
     [
-        ("overheated", "snmp/temperature", "warning", "snmp.reading-high"),
-        ("fan_stopped", "snmp/fan", "unknown", "snmp.fan-stands"),  # critical once it was seen turning: what the service's tracks know
-        ("on_battery", "snmp/ups-minutes", "critical", "snmp.ups-minutes"),
+        ("overheated", "core", "snmp/temperature", "warning", "snmp.reading-high"),
+        ("fan_stopped", "core", "snmp/fan", "unknown", "snmp.fan-stands"),  # critical once it was seen turning: what the service's tracks know
+        ("on_battery", "ups", "snmp/ups-minutes", "critical", "snmp.ups-minutes"),
     ],
 )
-def test_switch_tells_heat_fans_and_power(lab: Lab, fault: str, check: str, state: str, message: str) -> None:
-    before, during, after = lab.through(fault, "snmp", topology.CORE, timeout_s=20, **SWITCH)
+def test_devices_tell_heat_fans_and_power(lab: Lab, fault: str, node: str, check: str, state: str, message: str) -> None:
+    before, during, after = lab.through(fault, "snmp", topology.ADDRESS[node], timeout_s=20, **SWITCH)
     assert (during.of(check).state, during.of(check).message) == (state, message)
     assert (before.of(check).state, after.of(check).state) == ("ok", "ok")
     assert fault != "overheated" or during.of(check).value == HOT_C

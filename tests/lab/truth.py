@@ -1,8 +1,8 @@
 """What the lab's faults have in common: what is right to say of one, and how it is planted; values only."""
 
 import random
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,8 +52,20 @@ class Fault:
 
 
 def fault(plant: Plant, seen: str = "live", machine_wide: bool = False) -> Fault:
-    """Return the fault that this function plants, by the function's name."""
-    return Fault(plant.__name__, seen, machine_wide, plant)
+    """Return the fault that this function plants, by the function's name; the last one that is undone waits until the lab is healthy."""
+
+    @contextmanager
+    def planted(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
+        lab.standing += 1
+        try:
+            with plant(lab, draw) as told:
+                yield told
+        finally:
+            lab.standing -= 1
+        if not lab.standing:
+            lab.recover(plant.__name__)
+
+    return Fault(plant.__name__, seen, machine_wide, planted)
 
 
 class Plain(random.Random):

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tests.lab import daemons, topology
-from tests.lab.daemons import wait_until
 from tests.lab.topology import HOMES, Home
 from tests.lab.truth import Truth, fault, truth
 
@@ -65,7 +64,6 @@ def sip_refused(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
         yield truth("process_down", "company", "soft")
     finally:
         daemons.kamailio(soft, topology.SOFT)
-        wait_until(lab.all_registered, "every gateway registered")
 
 
 def at_home(home: Home, causes: str) -> Truth:
@@ -103,8 +101,8 @@ def gateway_off(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
     try:
         yield truth("gateway_down", "customer", f"{home.gateway} {home.lan}", home.customer)
     finally:
-        node.ip("link set eth0 up", f"route add default via {home.gateway_address.rpartition('.')[0]}.1")
-        wait_until(lambda: lab.node["agent"].succeeds("ping", "-c1", "-W1", home.gateway_address), "the gateway")
+        node.ip("link set eth0 up", f"route add default via {home.inside}")
+        lab.until(lambda: lab.node["agent"].succeeds("ping", "-c1", "-W1", home.gateway_address), "the gateway")
 
 
 @contextmanager
@@ -118,18 +116,20 @@ def gateway_refuses(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
         lab.start_gateway(home.gateway)
 
 
-FAULTS = tuple(
-    fault(plant)
-    for plant in (
-        sip_503,
-        sip_403,
-        sip_silent,
-        sip_blocked,
-        sip_prohibited,
-        sip_refused,
-        dmz_wrong,
-        sip_alg,
-        gateway_off,
-        gateway_refuses,
-    )
+FAULTS = (
+    *map(
+        fault,
+        (
+            sip_503,
+            sip_403,
+            sip_silent,
+            sip_blocked,
+            sip_prohibited,
+            sip_refused,
+            dmz_wrong,
+            sip_alg,
+            gateway_off,
+            gateway_refuses,
+        ),
+    ),
 )

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tests.lab import gateway, topology
-from tests.lab.daemons import wait_until
 from tests.lab.truth import NO_FAULT, Truth, fault, truth
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _announce(lab: "Lab", name: str, address: str) -> None:
         return mac in lab.node["agent"].run("ip", "neigh", "show", address)
 
     lab.node["agent"].run("ping", "-c1", "-W1", address, check=False)
-    wait_until(believed, "gratuitous ARP")
+    lab.until(believed, "gratuitous ARP")
 
 
 @contextmanager
@@ -97,7 +96,7 @@ def far_end_down(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
         yield truth("carrier_network", "carrier", BEYOND)
     finally:
         pop.ip("link set dc0 up")
-        wait_until(lambda: lab.node["agent"].succeeds("ping", "-c1", "-W1", topology.CARRIER), "the carrier's switch")
+        lab.until(lambda: lab.node["agent"].succeeds("ping", "-c1", "-W1", topology.CARRIER), "the carrier's switch")
 
 
 @contextmanager
@@ -122,16 +121,18 @@ def no_audio(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
     return _filtered(lab, told, "forward", f"udp dport {gateway.RTP} drop", f"udp sport {gateway.RTP} drop")
 
 
-FAULTS = tuple(
-    fault(plant)
-    for plant in (
-        mtu_black_hole,
-        mtu_honest,
-        duplicate_address,
-        routing_loop,
-        far_end_down,
-        carrier_drops,
-        hop_silent,
-        no_audio,
-    )
+FAULTS = (
+    *map(
+        fault,
+        (
+            mtu_black_hole,
+            mtu_honest,
+            duplicate_address,
+            routing_loop,
+            far_end_down,
+            carrier_drops,
+            hop_silent,
+            no_audio,
+        ),
+    ),
 )

@@ -2,7 +2,8 @@
 
 As a program: `wire.py PID PORT PID PORT`; it prints "ready", then reads one JSON object a line and prints "ok" when it holds. Its keys:
 carrier (false: both ends lose it), delay_ms, jitter_ms, loss, loss_ab and loss_ba (shares of one direction), copies and damage (shares of
-frames that arrive twice, or with one byte turned), rate_kbit with at most queue_ms waiting. A key that is not given is off.
+frames that arrive twice, or with one byte turned), rate_kbit with at most queue_ms waiting, where BGP goes first as routers let it. A key
+that is not given is off.
 It ends when its input does, so it never outlives the test run.
 """
 
@@ -24,6 +25,7 @@ IFF_TAP, IFF_NO_PI, CLONE_NEWNET = 2, 0x1000, 0x40000000
 AT_ONCE = 64  # frames read from one end before the other end gets its turn
 QUEUE_MS = 200.0
 MAX_WAITING = 20_000  # frames on the way; what comes beyond is lost, as in a full queue
+IPV4, TCP, BGP = b"\x08\x00", 6, struct.pack("!H", 179)
 HEADERS = 34  # Ethernet and IPv4: damage falls behind them, so that the frame still arrives
 
 
@@ -70,6 +72,11 @@ def tap(pid: int, name: str) -> int:
     return end
 
 
+def is_routing(frame: bytes) -> bool:
+    """Tell whether a frame is BGP's (IPv4 without options)."""
+    return frame[12:14] == IPV4 and frame[23:24] == bytes([TCP]) and BGP in {frame[34:36], frame[36:38]}
+
+
 class Carriage:
     """Frames on their way between the two ends."""
 
@@ -110,7 +117,7 @@ class Carriage:
             return
         now = time.monotonic()
         leaves = now
-        if rate_kbit := self.share("rate_kbit"):
+        if (rate_kbit := self.share("rate_kbit")) and not is_routing(frame):
             begins = max(self._free_at[end], now)
             if begins - now > self.settings.get("queue_ms", QUEUE_MS) / 1000:
                 return
