@@ -150,7 +150,8 @@ class Campaign:
             out.writelines(f"  {line}\n" for line in self.agent.bad())
             for case in self.agent.cases():
                 out.write(f"\n{self.agent.run('case', 'explain', str(case['id'])).stdout}\n")
-            out.write("\n".join(line for line in self.agent.journal.splitlines()[-400:] if "ERROR" in line or "Traceback" in line))
+            if "Traceback" in self.agent.journal:
+                out.write(f"\n{self.agent.journal[-4000:]}\n")
 
 
 def _account(outcome: Outcome) -> Iterator[str]:

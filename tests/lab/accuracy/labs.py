@@ -2,6 +2,7 @@
 
 import multiprocessing
 import queue
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,14 +32,22 @@ def run(tasks: Sequence[Task], labs: int, results: Path) -> None:
     for task in tasks:
         waiting.put(task)
     workers = [context.Process(target=work, args=(waiting, results)) for _ in range(min(labs, len(tasks)))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join()
 
 
 def work(waiting: "multiprocessing.Queue[Task]", results: Path) -> None:
     """Do tasks until none is left, in one lab; a lab that fails is built anew."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     campaign: Campaign | None = None
     failures = 0
     try:
