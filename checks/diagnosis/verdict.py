@@ -98,11 +98,12 @@ def closeness(one: Diagnosis, topology: Topology, trouble: Trouble) -> int | Non
     if customer is None and trouble.node is None and (strangers or one.affected):
         return 0
     nodes = [inventory.nodes[name] for name in elements if name in inventory.nodes]
-    if any(node.role in CALL_ROLES or node.owner is Owner.CARRIER or node.kind == "carrier" for node in nodes):
+    untold = not any(node.role in CALL_ROLES for node in inventory.nodes.values())  # then any server may be the one
+    if any(node.role in CALL_ROLES or node.owner is Owner.CARRIER or node.kind == "carrier" or untold for node in nodes):
         return 1
     if any(element.startswith(LINK) and _to_carrier(element, topology) for element in elements):
         return 1
-    return 2
+    return 2 if customer is None and trouble.node is None else None
 
 
 def _elements(one: Diagnosis, topology: Topology) -> set[str]:

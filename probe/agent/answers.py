@@ -9,6 +9,7 @@ import msgspec
 
 from checks import catalogue as judges
 from probe.agent.actions.check import CheckProblem, known_job, measure, read_job
+from probe.agent.actions.complaining import complain
 from probe.agent.casework import Casework
 from probe.agent.looking_into import LookingInto
 from probe.agent.planned import Planned
@@ -19,6 +20,7 @@ from probe.probers.catalogue import BY_HAND, HELD, PROBERS, TOLD
 from probe.run import Runner
 from reports.audit.opening import step
 from reports.case import Case, CaseEvent
+from reports.complaint import Complaint
 from reports.diagnosis import Line
 from reports.diagnosis import Request as DiagnoseRequest
 from reports.metrics import render
@@ -27,7 +29,7 @@ from reports.render.status import Status
 from reports.store.errors import StoreError
 from reports.store.store import Store
 from reports.store.values import Maintenance
-from reports.web.actions import AuditRequest, Checked, CheckRequest, MaintenanceRequest, Refused
+from reports.web.actions import AuditRequest, Checked, CheckRequest, ComplaintRequest, MaintenanceRequest, Refused
 
 MOST_CASES = 10_000
 P = ParamSpec("P")
@@ -136,11 +138,7 @@ class Answers:
         if planned is None:
             return None
         await self._stored(self._store.accept, [planned], self.now())
-        try:
-            await self._casework.load()
-        except StoreError as why:
-            raise Refused(503, str(why)) from why
-        self._casework.tell()
+        await self._reloaded()
         return next((one for one in self._casework.open if one.identity == planned.case.identity), None)
 
     async def case(self, number: int) -> Case | None:
@@ -150,6 +148,28 @@ class Answers:
     async def events(self, number: int) -> Sequence[CaseEvent]:
         """Return what happened to a case."""
         return await self._stored(self._store.events, number)
+
+    async def parts(self, number: int) -> Sequence[Case]:
+        """Return the cases that became a part of one."""
+        return await self._stored(self._store.parts, number)
+
+    async def complaints(self, number: int) -> Sequence[Complaint]:
+        """Return the complaints that hang on a case."""
+        return await self._stored(self._store.complaints, number)
+
+    async def complain(self, request: ComplaintRequest) -> Case:
+        """Let a complaint join the case that explains it."""
+        case = await self._stored(complain, self._store, request, self.now)
+        await self._reloaded()
+        return case
+
+    async def _reloaded(self) -> None:
+        """Look at what is open again, and tell it."""
+        try:
+            await self._casework.load()
+        except StoreError as why:
+            raise Refused(503, str(why)) from why
+        self._casework.tell()
 
     async def evidence(self, number: int) -> bytes | None:
         """Return the evidence of a case."""

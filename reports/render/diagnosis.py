@@ -78,7 +78,8 @@ def _name(question: str, texts: Texts) -> str:
 
 def _said(step: Ended, texts: Texts) -> str:
     if step.note is not None:
-        return texts.say(Message(step.note.id, {**step.note.values, "nodes": _nodes(step, texts)}))
+        said = texts.say(step.note)
+        return texts.text("diagnose.pair", name=_nodes(step, texts), text=said) if step.nodes else said
     parts = []
     if step.state is StepState.GOOD:
         parts.append(texts.text("diagnose.good", nodes=_nodes(step, texts), n=step.good))

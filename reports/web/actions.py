@@ -9,6 +9,7 @@ import msgspec
 from checks.finding import Finding
 from probe.observation.observation import Observation
 from reports.case import Case, CaseEvent
+from reports.complaint import Complaint
 from reports.diagnosis import Line
 from reports.diagnosis import Request as DiagnoseRequest
 from reports.render.status import Maintenance, Status
@@ -45,6 +46,20 @@ class MaintenanceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     seconds: float
     why: str = ""
     who: str = ""
+
+
+class ComplaintRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/complaints: who complains of what. Without a `case` it joins the open one that affects the customer."""
+
+    customer: str
+    symptoms: tuple[str, ...] = ()
+    contact: str = ""
+    number: str = ""
+    since: datetime | None = None
+    text: str = ""
+    by: str = ""
+    id: str = ""
+    case: int | None = None
 
 
 class AuditRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,6 +119,18 @@ class Actions(Protocol):
 
     async def events(self, number: int) -> Sequence[CaseEvent]:
         """Return what happened to a case, the first first."""
+        ...
+
+    async def parts(self, number: int) -> Sequence[Case]:
+        """Return the cases that became a part of one."""
+        ...
+
+    async def complaints(self, number: int) -> Sequence[Complaint]:
+        """Return the complaints that hang on a case."""
+        ...
+
+    async def complain(self, request: ComplaintRequest) -> Case:
+        """Let a complaint join the case that explains it; the same again when it did before."""
         ...
 
     async def evidence(self, number: int) -> bytes | None:

@@ -25,7 +25,7 @@ from reports.diagnosis import Request as DiagnoseRequest
 from reports.locale.text import choose, texts
 from reports.metrics import render_probe
 from reports.render.status import status_text
-from reports.web.actions import Actions, AuditRequest, CheckRequest, MaintenanceRequest, Refused
+from reports.web.actions import Actions, AuditRequest, CheckRequest, ComplaintRequest, MaintenanceRequest, Refused
 from reports.web.guard import Guard, admit
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,10 @@ def create_app(actions: Actions, guard: Guard) -> Starlette:
         Route("/v1/cases", handlers.cases, methods=["GET"]),
         Route("/v1/cases/{number:int}", handlers.case, methods=["GET"]),
         Route("/v1/cases/{number:int}/events", handlers.events, methods=["GET"]),
+        Route("/v1/cases/{number:int}/parts", handlers.parts, methods=["GET"]),
+        Route("/v1/cases/{number:int}/complaints", handlers.complaints, methods=["GET"]),
         Route("/v1/cases/{number:int}/evidence", handlers.evidence, methods=["GET"]),
+        Route("/v1/complaints", handlers.complain, methods=["POST"]),
         Route("/v1/check", handlers.check, methods=["POST"]),
         Route("/v1/diagnose", handlers.diagnose, methods=["POST"]),
         Route("/v1/audits", handlers.open_audit, methods=["POST"]),
@@ -132,6 +135,28 @@ class _Handlers:
         number = request.path_params["number"]
         _there(await self._actions.case(number), f"there is no case #{number}")
         return _json(list(await self._actions.events(number)))
+
+    async def parts(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        _there(await self._actions.case(number), f"there is no case #{number}")
+        return _json(list(await self._actions.parts(number)))
+
+    async def complaints(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        _there(await self._actions.case(number), f"there is no case #{number}")
+        return _json(list(await self._actions.complaints(number)))
+
+    async def complain(self, request: Request) -> Response:
+        wanted = await _body(request, ComplaintRequest)
+        if not wanted.customer and not wanted.number:
+            raise Refused(400, "who complains? a complaint has a customer or a number")
+        if wanted.since is not None and wanted.since.tzinfo is None:
+            raise Refused(400, "since: a time needs its zone, for instance 2026-11-22T08:00:00+08:00")
+        if any(
+            "\0" in text for text in (wanted.customer, wanted.contact, wanted.number, wanted.text, wanted.by, wanted.id, *wanted.symptoms)
+        ):
+            raise Refused(400, "a text holds a NUL character")  # PostgreSQL keeps none
+        return _json(await self._actions.complain(wanted), 201)
 
     async def evidence(self, request: Request) -> Response:
         number = request.path_params["number"]

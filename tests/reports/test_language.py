@@ -14,6 +14,8 @@ import pytest
 from babel.messages.pofile import read_po
 
 from checks.catalogue import JUDGES
+from checks.diagnosis.plan import FLOWS
+from checks.diagnosis.symptom import Symptom
 from checks.finding import State
 from checks.verdict import Area, CaseKind, Side, Urgency
 from probe.observation.failure import Kind
@@ -38,12 +40,15 @@ def members() -> dict[str, list[str]]:
         "kind": CaseKind,
         "case_state": CaseState,
         "event": EventKind,
+        "symptom": Symptom,
     }
     causes = import_module("checks.causes")
     alone = [value for value in vars(causes).values() if isinstance(value, causes.Cause)]
     codes = [cause.code for cause in (*causes.CAUSES, *alone)]
     checks = {check.name for name in set(JUDGES.values()) for check in import_module(name).CHECKS}
     found = {prefix: [str(member) for member in enum] for prefix, enum in enums.items()}
+    found["question"] = [question.name for question in FLOWS[CaseKind.NETWORK]]
+    found["who"] = ["technician", "carrier", "commerce", "vendor"]
     found |= dict.fromkeys(("cause", "action", "customer"), codes)
     found |= {prefix: [cause.code for cause in causes.CAUSES if cause.like] for prefix in ("class", "decides")}
     return {**found, "taker": [str(taker) for taker in causes.Taker], "about": sorted(checks)}

@@ -316,14 +316,14 @@ class _Run:
     def _left_out(self) -> tuple[Message, ...]:
         told = [ended.note for ended in self.ended.values() if ended.state is StepState.SKIPPED and ended.note is not None]
         told += [
-            Message("left-out.refused", {"node": node, "prober": prober, "why": why})
+            Message("unmeasured.refused", {"node": node, "prober": prober, "why": why})
             for (node, prober, _), why in sorted(self._believing.refused.items())
         ]
         late = [f"{prober} {node}" for node, prober, _ in dict.fromkeys(self._late)]
         if late:
-            told.append(Message("left-out.late", {"checks": ", ".join(late)}))
+            told.append(Message("unmeasured.late", {"checks": ", ".join(late)}))
         if self._spare:
-            told.append(Message("left-out.many", {"n": self._spare, "most": MOST}))
+            told.append(Message("unmeasured.many", {"n": self._spare, "most": MOST}))
         return _once(told)
 
 
