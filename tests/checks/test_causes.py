@@ -3,7 +3,26 @@ from collections import Counter
 import pytest
 
 from checks import catalogue
-from checks.causes import BY_CODE, CAUSES, EXPLAINED_BY, OTHER, Sort, cause_of, default, sort_of
+from checks.causes import (
+    BY_CODE,
+    CAUSES,
+    EXPLAINED_BY,
+    MANY,
+    OTHER,
+    Cause,
+    Sort,
+    Taker,
+    area,
+    blamed,
+    cause_of,
+    default,
+    major,
+    sort_of,
+    urgency,
+)
+from checks.finding import State
+from checks.verdict import Area, Side, Urgency
+from probe.inventory import Customer, Node, Owner
 
 ROOMS = sorted(set(catalogue.JUDGES.values()))
 
@@ -93,3 +112,102 @@ def test_only_what_a_cause_explains_can_be_of_another_sort_than_the_rest() -> No
     for cause in CAUSES:
         assert set(cause.besides) <= set(cause.explains), cause.code
         assert cause.sort not in cause.besides.values(), cause.code
+
+
+CODED = {cause.code: cause for cause in (*CAUSES, OTHER)}
+ALONE = Node("a")
+SOFTSWITCH = Node("soft", role="softswitch")
+THEIR_GATEWAY = Node("gw", kind="gateway", role="gateway", owner=Owner.CUSTOMER)
+PEERING = Node("pop", kind="router", owner=Owner.CARRIER)
+
+
+def some(count: int, grade: str = "normal") -> tuple[Customer, ...]:
+    return tuple(Customer(f"c{at}", grade) for at in range(count))
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "node", "affected", "expected"),
+    [
+        ("host_down", State.WARNING, SOFTSWITCH, some(9), Urgency.NORMAL),
+        ("host_down", State.CRITICAL, ALONE, (), Urgency.URGENT),
+        ("host_down", State.CRITICAL, SOFTSWITCH, (), Urgency.EMERGENCY),
+        ("host_down", State.CRITICAL, ALONE, some(1), Urgency.URGENT),
+        ("host_down", State.CRITICAL, ALONE, some(2), Urgency.EMERGENCY),
+        ("host_down", State.CRITICAL, ALONE, some(1, "大客户"), Urgency.EMERGENCY),
+        ("gateway_down", State.CRITICAL, THEIR_GATEWAY, some(1), Urgency.URGENT),
+        ("gateway_down", State.CRITICAL, THEIR_GATEWAY, some(1, "vip"), Urgency.EMERGENCY),
+        ("fibre_cut", State.CRITICAL, None, (), Urgency.EMERGENCY),
+        ("customer_line", State.CRITICAL, None, some(1), Urgency.URGENT),
+        ("redundancy_lost", State.CRITICAL, None, (), Urgency.URGENT),
+        ("agent_blind", State.CRITICAL, SOFTSWITCH, (), Urgency.URGENT),
+        ("loss", State.CRITICAL, SOFTSWITCH, some(MANY - 1), Urgency.URGENT),
+        ("loss", State.CRITICAL, None, some(MANY), Urgency.EMERGENCY),
+        ("loss", State.WARNING, None, some(MANY), Urgency.NORMAL),
+        ("fan", State.CRITICAL, SOFTSWITCH, some(MANY), Urgency.URGENT),
+        ("snmp_agent", State.CRITICAL, SOFTSWITCH, some(MANY), Urgency.NORMAL),
+    ],
+)
+def test_urgency_comes_from_severity_extent_and_grade(
+    code: str, state: State, node: Node | None, affected: tuple[Customer, ...], expected: Urgency
+) -> None:
+    assert urgency(CODED[code], state, node, affected) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "customers", "expected"),
+    [
+        ("host_down", State.CRITICAL, MANY, True),
+        ("host_down", State.CRITICAL, MANY - 1, False),
+        ("host_down", State.WARNING, MANY, False),
+        ("carrier_quality", State.CRITICAL, MANY, True),
+        ("fan", State.CRITICAL, MANY, False),
+    ],
+)
+def test_many_customers_who_feel_one_cause_are_a_major_case(code: str, state: State, customers: int, expected: bool) -> None:
+    assert major(CODED[code], state, some(customers)) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "node", "expected"),
+    [
+        ("host_down", ALONE, Side.COMPANY),
+        ("host_down", THEIR_GATEWAY, Side.CUSTOMER),
+        ("interface_down", PEERING, Side.CARRIER),
+        ("host_down", None, Side.UNDETERMINED),
+        ("fibre_cut", ALONE, Side.CARRIER),
+        ("carrier_network", None, Side.CARRIER),
+        ("nat_dmz", THEIR_GATEWAY, Side.CUSTOMER),
+        ("gateway_registration", SOFTSWITCH, Side.CUSTOMER),
+        ("path_own_side", PEERING, Side.COMPANY),
+        ("agent_blind", None, Side.COMPANY),
+    ],
+)
+def test_the_side_of_a_proven_cause_is_its_own_or_its_owner_s(code: str, node: Node | None, expected: Side) -> None:
+    assert blamed(CODED[code], node) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "node", "expected"),
+    [
+        ("host_down", ALONE, Area.SERVER),
+        ("host_down", Node("core", kind="switch"), Area.DEVICE),
+        ("host_down", PEERING, Area.CARRIER_NETWORK),
+        ("gateway_down", THEIR_GATEWAY, Area.CUSTOMER_EQUIPMENT),
+        ("fibre_cut", Node("edge", kind="router"), Area.FIBRE),
+        ("customer_line", None, Area.CUSTOMER_NETWORK),
+        ("agent_blind", ALONE, Area.AGENT),
+    ],
+)
+def test_the_area_is_the_cause_s_or_that_of_what_is_broken(code: str, node: Node | None, expected: Area) -> None:
+    assert area(CODED[code], node) is expected
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.code)
+def test_what_looks_like_a_cause_is_another_one_of_the_catalogue(cause: Cause) -> None:
+    assert cause.code not in cause.like
+    assert set(cause.like) <= set(CODED)
+    assert (cause.decides is None) is (not cause.like)
+
+
+def test_every_taker_of_the_written_flow_has_something_to_do() -> None:
+    assert {cause.taker for cause in CAUSES} == set(Taker)
