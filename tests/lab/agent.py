@@ -63,7 +63,7 @@ class Agent:
         secret = self.state / "community"
         secret.write_text(daemons.COMMUNITY)
         secret.chmod(0o600)
-        (self.state / "portal.pem").write_text((self.lab.node["soft"].files / "certificate.pem").read_text())
+        (self.state / "portal.pem").write_text((self.lab.node["soft"].files / "ca.pem").read_text())
         config = plan.configuration(self._state, f"{self._state}/portal.pem", self.machine_wide)
         (self.state / "firstline.toml").write_text(config)
         with (self.state / "journal").open("ab") as journal:

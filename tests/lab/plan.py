@@ -11,7 +11,7 @@ AGREED = "the customer's Ms Li, on the telephone"
 CALLED = "02155556666"
 SUPPLIED = "LabGate"  # the gateway that the company supplies
 
-# The machine under the lab is shared: how busy it is, how full, and how good its clock is are no part of the operator.
+# The agent's own host is the machine under the lab: how busy it is, how full, and how good its clock is are no part of the operator.
 MACHINE_WIDE = (
     "host/clock-sync",
     "host/boot",
@@ -29,9 +29,6 @@ MACHINE_WIDE = (
     "host/uninterruptible",
     "host/descriptors",
     "host/units",
-    "snmp/cpu",
-    "snmp/memory",
-    "snmp/storage",
 )
 
 Table = Mapping[str, Any]
@@ -103,7 +100,7 @@ def nodes(certificate: str) -> Iterator[str]:
     yield from node("ups", (snmp,), kind="ups", snmp="ro")
     yield from node("branch-sw", (snmp,), kind="switch", snmp="ro")
     for server in ("branch-1", "branch-2"):
-        yield from node(server, (snmp,), snmp="ro")
+        yield from node(server, (snmp, check("http", host=topology.PORTAL)), snmp="ro")
     theirs = {"kind": "carrier", "owner": "carrier"}
     yield from node("pop", (check("path", READ),), **theirs)
     yield from node("carrier", tuple(_carriers()), **theirs)
@@ -113,7 +110,7 @@ def nodes(certificate: str) -> Iterator[str]:
 
 def _softswitch(certificate: str) -> Iterator[str]:
     yield from (check("sip"), check("dns", name=topology.OWN_NAME), check("dns", name=topology.OUTSIDE_NAME), check("tcp", port=80))
-    yield check("http", host=topology.PORTAL)
+    yield from (check("http", host=topology.PORTAL), check("ntp", READ))
     yield check("tls", READ, server_name=topology.PORTAL, ca_file=certificate)
     for home in topology.HOMES:
         yield check("registration", number=home.number)

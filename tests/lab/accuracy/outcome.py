@@ -3,6 +3,7 @@
 All times are seconds since the planting began.
 """
 
+import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,7 +78,9 @@ def read(file: Path) -> Iterator[Outcome]:
 
 
 def append(file: Path, outcome: Outcome) -> None:
-    """Append one outcome; several processes may do so at once."""
-    torn = file.exists() and file.stat().st_size > 0 and not file.read_bytes().endswith(b"\n")
-    with file.open("ab") as out:
-        out.write((b"\n" if torn else b"") + msgspec.json.encode(outcome) + b"\n")
+    """Append one outcome in place of a line that was left unfinished; several processes may do so at once."""
+    with file.open("a+b") as out:
+        fcntl.flock(out, fcntl.LOCK_EX)
+        out.seek(0)
+        out.truncate(out.read().rfind(b"\n") + 1)
+        out.write(msgspec.json.encode(outcome) + b"\n")

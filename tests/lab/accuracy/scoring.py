@@ -20,8 +20,8 @@ def place(element: str) -> str:
 
 
 def names(planted: Planted, element: str) -> bool:
-    """Tell whether an element is one of the right ones; a node alone stands for any part of it."""
-    return element in planted.elements or place(element) in planted.elements
+    """Tell whether an element is one of the right ones, or some of them ("fib0+fib1"); a node alone stands for any part of it."""
+    return all(one in planted.elements or place(one) in planted.elements for one in element.split("+"))
 
 
 def objection(planted: Planted, said: Moment, alternatives: Sequence[str] = ()) -> str:
