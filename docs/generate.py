@@ -93,6 +93,8 @@ BOUNDS = (
     ("how far ahead a trend looks", "checks.trend:HORIZON_S", "span"),
     ("a window of maintenance", "checks.maintenance:LONGEST", "span"),
     ("cases in one answer of `case list --all`", "probe.agent.answers:MOST_CASES", "{:,}"),
+    ("parts and complaints of one case that are given", "reports.store.parts:MOST", "{:,}"),
+    ("parts of a case whose story is told with it", "probe.agent.actions.desk:MOST_PARTS", "{}"),
     ("delivered events are kept", "reports.store.store:DELIVERED_KEPT", "span"),
     ("first pause after a delivery in vain", "reports.feeds.outbox:FIRST_WAIT_S", "span"),
     ("longest pause after a delivery in vain", "reports.feeds.outbox:LONGEST_WAIT_S", "span"),

@@ -68,7 +68,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     `checks` counts jobs by (prober, the worst state shown), `observations` by (prober, "ok" or the failure's kind); `oldest_s` is the age
     of the oldest reading, None without any; `outbox` counts events by (feed, "waiting" …),
     `notifications` those of SNMP by (outcome, name where accepted), None where none are taken; `audits` those of
-    inboxes by outcome, None without an inbox. `series` is consumed in the
+    inboxes by outcome, None without an inbox; `major` counts the major cases. `series` is consumed in the
     rendering thread: give it an iterator over a copy of the container, None when per-target series are not wanted.
     """
 
@@ -88,6 +88,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     outbox: Mapping[tuple[str, str], int] = {}
     notifications: Mapping[tuple[str, str], int] | None = None
     audits: Mapping[str, int] | None = None
+    major: int = 0
     series: Iterable[Series] | None = None
     max_series: int = MAX_SERIES
 
@@ -122,6 +123,7 @@ def collect(snapshot: Snapshot) -> Iterator[Metric]:
     times = {(prober,): seconds for prober, seconds in snapshot.probe_seconds.items()}
     yield _counter("firstline_probe_seconds", "Time spent measuring.", ["prober"], times)
     yield _gauge("firstline_cases", "Cases that are not cleared.", ["state", "urgency", "side"], snapshot.cases)
+    yield GaugeMetricFamily("firstline_cases_major", "Major cases that are not cleared: many customers by one cause.", value=snapshot.major)
     yield _gauge("firstline_outbox", "Events on their way to a feed.", ["feed", "state"], snapshot.outbox)
     yield CounterMetricFamily("firstline_schedule_overruns", "Jobs that came due while still running.", value=snapshot.overruns)
     if snapshot.notifications is not None:

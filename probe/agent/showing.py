@@ -112,6 +112,7 @@ class Showing:
             checks[job.prober, worst({one.state for one in found})] += 1
         kinds = {(prober, "ok" if kind == "sample" else kind): n for (prober, kind), n in list(watch.tally.observations.items())}
         cases = Counter((case.state, case.urgency, case.side) for case in self._casework.open if case.cleared_at is None)
+        major = sum(case.major for case in self._casework.open if case.cleared_at is None)
         outbox = {}
         for one in self._telling.backlog:
             outbox[one.feed, "waiting"], outbox[one.feed, "dead"] = one.pending, one.dead
@@ -132,6 +133,7 @@ class Showing:
             outbox=outbox,
             notifications=self.traps.tally.counts() if self.traps is not None else None,
             audits=dict(self.inboxes.tally) if self.inboxes is not None and self.settings.inboxes else None,
+            major=major,
             series=_series(list(watch.memories.values())) if self.settings.agent.per_target_metrics else None,
         )
 

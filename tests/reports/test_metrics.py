@@ -58,6 +58,7 @@ def test_every_figure_is_shown_once_with_base_units():
         ("firstline_observations_total", "outcome=timeout", "prober=icmp"): 2,
         ("firstline_probe_seconds_total", "prober=icmp"): 3.25,
         ("firstline_cases", "side=carrier", "state=open", "urgency=emergency"): 1,
+        ("firstline_cases_major",): 0,
         ("firstline_outbox", "feed=zammad", "state=waiting"): 2,
         ("firstline_schedule_overruns_total",): 4,
         ("firstline_event_loop_lag_seconds_count",): 4,
@@ -145,6 +146,10 @@ def test_ten_thousand_targets_in_a_thread_do_not_hold_the_loop():
     late, body = asyncio.run(measure())
     assert body.count(b"\nfirstline_state{") == 10_000
     assert late[len(late) // 2] < 0.05
+
+
+def test_major_cases_are_counted():
+    assert {key: value for key, value in shown(major=2).items() if key[0] == "firstline_cases_major"} == {("firstline_cases_major",): 2}
 
 
 def test_audits_of_inboxes_are_counted_by_outcome_and_not_shown_without_an_inbox():

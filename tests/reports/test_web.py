@@ -24,6 +24,7 @@ from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
 from probe.observation.observation import Observation
 from reports.case import Case, CaseEvent, EventKind
+from reports.complaint import Complaint
 from reports.render.status import Maintenance, Status
 from reports.web import serve
 from reports.web.actions import Checked, Refused
@@ -52,6 +53,7 @@ CASE = Case(
     agent="a",
     keys=(("a", "web-1", "icmp/loss", ""),),
 )
+PART = msgspec.structs.replace(CASE, id=5, merged_into=7, cleared_at=AT)
 SEEN = Observation("a", "web-1", "icmp", AT, 81.0, EchoSample("192.0.2.1", 5, 5))
 
 
@@ -62,6 +64,7 @@ class Service:
 
     def __init__(self):
         self.problems, self.sick, self.waiting, self.reloads, self.nodes = [], "", "", 0, {}
+        self.told = []
         self.gate = None
 
     def now(self):
@@ -102,6 +105,18 @@ class Service:
 
     async def evidence(self, number):
         return b'{"rules":"1"}' if number == 7 else None
+
+    async def parts(self, number):
+        return [PART]
+
+    async def complaints(self, number):
+        return list(self.told)
+
+    async def complain(self, request):
+        if request.case == 8:
+            raise Refused(404, "there is no case #8")
+        self.told.append(Complaint(customer=request.customer, number=request.number, taken_at=AT, case=7, since=request.since))
+        return CASE
 
     async def check(self, request):
         if request.prober == "broken":
@@ -362,9 +377,47 @@ def test_the_unix_socket_gives_cases_and_status(local):
     assert msgspec.json.decode(ask(local, "GET", "/v1/cases/7")[1], type=Case) == CASE
     assert [event["kind"] for event in json.loads(ask(local, "GET", "/v1/cases/7/events")[1])] == ["opened"]
     assert ask(local, "GET", "/v1/cases/7/evidence")[1] == b'{"rules":"1"}'
+    assert msgspec.json.decode(ask(local, "GET", "/v1/cases/7/parts")[1], type=list[Case]) == [PART]
 
 
-@pytest.mark.parametrize("path", ["/v1/cases/8", "/v1/cases/8/events", "/v1/cases/8/evidence", "/v1/cases/x", "/v1/nothing"])
+def test_a_complaint_joins_a_case(local):
+    answer, body = ask(local, "POST", "/v1/complaints", json.dumps({"customer": "harbour", "since": "2026-11-22T08:00:00+08:00"}))
+    assert (answer.status, msgspec.json.decode(body, type=Case)) == (201, CASE)
+    (told,) = msgspec.json.decode(ask(local, "GET", "/v1/cases/7/complaints")[1], type=list[Complaint])
+    assert (told.customer, told.since) == ("harbour", datetime(2026, 11, 22, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        ({}, 400, "customer"),
+        ({"customer": ""}, 400, "a customer or a number"),
+        ({"customer": "x", "since": "2026-11-22T08:00:00"}, 400, "zone"),
+        ({"customer": "x", "text": "a\0b"}, 400, "NUL"),
+        ({"customer": "x", "symptoms": ["a\0b"]}, 400, "NUL"),
+        ({"customer": "x", "case": 8}, 404, "no case #8"),
+        ({"customer": "x", "colour": "red"}, 400, "colour"),
+        ({"customer": "x", "text": "y" * 70_000}, 413, "larger"),
+    ],
+)
+def test_a_complaint_that_does_not_fit_says_why(local, body, status, why):
+    answer, said = ask(local, "POST", "/v1/complaints", json.dumps(body))
+    assert (answer.status, why in json.loads(said)["error"]) == (status, True), said
+    assert json.loads(ask(local, "GET", "/v1/cases/7/complaints")[1]) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/cases/8",
+        "/v1/cases/8/events",
+        "/v1/cases/8/evidence",
+        "/v1/cases/8/parts",
+        "/v1/cases/8/complaints",
+        "/v1/cases/x",
+        "/v1/nothing",
+    ],
+)
 def test_what_is_not_there_is_404_in_json(local, path):
     answer, body = ask(local, "GET", path)
     assert answer.status == 404

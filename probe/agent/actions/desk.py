@@ -1,6 +1,6 @@
 """What is or was wrong: asked of the service when it runs here, else read from the store beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,10 @@ from probe.agent.client import NoService, ServiceProblem, ask, fetch, find_socke
 from reports.audit.opening import read as read_audit
 from reports.audit.opening import step
 from reports.case import Case, CaseEvent
+from reports.complaint import Complaint
 from reports.render.status import Status
+
+MOST_PARTS = 20  # parts of a case whose story is told with it
 
 
 class DeskProblem(Exception):
@@ -50,6 +53,26 @@ class Desk:
             if case is None:
                 raise DeskProblem(f"there is no case #{number}; `firstline case list --all` shows all")
             return case, list(store.events(number))
+
+    def parts(self, number: int) -> list[Case]:
+        """Return the cases that became a part of one."""
+        answer = self._live_answer(f"/v1/cases/{number}/parts")
+        if answer is not None:
+            return msgspec.json.decode(answer, type=list[Case])
+        with self._store() as store:
+            return list(store.parts(number))
+
+    def complaints(self, number: int) -> list[Complaint]:
+        """Return the complaints that hang on a case."""
+        answer = self._live_answer(f"/v1/cases/{number}/complaints")
+        if answer is not None:
+            return msgspec.json.decode(answer, type=list[Complaint])
+        with self._store() as store:
+            return list(store.complaints(number))
+
+    def story(self, number: int, events: Sequence[CaseEvent], parts: Sequence[Case]) -> list[CaseEvent]:
+        """Return the events of a case and of its parts: of the last MOST_PARTS where there are more."""
+        return [*events, *(event for part in parts[-MOST_PARTS:] for event in self.case(part.id)[1])]
 
     def proof(self, number: int) -> bytes:
         """Return what the verdict of a case stands on, as JSON."""

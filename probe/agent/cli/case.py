@@ -63,10 +63,12 @@ def show(number: int, form: str, language: str | None, config_file: str | None, 
     said = texts(language)
     desk = Desk(config_file, state_dir)
     one, events = _shown(lambda: desk.case(number))
+    parts, complaints = _shown(lambda: (desk.parts(number), desk.complaints(number)))
     if form == "json":
-        from reports.render.json import case_data, pretty
+        from reports.render.json import case_data, complaint_data, pretty
 
-        click.echo(pretty(case_data(one, said)), nl=False)
+        more = {"parts": [part.id for part in parts], "complaints": [complaint_data(told) for told in complaints]}
+        click.echo(pretty({**case_data(one, said), **more}), nl=False)
         return
     from reports.render.cases import case_page
 
@@ -76,7 +78,8 @@ def show(number: int, form: str, language: str | None, config_file: str | None, 
     except DeskProblem:
         derived = None
     findings, ruled_out = (derived.findings, derived.ruled_out) if derived is not None else ((), ())
-    page = case_page(one, said, now(), findings, ruled_out, (), events, sys.stdout.isatty(), _columns())
+    story = _shown(lambda: desk.story(number, events, parts))
+    page = case_page(one, said, now(), findings, ruled_out, (), story, complaints, sys.stdout.isatty(), _columns())
     click.echo(page, nl=False)
 
 
