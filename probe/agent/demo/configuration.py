@@ -8,6 +8,7 @@ from probe.agent.demo.plan import NUMBERS, POP_FIB0, POP_FIB1, Where
 from probe.agent.demo.snmp import COMMUNITY
 
 FILE, SOCKET, STORE, FEED, SECRET = "firstline.toml", "firstline.sock", "state", "cases.jsonl", "community"
+PORT = 8470
 _FAST, _SLOW = "5s", "10s"
 
 # name, site, kind, role, owner, further lines
@@ -47,19 +48,23 @@ NAMES = {
 }
 
 
-def write(folder: Path, where: Where, port: int, language: str) -> Path:
+def write(folder: Path, where: Where, language: str) -> Path:
     """Write the configuration and the secret it names into the folder of the demo; returns the file."""
     secret, file = folder / SECRET, folder / FILE
     secret.touch(0o600)
     secret.write_bytes(COMMUNITY)
-    file.write_text("\n".join(_lines(folder, where, port, language)) + "\n", "utf-8")
+    file.write_text("\n".join(_lines(folder, where, language)) + "\n", "utf-8")
     return file
 
 
-def _lines(folder: Path, where: Where, port: int, language: str) -> Iterator[str]:
+def _lines(folder: Path, where: Where, language: str) -> Iterator[str]:
     names = NAMES[language]
     yield from ("# Written by `firstline demo`; it goes when the demo ends.", "[agent]", 'name = "demo"', 'node = "agent"')
-    yield from (f'state_dir = "{folder / STORE}"', f'socket = "{folder / SOCKET}"', f'listen = "127.0.0.1:{port}"')
+    yield from (
+        f'state_dir = "{folder / STORE}"',
+        f'socket = "{folder / SOCKET}"',
+        f'listen = "{"127.0.0.1" if where.network else where.address["agent"]}:{PORT}"',
+    )
     yield from (f'language = "{language}"', "", "[[feed]]", 'kind = "jsonl"', f'path = "{folder / FEED}"')
     yield from ("", "[[credential]]", 'name = "read"', 'snmp = "v2c"', f'community = {{ file = "{folder / SECRET}" }}')
     yield from _table("site", name="pop-a", kind="datacentre")

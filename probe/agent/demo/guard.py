@@ -22,7 +22,6 @@ from probe.agent.demo.world import World, fork, teller
 
 _AWAITED = {signal.SIGTERM, signal.SIGCHLD}
 PREFIX, LOCK = "firstline-demo-", "lock"
-PORT = 8470
 
 
 class Started(NamedTuple):
@@ -55,7 +54,7 @@ def _try(writer: int) -> None:
         try:
             Network()
         except OSError as why:
-            os.write(writer, str(why).encode())
+            os.write(writer, (why.strerror or str(why)).encode())
 
     try:
         become_root_inside()
@@ -63,7 +62,7 @@ def _try(writer: int) -> None:
         if code:
             os.write(writer, f"the attempt ended with {code}".encode())
     except OSError as why:
-        os.write(writer, str(why).encode())
+        os.write(writer, (why.strerror or str(why)).encode())
 
 
 def start(where: Where, language: str) -> Started:
@@ -74,13 +73,13 @@ def start(where: Where, language: str) -> Started:
     fcntl.flock(lock, fcntl.LOCK_EX)  # held by every process of the demo until it ends
     outside = listen()
     port = outside.getsockname()[1]
-    configuration.write(folder, where, port, language)
+    configuration.write(folder, where, language)
     reader, writer = os.pipe()
     starter = os.getpid()
 
     def guard() -> None:
         os.close(reader)
-        _guard(starter, where, folder, outside, port, writer)
+        _guard(starter, where, folder, outside, writer)
 
     pid = fork(guard)
     os.close(writer)
@@ -101,7 +100,7 @@ def stop(started: Started) -> None:
 
 def listen() -> socket.socket:
     """Return a socket that listens where the page should be, or at any free port when that is taken."""
-    for port in (PORT, 0):
+    for port in (configuration.PORT, 0):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):
@@ -127,17 +126,15 @@ def sweep() -> None:
                 os.close(handle)
 
 
-def _guard(starter: int, where: Where, folder: Path, outside: socket.socket, port: int, writer: int) -> None:
+def _guard(starter: int, where: Where, folder: Path, outside: socket.socket, writer: int) -> None:
     """Be the guard: outlive whoever started the demo by the time that it takes to end it."""
     os.setsid()  # Ctrl-C is for the screen alone, which ends us in its turn
     signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     _quiet(folder)
     if where.network:
         become_root_inside()
-    else:
-        outside.close()  # there the service has its port itself
     die_with_parent(signal.SIGTERM)
-    world = fork(lambda: _world(where, folder, outside, port, writer))
+    world = fork(lambda: _world(where, folder, outside, writer))
     os.close(writer)
     outside.close()
     if os.getppid() == starter:
@@ -159,7 +156,7 @@ def _quiet(folder: Path) -> None:
     os.close(nothing)
 
 
-def _world(where: Where, folder: Path, outside: socket.socket, port: int, writer: int) -> None:
+def _world(where: Where, folder: Path, outside: socket.socket, writer: int) -> None:
     """Be the world: build the machines, start the agent at its own, and answer for the others."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
     if where.network:
@@ -170,7 +167,7 @@ def _world(where: Where, folder: Path, outside: socket.socket, port: int, writer
     def measure() -> None:
         if isinstance(network, Network):
             network.places["agent"].enter()
-        serve(folder / configuration.FILE, outside if where.network else None, port)
+        serve(folder / configuration.FILE, outside, where.network)
 
     world.keep(fork(measure), "agent")
     outside.close()

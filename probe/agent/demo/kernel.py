@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -23,7 +24,8 @@ def _libc() -> Any:
 def _call(name: str, *words: Any) -> None:
     if getattr(_libc(), name)(*words) != 0:
         code = ctypes.get_errno()
-        raise OSError(code, f"{name}: {os.strerror(code)}")
+        limit = name == "unshare" and code == errno.ENOSPC
+        raise OSError(code, "the limit is reached (sysctl user.max_*_namespaces)" if limit else f"{name}: {os.strerror(code)}")
 
 
 def unshare(flags: int) -> None:

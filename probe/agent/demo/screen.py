@@ -73,12 +73,12 @@ class Screen:
                 self._answer(answer)
             if world.over:
                 raise self._ended(self._said.text("demo.ended"), started)
-            for said in feed.take():
+            for said in feed.take() if auditing is None or auditing.over else ():  # the audit is shown before its case
                 self._event(msgspec.json.decode(said, type=FeedEvent))
 
     def _begin_audit(self, started: Started) -> Lines:
         customer = self._names["harbour"]
-        terminal.line(self._said.text("demo.audit", customer=customer), State.WARNING)
+        terminal.headline(self._said.text("demo.audit", customer=customer))
         return Lines(audit.begin(started.folder, started.folder / configuration.FILE, customer, self._said.language))
 
     def _answer(self, answer: list[str]) -> None:
@@ -98,7 +98,7 @@ class Screen:
             if not started.where.network and what["fault"] != "hang":
                 does += ".loopback"
             names = {"customer": self._names["harbour"], "carrier": self._names["carrier"]}
-            terminal.line(self._said.text(f"demo.{does}", **names), State.WARNING)
+            terminal.headline(self._said.text(f"demo.{does}", **names))
             if self._fault_at is None:
                 self._fault_at = time.monotonic()
 

@@ -14,15 +14,18 @@ PIECE = 1 << 16
 JOURNAL = "journal"
 
 
-def serve(config: Path, outside: socket.socket | None, port: int) -> None:
-    """Run the service until it ends; callers of the socket `outside`, which stands in the newcomer's network, are led to its page."""
+def serve(config: Path, outside: socket.socket, own_place: bool) -> None:
+    """Run the service until it ends; callers of the socket `outside`, which stands in the newcomer's network, are led to its page.
+
+    `own_place`: this process has namespaces of its own.
+    """
     from probe.agent.places import state_folder
     from probe.agent.service import Service
     from probe.agent.settings.load import load
 
     for name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "WATCHDOG_USEC"):
         os.environ.pop(name, None)  # the newcomer's own service may have been started by systemd; this one is not
-    if outside is not None:
+    if own_place:
         unshare(CLONE_NEWNS)
         for kind in ("proc", "sysfs"):  # so that it reads of its own processes and ports, where that may be had
             mount(kind, Path("/proc" if kind == "proc" else "/sys"))
@@ -31,21 +34,18 @@ def serve(config: Path, outside: socket.socket | None, port: int) -> None:
     settings = load(str(config))
 
     async def run() -> int:
-        relay = await asyncio.start_server(Relay(port).lead, sock=outside) if outside is not None else None
-        try:
+        relay = await asyncio.start_server(Relay(settings.agent.host, settings.agent.port).lead, sock=outside)
+        async with relay:
             return await Service(str(config), state_folder(settings), settings).run()
-        finally:
-            if relay is not None:
-                relay.close()
 
     asyncio.run(run())
 
 
 class Relay:
-    """Leads callers from outside to a port of the machine inside."""
+    """Leads callers from outside to where the service listens at its own machine."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
         self._callers = 0
 
     async def lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,7 +53,7 @@ class Relay:
         self._callers += 1
         try:
             if self._callers <= MOST_CALLERS:
-                inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._port)
+                inner_reader, inner_writer = await asyncio.open_connection(self._host, self._port)
                 await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
         except OSError:  # the page is not there yet, or any more
             pass

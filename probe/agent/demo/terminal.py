@@ -33,6 +33,12 @@ def line(text: str, state: State) -> None:
     _print(f"{clock(datetime.now().astimezone())}  " + ("\n" + " " * MARGIN).join(lines))
 
 
+def headline(text: str) -> None:
+    """Print a text with the time of day, set apart: what comes after it is what came of it."""
+    _print("")
+    line(text, State.UNKNOWN)
+
+
 def aside(text: str) -> None:
     """Print a text below the line with the time; one that is laid out in columns keeps its distance from the left."""
     bare = text.lstrip(" ")
