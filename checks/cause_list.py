@@ -54,7 +54,7 @@ CAUSES = (
     # a service on it
     Cause("process_down", _SERVER, EMERGENCY, ("host/process", "*:failure.refused")),
     Cause(
-        "service_hung", _SERVER, EMERGENCY, ("tcp/port", "*:failure.timeout"), sort=_SILENT, like=("service_blocked",)
+        "service_hung", _SERVER, EMERGENCY, ("tcp/port", "*:failure.timeout"), sort=_SILENT, like=("service_blocked", "descriptors")
     ),  # or a firewall drops it
     Cause(
         "service_error",
@@ -80,6 +80,7 @@ CAUSES = (
         ("dns/answer", "dns/answer:failure.timeout", "dns/time", "*:failure.unresolved"),
         besides={"dns/answer:failure.timeout": _SILENT, "dns/time": _POOR},
         felt=True,
+        like=("service_hung", "service_blocked"),
     ),
     Cause("database", _SERVER, EMERGENCY, ("database/answer", "database/ready-time"), besides={"database/ready-time": _POOR}),
     Cause("connections", _RESOURCE, URGENT, ("database/connections",)),
@@ -89,6 +90,7 @@ CAUSES = (
         NORMAL,
         ("ntp/stratum", "ntp/answer", "ntp/answer:failure.timeout"),
         besides={"ntp/answer:failure.timeout": _SILENT},
+        like=("service_hung", "service_blocked"),
     ),
     Cause("clock", _SERVER, URGENT, ("ntp/offset", "host/clock-sync", "snmp/clock"), whole=True),
     # what the host runs on
@@ -112,7 +114,7 @@ CAUSES = (
     Cause("conntrack", _RESOURCE, URGENT, ("sockets/conntrack", "sockets/conntrack-drops"), whole=True, felt=True),
     Cause("sockets", _RESOURCE, NORMAL, ("sockets/orphans", "sockets/memory"), whole=True),
     Cause("datagrams_lost", _RESOURCE, URGENT, ("sockets/udp-receive",), whole=True, felt=True),
-    Cause("interface_down", _DEVICE, URGENT, ("interfaces/oper",)),
+    Cause("interface_down", _DEVICE, URGENT, ("interfaces/oper",), like=("host_down",)),
     Cause("interface_admin_down", _DEVICE, URGENT, ("interfaces/oper:interfaces.admin-down",), taken=Taker.MAINTENANCE),
     Cause("interface_errors", _DEVICE, URGENT, ("interfaces/errors", "interfaces/discards"), felt=True),
     Cause("duplex", _DEVICE, URGENT, ("interfaces/duplex", "snmp/link-mode"), felt=True),
@@ -149,7 +151,7 @@ CAUSES = (
         ("snmp/answer", "snmp/answer:failure.timeout"),
         whole=True,
         sort=_SILENT,
-        like=("snmp_credentials", "snmp_agent"),
+        like=("snmp_credentials", "snmp_agent", "service_blocked"),
         taken=Taker.MAINTENANCE,
     ),
     Cause("snmp_agent", _DEVICE, NORMAL, ("snmp/answer:failure.refused",), whole=True, taken=Taker.MAINTENANCE),
@@ -189,6 +191,7 @@ CAUSES = (
         main=True,
         side=_COMPANY,
         taken=Taker.MAINTENANCE,
+        like=("agent_blind",),
     ),
     Cause(
         "fibre_cut",
@@ -207,6 +210,7 @@ CAUSES = (
         ("path/reach:path.ends.beyond", "path/reach:path.unreachable.beyond"),
         sort=_SILENT,
         side=_CARRIER,
+        like=("fibre_cut",),
     ),
     Cause(
         "path_broken",
@@ -246,7 +250,7 @@ CAUSES = (
         ("stamp/answer", "stamp/answer:failure.timeout", "stamp/answer:failure.refused"),
         sort=_SILENT,
         besides={"stamp/answer:failure.refused": _OWN},
-        like=("service_blocked",),
+        like=("service_hung", "service_blocked"),
         taken=Taker.MAINTENANCE,
     ),
     # the voice service
@@ -287,6 +291,7 @@ CAUSES = (
         besides={"gateway/nat:gateway.nat-alone": _SILENT},  # no other way was asked: it may as well be the gateway, or the line
         side=_CUSTOMER,
         taken=Taker.ADJUSTMENT,
+        like=("gateway_down", "customer_line"),
     ),
     Cause("sip_alg", _DEVICE, URGENT, ("gateway/alg",), kind=CaseKind.EQUIPMENT, side=_CUSTOMER, taken=Taker.ADJUSTMENT),
     Cause(
@@ -305,7 +310,7 @@ CAUSES = (
         "site_power", _DEVICE, EMERGENCY, (), whole=True, like=("customer_line", "customer_router"), taken=Taker.MAINTENANCE
     ),  # all that stands at a site is silent
     Cause("customer_line", Area.CUSTOMER_NETWORK, EMERGENCY, (), whole=True, side=_CUSTOMER, like=("site_power", "customer_router")),
-    Cause("customer_router", Area.CUSTOMER_NETWORK, EMERGENCY, (), whole=True, side=_CUSTOMER),
+    Cause("customer_router", Area.CUSTOMER_NETWORK, EMERGENCY, (), whole=True, side=_CUSTOMER, like=("customer_line", "site_power")),
     Cause(
         "gateway_down",
         Area.CUSTOMER_EQUIPMENT,
@@ -314,7 +319,9 @@ CAUSES = (
         whole=True,
         kind=CaseKind.EQUIPMENT,
         side=_CUSTOMER,
-        like=("interface_down",),
+        like=("service_hung", "service_blocked", "interface_down"),
     ),
-    Cause("agent_blind", Area.AGENT, URGENT, (), whole=True, side=_COMPANY),  # what is silent is silent to us alone
+    Cause(
+        "agent_blind", Area.AGENT, URGENT, (), whole=True, side=_COMPANY, like=("host_down", "interface_down")
+    ),  # what is silent is silent to us alone
 )

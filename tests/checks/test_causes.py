@@ -209,5 +209,10 @@ def test_what_looks_like_a_cause_is_another_one_of_the_catalogue(cause: Cause) -
     assert (cause.decides is None) is (not cause.like)
 
 
+def test_what_is_only_silent_is_of_a_declared_class_with_the_test_that_decides() -> None:
+    silent = [cause.code for cause in CAUSES if Sort.SILENT in {cause.sort, *cause.besides.values()}]
+    assert [code for code in silent if not CODED[code].like] == []
+
+
 def test_every_taker_of_the_written_flow_has_something_to_do() -> None:
     assert {cause.taker for cause in CAUSES} == set(Taker)
