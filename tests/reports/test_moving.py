@@ -221,6 +221,26 @@ def test_another_agents_case_neither_gives_nor_takes() -> None:
     assert kinds(steps) == [(EventKind.OPENED, "fib-1")]
 
 
+def test_of_a_part_nothing_more_is_said_though_it_is_no_longer_measured() -> None:
+    desk = Desk()
+    web, old = key("web-1"), key("web-1", "http/status")
+    desk.go([found("host_down", "web-1", web, old)])
+    steps = plan([found("site_power", "dc-1", web)], {web: bad(web, desk.now)}, desk.cases, desk.now, unwatched={old})
+    assert kinds(steps) == [(EventKind.OPENED, "dc-1"), (EventKind.MERGED, "web-1")]
+    assert (steps[0].case.keys, steps[0].case.unwatched) == ((old, web), (old,))
+
+
+def test_a_symptom_that_two_cases_hold_from_before_is_left_with_the_one_that_explains_it() -> None:
+    desk = Desk()
+    web, far = key("web-1"), key("far")
+    desk.go([found("host_down", "web-1", web, far), found("site_power", "dc-1", web)])
+    assert [case.keys for case in desk.open] == [(far, web), (web,)]
+    steps = desk.go([found("host_down", "web-1", far), found("site_power", "dc-1", web)])
+    assert kinds(steps) == [(EventKind.UPDATED, "web-1"), (EventKind.UPDATED, "dc-1")]
+    assert steps[1].body == {"changed": [], "came": [{"case": 1, "keys": (web,)}]}
+    assert [case.keys for case in desk.open] == [(far,), (web,)]
+
+
 def test_what_a_person_had_in_hand_stays_in_hand() -> None:
     desk = Desk()
     web = key("web-1")

@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from reports.opening import plan
 from reports.store import sole
 from reports.store.errors import StoreAway, StoreInUse
-from reports.store.store import open_store
+from reports.store.store import Store, open_store
 
 pytestmark = pytest.mark.needs("postgres")
 
@@ -52,6 +54,20 @@ def test_a_second_service_of_one_name_is_refused_with_who_holds_it(postgresql: s
         with open_store(postgresql, agent="pop-2", service=True), open_store(postgresql, agent="pop-1") as reader:
             assert reader.cases() == []
     open_store(postgresql, agent="pop-1", service=True).close()
+
+
+def test_a_service_waits_a_moment_for_one_that_is_ending(postgresql: str) -> None:
+    first = open_store(postgresql, agent="pop-1", service=True)
+    waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    got: list[Store] = []
+    second = threading.Thread(target=lambda: got.append(open_store(postgresql, agent="pop-1", service=True)))
+    second.start()
+    with psycopg.connect(postgresql, autocommit=True) as admin:
+        while second.is_alive() and not admin.execute(waits).fetchone()[0]:
+            time.sleep(0.01)
+    first.close()
+    second.join()
+    got[0].close()
 
 
 def test_a_service_that_was_killed_starts_again_at_once(postgresql: str, other_service: Callable[[], subprocess.Popen]) -> None:
