@@ -1,9 +1,9 @@
-"""The catalogue of named causes: which finding points to which, on whose side and in which area it is, how urgent."""
+"""The catalogue of named causes: which finding points to which, in which area it is, how urgent."""
 
 from checks.cause import Cause, Sort, Taker
 from checks.cause_list import CAUSES
 from checks.finding import State, base
-from checks.verdict import Area, Side, Urgency
+from checks.verdict import Area, Urgency
 from probe.inventory import Customer, Node, Owner
 
 __all__ = ["CAUSES", "Cause", "Sort", "Taker"]
@@ -14,8 +14,6 @@ MAIN_ROLES = frozenset({"softswitch", "sbc", "gateway", "core"})  # calls pass t
 KEY_GRADES = frozenset({"key", "vip", "大客户"})  # 用户等级
 MANY = 3  # so many customers by one cause are a major case (重大问题, 含批量); our choice, for the written process gives no number
 DEVICE_KINDS = frozenset({"switch", "router", "firewall", "gateway", "ups"})
-
-_SIDES = {Owner.COMPANY: Side.COMPANY, Owner.CARRIER: Side.CARRIER, Owner.CUSTOMER: Side.CUSTOMER}
 
 OTHER = Cause("other", Area.SERVER, URGENT, ())  # a bad finding that no cause explains; a test sees to it that no check of ours needs it
 
@@ -39,14 +37,6 @@ def sort_of(check: str, said: str) -> Sort:
     return next((SORTS[one] for one in (f"{check}:{said}", f"*:{said}", base(check)) if one in SORTS), Sort.OWN)
 
 
-def side(node: Node | None) -> Side:
-    """Return whose side a fault of this node is on, as long as only it was seen.
-
-    Ours is ours. A verdict against carrier or customer needs two independent readings beyond the demarcation, which one finding is not.
-    """
-    return Side.COMPANY if node is not None and node.owner is Owner.COMPANY else Side.UNDETERMINED
-
-
 def area(cause: Cause, node: Node | None) -> Area:
     """Return what kind of thing is broken: the cause says it for a server, the node's kind and owner for anything else."""
     if node is None:
@@ -56,11 +46,6 @@ def area(cause: Cause, node: Node | None) -> Area:
     if node.owner is Owner.CARRIER or node.kind == "carrier":
         return Area.CARRIER_NETWORK
     return Area.DEVICE if node.kind in DEVICE_KINDS and cause.area is Area.SERVER else cause.area
-
-
-def blamed(cause: Cause, node: Node | None) -> Side:
-    """Return whose side a cause is on once enough readings show it: what the cause says by nature, else the owner of what is broken."""
-    return cause.side or (_SIDES[node.owner] if node is not None else Side.UNDETERMINED)
 
 
 def major(cause: Cause, state: State, affected: tuple[Customer, ...]) -> bool:

@@ -13,7 +13,6 @@ from checks.causes import (
     Sort,
     Taker,
     area,
-    blamed,
     cause_of,
     default,
     major,
@@ -21,7 +20,7 @@ from checks.causes import (
     urgency,
 )
 from checks.finding import State
-from checks.verdict import Area, Side, Urgency
+from checks.verdict import Area, Urgency
 from probe.inventory import Customer, Node, Owner
 
 ROOMS = sorted(set(catalogue.JUDGES.values()))
@@ -165,25 +164,6 @@ def test_urgency_comes_from_severity_extent_and_grade(
 )
 def test_many_customers_who_feel_one_cause_are_a_major_case(code: str, state: State, customers: int, expected: bool) -> None:
     assert major(CODED[code], state, some(customers)) is expected
-
-
-@pytest.mark.parametrize(
-    ("code", "node", "expected"),
-    [
-        ("host_down", ALONE, Side.COMPANY),
-        ("host_down", THEIR_GATEWAY, Side.CUSTOMER),
-        ("interface_down", PEERING, Side.CARRIER),
-        ("host_down", None, Side.UNDETERMINED),
-        ("fibre_cut", ALONE, Side.CARRIER),
-        ("carrier_network", None, Side.CARRIER),
-        ("nat_dmz", THEIR_GATEWAY, Side.CUSTOMER),
-        ("gateway_registration", SOFTSWITCH, Side.CUSTOMER),
-        ("path_own_side", PEERING, Side.COMPANY),
-        ("agent_blind", None, Side.COMPANY),
-    ],
-)
-def test_the_side_of_a_proven_cause_is_its_own_or_its_owner_s(code: str, node: Node | None, expected: Side) -> None:
-    assert blamed(CODED[code], node) is expected
 
 
 @pytest.mark.parametrize(
