@@ -52,9 +52,9 @@ class Cause(msgspec.Struct, frozen=True):
     are of another sort. `urgency` is what a critical state comes to at worst: emergency means that something can't be used. With `whole`
     the node is the culprit, not the item.
 
-    `side` is whose it mostly is, for the handbook; None: whoever owns what is broken. Of a case the correlation says it. `like` are the codes of causes that look the same
-    from outside, as long as no reading rules them out: the declared class. `felt`: customers notice it although calls go through. `main`:
-    all calls pass what is broken. `taken` is who acts where the area alone does not say it.
+    `side` is whose it mostly is, for the handbook; None: whoever owns what is broken. Of a case correlation tells it. `like` are the codes
+    of causes that look the same from outside, as long as no reading rules them out: the declared class. `felt`: customers notice it although
+    calls go through. `main`: all calls pass what is broken. `taken` is who acts where the area alone does not say it.
     """
 
     code: str
