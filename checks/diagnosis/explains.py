@@ -20,7 +20,7 @@ UNHEARD = frozenset(
 )
 
 _GONE = _codes(  # nothing passes
-    "host_down process_down service_hung service_error service_blocked dns database fibre_cut interface_down interface_admin_down",
+    "host_down process_down service_hung service_error service_blocked database fibre_cut interface_down interface_admin_down",
     "site_power customer_line customer_router gateway_down carrier_network routing_loop path_broken path_own_side bgp_down prefixes",
     "ospf tunnel read_only mount units disk_full inodes oom test_call ups_on_battery duplicate_address reboot certificate",
 )
@@ -44,7 +44,7 @@ _SLUGGISH = _codes(
 
 EXPLAINS: dict[Symptom, tuple[Collection[str], ...]] = {
     # the likeliest first; a cause in no column is a fault as well, but not what he complains of
-    Symptom.NO_CALLS: (_GONE + _REGISTRATION, _CAPACITY, _ONE_WAY, _HEARD),
+    Symptom.NO_CALLS: (tuple(code for code in _GONE + _REGISTRATION if code != "dns"), (*_CAPACITY, "dns"), _ONE_WAY, _HEARD),
     Symptom.SOME_CALLS: (_CAPACITY, (*_HEARD, "mtu_black_hole", "prefixes", "duplicate_address"), _GONE + _REGISTRATION),
     Symptom.ONE_WAY_AUDIO: (_ONE_WAY, _HEARD, _GONE),  # NAT and DMZ, ALG, a firewall
     Symptom.ECHO: (_codes("delay path_voice gateway_standard test_call_quality carrier_quality saturation"), _HEARD),

@@ -48,10 +48,12 @@ def judge(found: Sequence[Diagnosis], topology: Topology, trouble: Trouble, symp
     `seen` False says that too little of our own side could be read to call it good: then nothing found is not "no fault".
     """
     ranked = sorted(
-        ((place, number) for number, one in enumerate(found) if (place := _place(one, topology, trouble, symptoms)) is not None),
+        (place, one.cause, one.element, number)
+        for number, one in enumerate(found)
+        if (place := _place(one, topology, trouble, symptoms)) is not None
     )
     if ranked:
-        chosen = found[ranked[0][1]]
+        chosen = found[ranked[0][-1]]
         others = tuple(one for one in found if one is not chosen)
         answer = Answer.UNDETERMINED if chosen.side is Side.UNDETERMINED else Answer.FAULT
         return Verdict(answer, chosen, others, chosen.decides)
@@ -74,8 +76,9 @@ def _place(one: Diagnosis, topology: Topology, trouble: Trouble, symptoms: Colle
             return None
         fits = _UNRELATED  # what cuts him off explains more than his words may say
     severity = _SEVERITY.index(one.state) if one.state in _SEVERITY else len(_SEVERITY)
+    elsewhere = trouble.customer is not None and trouble.customer not in one.affected
     beyond = one.side is not Side.COMPANY or near > 1  # blame starts at our own side
-    return (fits if severity == 0 else fits + 1, severity, beyond, near)
+    return (fits if severity == 0 else fits + 1, severity, elsewhere, beyond, near)
 
 
 def closeness(one: Diagnosis, topology: Topology, trouble: Trouble) -> int | None:

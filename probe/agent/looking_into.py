@@ -1,9 +1,10 @@
 """Looks into a complaint for someone who asks the service: with what it believes, and its own open probers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 
+from checks.assess import Memory
 from checks.verdict import Diagnosis
 from probe.agent.actions.complaints import complaint_of, hang
 from probe.agent.actions.diagnose import Known, Wrong, diagnose, find, read_symptoms
@@ -12,6 +13,7 @@ from probe.agent.planned import Planned
 from probe.agent.usual import Usual
 from probe.agent.watching import Watch
 from probe.run import Runner
+from probe.schedule import JobKey
 from reports.diagnosis import Line, Opened, Request
 from reports.store.errors import StoreError
 from reports.store.store import Store
@@ -19,7 +21,7 @@ from reports.web.actions import Refused
 
 
 class LookingInto:
-    """Diagnoses on request; what they measure stays theirs, only the cases are everybody's."""
+    """Diagnoses on request; what they measure stays theirs, unless a case is opened by it."""
 
     def __init__(
         self, watch: Watch, casework: Casework, planned: Planned, usual: Usual, store: Store, runner: Runner, now: Callable[[], datetime]
@@ -38,7 +40,12 @@ class LookingInto:
         watch = self._watch
         past = self._casework.past(self._now())
         known = Known(dict(watch.memories), dict(watch.rules), watch.eyes.sight, self._usual.baselines, past, True)
-        return diagnose(settings, request, self._runner, self._now, known, self._hang, self._planned)
+
+        async def hang_on(diagnosis: Diagnosis, proof: bytes | None, told: Request, measured: Mapping[JobKey, Memory]) -> Opened | None:
+            _adopt(watch, measured, known.memories)  # or the service would find all well, and clear the case
+            return await self._hang(diagnosis, proof, told)
+
+        return diagnose(settings, request, self._runner, self._now, known, hang_on, self._planned)
 
     async def _hang(self, diagnosis: Diagnosis, proof: bytes | None, request: Request) -> Opened | None:
         try:
@@ -49,3 +56,21 @@ class LookingInto:
             raise OSError(str(why)) from why
         self._casework.tell()
         return opened
+
+
+def _adopt(watch: Watch, measured: Mapping[JobKey, Memory], before: Mapping[JobKey, Memory]) -> None:
+    """Have the service believe what was measured for a complaint that began with the memories `before`; what it has measured itself
+    meanwhile it looks at again instead.
+    """
+    again = []
+    for key, memory in measured.items():
+        own = watch.memories.get(key)
+        if key not in watch.rules:
+            continue
+        if own is not before.get(key):
+            again.append(key)
+            continue
+        watch.memories[key] = memory
+        known = own.tracks if own is not None else {}
+        watch.moved.update((track.key, track) for short, track in memory.tracks.items() if known.get(short) is not track)
+    watch.hasten(again)

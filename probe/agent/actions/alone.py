@@ -22,7 +22,7 @@ async def looked_into(request: Request, config: str | None) -> AsyncIterator[Lin
     """Yield what `diagnose` does; SettingsError for a configuration that can't be used."""
     settings = load(config)
 
-    async def hang_here(diagnosis: Diagnosis, proof: bytes | None, told: Request) -> Opened | None:
+    async def hang_here(diagnosis: Diagnosis, proof: bytes | None, told: Request, _: object) -> Opened | None:
         return await asyncio.to_thread(_hang, settings, diagnosis, proof, told)
 
     async with Runner(_now) as runner:

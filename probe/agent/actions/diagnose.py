@@ -43,8 +43,10 @@ TOLD = 3  # readings a step's line tells
 _BAD = frozenset({State.WARNING, State.CRITICAL})
 
 
-Hang = Callable[[Diagnosis, bytes | None, Request], Awaitable[Opened | None]]
-"""Opens the case of a diagnosis (with its proof) for a complaint, or lets that join the case that is open; OSError when it can't."""
+Hang = Callable[[Diagnosis, bytes | None, Request, Mapping[JobKey, Memory]], Awaitable[Opened | None]]
+"""Opens the case of a diagnosis (with its proof, and what was measured for it) for a complaint, or lets that join the case that is open;
+OSError when it can't.
+"""
 
 
 class Wrong(Exception):
@@ -109,7 +111,8 @@ async def _hung(told: Conclusion, hang: Hang, believing: Believing, known: Known
     except (KeyError, ValueError) as why:
         log.warning("%s at %s goes without evidence: %s", told.diagnosis.cause, told.diagnosis.element, why)
     try:
-        opened = await hang(told.diagnosis, proof, told.request)
+        measured = {key: believing.memories[key] for key in believing.measured}
+        opened = await hang(told.diagnosis, proof, told.request, measured)
     except OSError as why:
         return msgspec.structs.replace(told, open_problem=Message("diagnose.store", {"why": str(why)}))
     problem = Message("diagnose.not-accepted") if opened is None else None
