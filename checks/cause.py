@@ -53,7 +53,7 @@ class Cause(msgspec.Struct, frozen=True):
     the node is the culprit, not the item.
 
     `side` is whose it mostly is, for the handbook; None: whoever owns what is broken. Of a case correlation tells it. `like` are the codes
-    of causes that look the same from outside, as long as no reading rules them out: the declared class. `felt`: customers notice it although
+    of causes that look the same from outside, as long as no reading rules them out: the declared class. `felt`: customers notice it, though
     calls go through. `main`: all calls pass what is broken. `taken` is who acts where the area alone does not say it.
     """
 

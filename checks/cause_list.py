@@ -169,7 +169,7 @@ CAUSES = (
     Cause("ups_on_battery", _DEVICE, EMERGENCY, ("snmp/ups", "snmp/ups-minutes", "snmp/ups-charge"), whole=True),
     Cause("ups_battery", _DEVICE, URGENT, ("snmp/ups-battery", "snmp/battery"), whole=True),
     Cause("ups_load", _DEVICE, URGENT, ("snmp/ups-load",), whole=True),
-    Cause("fibre_degraded", Area.FIBRE, URGENT, ("snmp/rx-power", "snmp/power-level"), like=("optics_tx",), felt=True),
+    Cause("fibre_degraded", Area.FIBRE, URGENT, ("snmp/rx-power", "snmp/power-level"), side=_CARRIER, like=("optics_tx",), felt=True),
     Cause(
         "optics_tx",
         _DEVICE,
@@ -256,12 +256,11 @@ CAUSES = (
     # the voice service
     Cause(
         "gateway_registration",
-        _DEVICE,
+        Area.CUSTOMER_EQUIPMENT,
         EMERGENCY,
         ("registration/state", "gateway/standard:registration.none"),
         side=_CUSTOMER,
         like=("gateway_down", "account"),
-        taken=Taker.EQUIPMENT,
     ),
     Cause(
         "account",
@@ -284,25 +283,23 @@ CAUSES = (
     Cause("test_call_quality", _NETWORK, URGENT, ("call/quality", "call/pdd"), sort=_POOR, felt=True, taken=Taker.MAINTENANCE),
     Cause(
         "nat_dmz",
-        _DEVICE,
+        Area.CUSTOMER_NETWORK,
         EMERGENCY,
         ("gateway/nat", "gateway/nat:gateway.nat-alone"),
         kind=CaseKind.EQUIPMENT,
         besides={"gateway/nat:gateway.nat-alone": _SILENT},  # no other way was asked: it may as well be the gateway, or the line
         side=_CUSTOMER,
-        taken=Taker.ADJUSTMENT,
         like=("gateway_down", "customer_line"),
     ),
-    Cause("sip_alg", _DEVICE, URGENT, ("gateway/alg",), kind=CaseKind.EQUIPMENT, side=_CUSTOMER, taken=Taker.ADJUSTMENT),
+    Cause("sip_alg", Area.CUSTOMER_NETWORK, URGENT, ("gateway/alg",), kind=CaseKind.EQUIPMENT, side=_CUSTOMER),
     Cause(
         "gateway_standard",
-        _DEVICE,
+        Area.CUSTOMER_EQUIPMENT,
         URGENT,
         ("gateway/standard",),
         whole=True,
         kind=CaseKind.EQUIPMENT,
         side=_CUSTOMER,
-        taken=Taker.EQUIPMENT,
     ),
     # found only by laying findings side by side
     Cause("redundancy_lost", Area.FIBRE, URGENT, (), whole=True, side=_CARRIER),  # one of several ways is gone, everything is still reached

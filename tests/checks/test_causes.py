@@ -176,6 +176,8 @@ def test_many_customers_who_feel_one_cause_are_a_major_case(code: str, state: St
         ("fibre_cut", Node("edge", kind="router"), Area.FIBRE),
         ("customer_line", None, Area.CUSTOMER_NETWORK),
         ("agent_blind", ALONE, Area.AGENT),
+        ("nat_dmz", THEIR_GATEWAY, Area.CUSTOMER_NETWORK),
+        ("gateway_registration", SOFTSWITCH, Area.CUSTOMER_EQUIPMENT),
     ],
 )
 def test_the_area_is_the_cause_s_or_that_of_what_is_broken(code: str, node: Node | None, expected: Area) -> None:
