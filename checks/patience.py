@@ -16,6 +16,7 @@ from checks.finding import Key
 from checks.topology import Topology
 
 HOLD = timedelta(seconds=6)  # how long a verdict waits for the measurements that it asked for
+ECHO = timedelta(hours=1)  # how long what only tells of the past (a path that changed) is explained by it
 LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
 MOST = 10_000  # faults remembered, the newest
 
@@ -34,7 +35,11 @@ def deliberate(
 
     The correlation's `diagnoses` are those that wait no longer; `waiting` has those that do as well.
     """
-    past = {identity: one for identity, one in patience.past.items() if now - one.seen <= LINGER}
+    past = {
+        identity: one if now - one.seen <= LINGER else msgspec.structs.replace(one, fresh=False)
+        for identity, one in patience.past.items()
+        if now - one.seen <= ECHO
+    }
     whole = correlate(memories, topology, past.values())
     first: dict[Key, datetime] = {}
     ready = []

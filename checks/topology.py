@@ -48,6 +48,7 @@ class Topology:
         for element in self.order[1:]:
             self._children.setdefault(self.parent[element], []).append(element)
         self._chains: dict[str, tuple[Element, ...]] = {}
+        self._shortest: dict[str, tuple[frozenset[Element], frozenset[Element]]] = {}
         self._sites: dict[str, list[str]] = {}
         for node in inventory.nodes.values():
             if node.site is not None:
@@ -114,17 +115,33 @@ class Topology:
 
     def shortest(self, node: str) -> frozenset[Element]:
         """Return what lies on the shortest ways to a node: what its packets may cross."""
+        return self._ways(node)[0]
+
+    def crossed(self, node: str) -> frozenset[Element]:
+        """Return what lies on all of the shortest ways to a node: what its packets cross, unless they take a longer one."""
+        return self._ways(node)[1]
+
+    def _ways(self, node: str) -> tuple[frozenset[Element], frozenset[Element]]:
+        known = self._shortest.get(node)
+        if known is None:
+            known = self._shortest[node] = self._find_ways(node)
+        return known
+
+    def _find_ways(self, node: str) -> tuple[frozenset[Element], frozenset[Element]]:
         far = self.distance
         if node not in far:
-            return frozenset(self.chain(node))
-        found, left = {node}, [node]
-        while left:
-            one = left.pop()
-            for near in self.neighbours(one):
-                if near in far and far[near] == far[one] - 1 and near not in found and self.may_cross(near):
-                    found.add(near)
-                    left.append(near)
-        return frozenset(found)
+            alone = frozenset(self.chain(node))
+            return alone, alone
+        found, layer, certain = {node}, [node], {node}
+        while layer:
+            nearer = {
+                near for one in layer for near in self.neighbours(one) if near in far and far[near] == far[one] - 1 and self.may_cross(near)
+            }
+            found |= nearer
+            if len(nearer) == 1:
+                certain |= nearer
+            layer = sorted(nearer)
+        return frozenset(found), frozenset(certain)
 
     def customers_of(self, nodes: Collection[str]) -> tuple[Customer, ...]:
         """Return the customers at whose sites some nodes stand, by name."""

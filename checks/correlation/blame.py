@@ -25,7 +25,8 @@ def diagnose(fault: Fault, topology: Topology) -> Diagnosis:
     whose = side_of(fault, topology)
     customers = affected(fault, topology)
     values: dict[str, Value] = {"element": fault.element, "node": node.name if node is not None else symptoms[0].node}
-    decides = Message(f"decides.{fault.code}", values) if fault.alternatives else None
+    alternatives = fault.alternatives or (cause.like if fault.basis is Basis.SAID else ())
+    decides = Message(cause.decides, values) if alternatives and cause.decides else None
     if whose is Side.UNDETERMINED:
         decides = Message("decides.second-reading", {"element": fault.element})
     return Diagnosis(
@@ -44,7 +45,7 @@ def diagnose(fault: Fault, topology: Topology) -> Diagnosis:
         affected=tuple(customer.name for customer in customers),
         ruled_out=tuple(sorted({one.key: one for one in fault.cleared}.values(), key=lambda one: one.key)),
         state=state,
-        alternatives=fault.alternatives,
+        alternatives=alternatives,
         elsewhere=fault.elsewhere,
         decides=decides,
     )
@@ -53,7 +54,8 @@ def diagnose(fault: Fault, topology: Topology) -> Diagnosis:
 def side_of(fault: Fault, topology: Topology) -> Side:
     """Return whose side a fault is on.
 
-    Blame starts with us: against a carrier or a customer it takes two independent readings, unless their own device said it.
+    Blame starts with us: against a carrier or a customer it takes two independent readings, unless their own device said it, or a port of
+    ours that is well has lost the line itself.
     """
     if fault.node is not None and fault.node not in topology.inventory.nodes:
         return Side.UNDETERMINED
@@ -61,7 +63,7 @@ def side_of(fault: Fault, topology: Topology) -> Side:
     if owner is Owner.COMPANY:
         return Side.COMPANY
     readings = {(one.node, one.job[1]) for one in fault.symptoms}
-    if fault.basis is not Basis.SAID and len(readings) < INDEPENDENT:
+    if fault.basis not in {Basis.SAID, Basis.PORT} and len(readings) < INDEPENDENT:
         return Side.UNDETERMINED
     return Side.CARRIER if owner is Owner.CARRIER else Side.CUSTOMER
 

@@ -13,6 +13,7 @@ import msgspec
 from checks.correlation.fault import Fault
 from checks.topology import Topology
 
+ECHOES = frozenset({"path_change", "bgp_flapping", "link_flapping", "prefixes", "mac_changed", "reboot"})  # they tell of what was, for long
 AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
 SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
 
@@ -142,6 +143,12 @@ RULES = (
     Rule(_set("bgp_flapping", "prefixes"), _set("bgp_down"), same_node),
     Rule(_set("carrier_network"), _set("bgp_down"), beyond),
     Rule(GONE | _set("path_broken"), _set("routing_loop"), same_node),
+    # names of elsewhere are asked for over the carrier
+    Rule(
+        _set("dns"),
+        _set("fibre_cut", "carrier_network", "bgp_down", "routing_loop", "loss", "carrier_quality", "interface_admin_down"),
+        anywhere,
+    ),
     # what crosses it
     Rule(
         POOR,
@@ -184,10 +191,11 @@ def _nodes(fault: Fault) -> set[str]:
 
 
 class Past(msgspec.Struct, frozen=True):
-    """A fault that is over, and when it was last seen: for a while it still explains what it leaves behind."""
+    """A fault that is over, and when it was last seen: for a while (`fresh`) it explains what it leaves behind, for long its echoes."""
 
     fault: Fault
     seen: datetime
+    fresh: bool = True
 
 
 def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = ()) -> list[Fault]:
@@ -216,6 +224,8 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
 def _aftermath(effect: Fault, past: Iterable[Past], topology: Topology) -> bool:
     """Tell whether a fault began while one that is over now was there, or right after, and follows from it."""
     for one in past:
+        if not one.fresh and effect.code not in ECHOES:
+            continue
         if not one.fault.since - SLACK <= effect.since <= one.seen + AFTER or one.fault.identity == effect.identity:
             continue
         if any(one.fault.code in rule.causes and rule.related(effect, one.fault, topology) for rule in _RULES_OF.get(effect.code, ())):

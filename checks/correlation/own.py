@@ -4,13 +4,17 @@ import re
 from collections.abc import Iterable
 
 from checks.causes import OTHER, Sort
-from checks.correlation.fault import Basis, Fault
+from checks.correlation.fault import Basis, Fault, ask
 from checks.correlation.picture import Picture, Symptom
 from checks.correlation.reach import TOGETHER
 from checks.topology import LINK
 
 _PORT = re.compile(r":(\d{1,5})(?:/|$)")
-_SCHEMES = {"https://": "443", "http://": "80"}
+WEB = frozenset({"80", "443", "8080", "8443"})
+PROGRAMS = {"dns": "dns", "sip": "sip", "registration": "sip", "call": "sip", "postgresql": "postgresql", "mysql": "mysql", "ntp": "ntp"}
+SERVICES = frozenset(
+    {"process_down", "service_error", "service_blocked", "dns", "account"}
+)  # of a program, not of one name that it was asked for
 
 # A silent service can't be told from a firewall that drops what it is sent, nor from a process without descriptors.
 CLASSES = {
@@ -27,7 +31,8 @@ def said(picture: Picture) -> list[Fault]:
     groups: dict[tuple[str, str], list[Symptom]] = {}
     for one in picture.symptoms:
         if one.sort is Sort.OWN:
-            groups.setdefault((one.cause.code, element_of(one)), []).append(one)
+            element = f"{one.node}:{_place(one)}" if one.cause.code in SERVICES else element_of(one)
+            groups.setdefault((one.cause.code, element), []).append(one)
     faults = []
     for (code, element), symptoms in sorted(groups.items()):
         if all(one.check.endswith(".usual") for one in symptoms):
@@ -55,6 +60,7 @@ def silent_services(alive: Iterable[Symptom], picture: Picture) -> list[Fault]:
         if code == "gateway_down" or (code == "service_hung" and _is_gateway(node, picture)):
             fault.code, fault.element, fault.alternatives = "gateway_down", node, ("service_hung", "service_blocked")
         fault.clear([picture.sign(node)])
+        fault.asks += [ask(job, "service", node) for job in picture.doubts(node)]
         faults.append(fault)
     return _by_host(faults)
 
@@ -96,13 +102,15 @@ def _silent_code(one: Symptom) -> str:
 
 
 def _place(one: Symptom) -> str:
-    """Return what tells the services of a node apart: the port, else the item, else the prober."""
-    if one.part.isdigit():
-        return one.part
+    """Return what tells the services of a node apart: one program answers on the web's ports, one to all names, one to all numbers."""
+    prober = one.job[1]
+    if prober in PROGRAMS:
+        return PROGRAMS[prober]
     found = _PORT.search(one.part)
-    if found:
-        return found[1]
-    return next((port for scheme, port in _SCHEMES.items() if one.part.startswith(scheme)), one.part or one.job[1])
+    port = one.part if one.part.isdigit() else found[1] if found else ""
+    if port in WEB or (not port and one.part.startswith(("http://", "https://"))):
+        return "web"
+    return port or one.part or prober
 
 
 def _by_host(faults: list[Fault]) -> list[Fault]:

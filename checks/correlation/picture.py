@@ -98,6 +98,16 @@ class Picture:
         """Tell whether anything is measured at a node over the network."""
         return any(memory.before is not None and lives(memory.before) is not None for _, memory in self.jobs.get(node, _NONE))
 
+    def doubts(self, node: str) -> list[JobKey]:
+        """Return the checks of a node whose last reading was silence that is not believed yet: they are being repeated just now."""
+        found = []
+        for job, memory in self.jobs.get(node, _NONE):
+            if memory.quiet or memory.before is None or lives(memory.before) is not False:
+                continue
+            if any(track.doubtful for track in memory.tracks.values()):
+                found.append(job)
+        return found
+
     def sign(self, node: str) -> Finding | None:
         """Return the good finding that is the newest sign of life of a node."""
         found = None

@@ -1,17 +1,19 @@
 """Loss and delay: where on the way do they begin?
 
-Every element that a poor measurement crosses may be why, but for those that a good measurement of the same kind crosses too, if that one
-would have shown it: five echoes without a loss say nothing about 1 %. What explains most of what is poor is it; where several explain
-the same, a line to a carrier or a customer is likelier than a machine, and a machine at the very end likelier than its cable.
+Loss is placed by tomography (`checks.localise`): lossy measurements together with those that crossed the same elements and lost nothing.
+Delay has no such count: every element that a slow measurement crosses may be why, but for those that one in time crosses too, and what
+explains most is it. Where several explain the same, a line to a carrier or a customer is likelier than a machine.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from checks.assess import Memory
 from checks.causes import Sort
 from checks.correlation.fault import Basis, Fault, ask
 from checks.correlation.picture import JobKey, Picture, Symptom
 from checks.finding import Finding, State, base
+from checks.localise import Probe, localise
 from checks.topology import LINK, Element, Topology
 from probe.inventory import Owner
 from probe.observation.icmp import EchoSample
@@ -21,8 +23,9 @@ from probe.observation.stamp import StampSample
 LOSS = frozenset({"icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back"})
 DELAY = frozenset({"icmp/latency", "icmp/jitter", "path/delay", "stamp/delay", "stamp/jitter"})
 VOICE = frozenset({"path/voice", "stamp/voice"})
-SHOWN = 0.05  # a good reading clears when so bad a line would have looked good by chance in fewer cases than this
-MOST_BEHIND = 200  # nodes looked at for good readings behind one element
+NETWORK = LOSS | DELAY | VOICE
+MOST_NEAR = 30  # nodes whose good readings are taken in, for each element that may be at fault
+CHANCES = (0.01, 0.003, 0.001, 0.0003, 0.0001)  # of a fault, by `_rank`: our choice
 
 
 class Quality:
@@ -31,70 +34,89 @@ class Quality:
     def __init__(self, picture: Picture) -> None:
         self.picture, self.topology = picture, picture.topology
         poor = [one for one in picture.symptoms if one.sort is Sort.POOR]
-        network = [one for one in poor if base(one.check) in LOSS | DELAY | VOICE]
-        self.slow = [one for one in poor if base(one.check) not in LOSS | DELAY | VOICE]
+        network = [one for one in poor if base(one.check) in NETWORK]
+        self.slow = [one for one in poor if base(one.check) not in NETWORK]
         self.hints = {one.link for one in picture.symptoms if one.link is not None and one.sort is Sort.OWN}
         self.faults: list[Fault] = []
-        left = [one for one in network if not one.check.endswith(".usual")]
+        certain = [one for one in network if not one.check.endswith(".usual")]
+        left = self._place_loss([one for one in certain if base(one.check) in LOSS], certain)
         while left:
-            fault = self._best(left)
+            fault = self._place_delay(left)
             self.faults.append(fault)
-            taken = {id(one) for one in fault.symptoms}
-            left = [one for one in left if id(one) not in taken]
-        for one in network:  # a departure from the usual is part of what it departs with, and nothing by itself
-            if one.check.endswith(".usual"):
-                with_it = [fault for fault in self.faults if any(one.node == other.node for other in fault.symptoms)]
-                if with_it:
-                    with_it[0].symptoms.append(one)
+            left = _without(left, fault.symptoms)
+        for one in _without(network, certain):  # a departure from the usual is part of what it departs with, and nothing by itself
+            with_it = [fault for fault in self.faults if any(one.node == other.node for other in fault.symptoms)]
+            if with_it:
+                with_it[0].symptoms.append(one)
 
-    def _best(self, left: list[Symptom]) -> Fault:
-        """Return the fault of the element that explains most of what is poor."""
-        crossed = {id(one): self._suspects(one) for one in left}
+    def _place_loss(self, lossy: list[Symptom], network: list[Symptom]) -> list[Symptom]:
+        """Make the faults that explain the loss, with all else that is poor at what they explain, and return what is left."""
+        if not lossy:
+            return network
+        probes, whose = [], []
+        for one in lossy:
+            sent, lost = _counted(self.picture, one)
+            probes.append(Probe(tuple(self._suspects(one)), sent, lost))
+            whose.append(one)
+        near = {element for probe in probes for element in probe.crosses}
+        since = max(one.since for one in lossy)
+        bad = {one.job for one in lossy}
+        for node in sorted(self._near(near)):
+            for job, memory in self.picture.jobs.get(node, ()):
+                seen = memory.before
+                if job not in bad and seen is not None and seen.at >= since and isinstance(seen.outcome, EchoSample | StampSample):
+                    sent, lost = _packets(memory)
+                    if sent and lost < sent:
+                        probes.append(Probe(tuple(sorted(self.topology.crossed(node))), sent, lost))
+        ranks = {element: CHANCES[self._rank(element, [one for one in lossy if element in self._suspects(one)])] for element in near}
+        left = network
+        for suspect in localise(probes, ranks):
+            explained = {whose[number].node for number in suspect.explains if number < len(whose)}
+            symptoms = [one for one in left if one.node in explained and suspect.element in self._suspects(one)]
+            if not symptoms:
+                continue
+            rivals = tuple(one.removeprefix(LINK) for one in suspect.rivals if self._rank(one, symptoms) <= 2)
+            self.faults.append(self._fault(suspect.element, symptoms, rivals))
+            left = _without(left, symptoms)
+        return left
+
+    def _near(self, elements: Iterable[Element]) -> set[str]:
+        """Return the nodes nearest to some elements: their own readings, good ones too, say most about them."""
+        found: set[str] = set()
+        for element in elements:
+            link = self.topology.link(element)
+            for start in (link.a, link.b) if link is not None else (element,):
+                if start != self.topology.here:
+                    found.update(islice(self.topology.behind(start), MOST_NEAR))
+        return found
+
+    def _place_delay(self, left: list[Symptom]) -> Fault:
+        """Return the fault of the element that explains most of what is late."""
         votes: dict[Element, list[Symptom]] = {}
         for one in left:
-            for element in crossed[id(one)]:
-                votes.setdefault(element, []).append(one)
+            for element in self._suspects(one):
+                if not self._cleared(element, one):
+                    votes.setdefault(element, []).append(one)
         if not votes:  # all that it crosses is cleared: it is the target's own
-            alone = [one for one in left if one.node == left[0].node]
-            return self._fault(left[0].node, alone, ())
-        most = max(len({(one.node, one.job) for one in explained}) for explained in votes.values())
-        best = [element for element, explained in votes.items() if len({(one.node, one.job) for one in explained}) == most]
-        certain = [element for element in best if all(element in self.topology.chain(one.node) for one in votes[element])]
-        chosen = min(best, key=lambda element: (self._rank(element, votes[element]), element not in certain, element))
+            return self._fault(left[0].node, [one for one in left if one.node == left[0].node], ())
+        most = max(len({one.job for one in explained}) for explained in votes.values())
+        best = [element for element, explained in votes.items() if len({one.job for one in explained}) == most]
+        chosen = min(best, key=lambda element: (self._rank(element, votes[element]), element))
         rivals = tuple(sorted(one.removeprefix(LINK) for one in best if one != chosen and self._rank(one, votes[one]) <= 2))
         return self._fault(chosen, votes[chosen], rivals)
 
     def _suspects(self, symptom: Symptom) -> list[Element]:
-        """Return the elements that may be why, in order from the agent."""
+        """Return the elements that may be why: what its packets may have crossed, on the stretch that a trace names."""
         topology = self.topology
-        chain = topology.chain(symptom.node)
-        crossed = [*chain[1:], *(one for one in sorted(topology.shortest(symptom.node)) if one not in chain)]
+        crossed = sorted(topology.shortest(symptom.node) - {topology.here})
         stage = symptom.said.rpartition(".")[2] if symptom.said.startswith("path.") else ""
-        staged = [one for one in crossed if _at_stage(one, stage, topology)]
-        return [one for one in (staged or crossed) if not self._cleared(one, symptom)]
+        return [one for one in crossed if _at_stage(one, stage, topology)] or crossed
 
     def _cleared(self, element: Element, symptom: Symptom) -> bool:
-        for number, node in enumerate(self.topology.behind(element)):
-            if number >= MOST_BEHIND:
-                break
-            if any(self._shows_good(memory, symptom) for _, memory in self.picture.jobs.get(node, ())):
-                return True
-        return False
-
-    def _shows_good(self, memory: Memory, symptom: Symptom) -> bool:
-        """Tell whether a measurement was good where it would have been bad had this symptom's trouble lain on its way."""
-        seen = memory.before
-        if seen is None or seen.at < symptom.since:
-            return False
-        wanted = LOSS if base(symptom.check) in LOSS else DELAY if base(symptom.check) in DELAY else LOSS | DELAY
-        good = [one for one in memory.found if base(one.check) in wanted and one.state is State.OK]
-        if not good or any(track.bad for key, track in memory.tracks.items() if base(key[0]) in wanted):
-            return False
-        if wanted is DELAY:
-            return True
-        worst = symptom.standing.finding.value
-        sent = seen.outcome.sent if isinstance(seen.outcome, EchoSample | PathSample | StampSample) else 0
-        return worst is None or bool((1 - min(worst, 1.0)) ** sent < SHOWN)
+        return any(
+            element in self.topology.crossed(node) and any(_in_time(memory, symptom) for _, memory in self.picture.jobs.get(node, ()))
+            for node in self._near([element])
+        )
 
     def _rank(self, element: Element, explained: list[Symptom]) -> int:
         """Return how likely an element is among those that explain the same: 0 most."""
@@ -121,23 +143,63 @@ class Quality:
         fault.asks = [ask(job, "quality", name) for job in self._stale(explained)]
         return fault
 
-    def _good_before(self, element: Element, explained: list[Symptom]) -> Iterable[Finding]:
-        """Yield the good readings of the same kind nearest in front of an element."""
-        for above in reversed(self.topology.chain(explained[0].node)[:-1]):
-            if above == element or above.startswith(LINK):
-                continue
+    def _good_before(self, element: Element, explained: list[Symptom]) -> Iterator[Finding]:
+        """Yield the good reading of the same kind nearest in front of an element."""
+        first = explained[0]
+        for above in reversed(self.topology.chain(first.node)[:-1]):
             for _, memory in self.picture.jobs.get(above, ()):
-                if self._shows_good(memory, explained[0]):
-                    yield next(one for one in memory.found if base(one.check) in LOSS | DELAY and one.state is State.OK)
+                good = [one for one in memory.found if base(one.check) in LOSS | DELAY and one.state is State.OK]
+                if above != element and good and memory.before is not None and memory.before.at >= first.since and not memory.bad:
+                    yield good[0]
                     return
 
-    def _stale(self, explained: list[Symptom]) -> Iterable[JobKey]:
+    def _stale(self, explained: list[Symptom]) -> Iterator[JobKey]:
         """Yield the jobs whose fresh reading would clear something that these cross."""
-        first = explained[0]
-        for above in self.topology.chain(first.node)[1:-1]:
+        since = max(one.since for one in explained)
+        for above in self.topology.chain(explained[0].node)[1:-1]:
             for job, memory in self.picture.jobs.get(above, ()):
-                if job[1] == "icmp" and memory.last_at is not None and memory.last_at < first.since:
+                if job[1] == "icmp" and memory.last_at is not None and memory.last_at < since:
                     yield job
+
+
+def _without(some: list[Symptom], others: list[Symptom]) -> list[Symptom]:
+    taken = {one.key for one in others}
+    return [one for one in some if one.key not in taken]
+
+
+def _in_time(memory: Memory, symptom: Symptom) -> bool:
+    """Tell whether a measurement was in time that would have been late had this symptom's trouble lain on its way."""
+    seen = memory.before
+    if seen is None or seen.at < symptom.since:
+        return False
+    good = any(base(one.check) in DELAY and one.state is State.OK for one in memory.found)
+    return good and not any(track.bad for key, track in memory.tracks.items() if base(key[0]) in DELAY)
+
+
+def _counted(picture: Picture, one: Symptom) -> tuple[int, int]:
+    """Return the packets sent and lost by which a loss is believed: those of its last readings together."""
+    memory = next(memory for job, memory in picture.jobs[one.node] if job == one.job)
+    sent = lost = 0
+    for moment in memory.recent:
+        of_one = _of(moment.seen.outcome)
+        sent, lost = sent + of_one[0], lost + of_one[1]
+    if lost:
+        return sent, lost
+    sent, lost = _packets(memory)
+    return (sent, lost) if lost else (100, max(1, round(100 * (one.standing.finding.value or 0.0))))
+
+
+def _packets(memory: Memory) -> tuple[int, int]:
+    return _of(memory.before.outcome) if memory.before is not None else (0, 0)
+
+
+def _of(outcome: object) -> tuple[int, int]:
+    match outcome:
+        case EchoSample():
+            return outcome.sent, outcome.sent - outcome.received
+        case StampSample() | PathSample():
+            return outcome.sent, outcome.sent - outcome.answered
+    return 0, 0
 
 
 def _at_stage(element: Element, stage: str, topology: Topology) -> bool:

@@ -87,8 +87,7 @@ class Reach:
         reached = self.topology.reached(self.down.keys())
         lost = [one for one in self.dark.values() if one.node not in reached and one.node in self.topology.parent]
         for cut, nodes in self._cuts(lost).items():
-            parts = sorted(cut)
-            self._down_fault(parts, [self.left.pop(name) for name in nodes])
+            self._down_fault(sorted(cut), [self.left.pop(name) for name in nodes])
 
     def _cuts(self, lost: list[Dark]) -> dict[frozenset[Element], list[str]]:
         """Return for each set of links that together cut nodes off those nodes: each link alone, put back, would reach them."""
@@ -156,7 +155,19 @@ class Reach:
                     break
             suspects.append(element)
             asks += self._stale(element, root.since)
-        return Cut(root, tuple(reversed(suspects)), tuple(asks), against)
+        return Cut(root, self._not_known_good(suspects, root.node), tuple(asks), against)
+
+    def _not_known_good(self, suspects: list[Element], root: str) -> tuple[Element, ...]:
+        """Return the suspects, nearest to the agent first, from behind the last node that answered when it was last asked.
+
+        Until it is asked again that is no proof, but the best guess.
+        """
+        left: list[Element] = []
+        for element in suspects:
+            if element != root and element not in self.dark and self.picture.alive_at(element) is not None:
+                break
+            left.append(element)
+        return tuple(reversed(left))
 
     def _answers_behind(self, element: Element, since: datetime) -> float | None:
         """Return the share of the nodes behind an element that answered since; None when none did."""
@@ -185,6 +196,7 @@ class Reach:
             told = memory.before is not None and lives(memory.before) is not None
             if told and memory.last_at is not None and memory.last_at < since:
                 asks.append(ask(job, "parent", element))
+        asks += [ask(job, "parent", element) for job in picture.doubts(element)]
         if not picture.measured(element) and self.topology.node(element).address is not None:
             asks.append(ask((element, NET, ""), "parent", element))
         return asks
@@ -201,7 +213,8 @@ class Reach:
         nodes = [one for one in left if not one.startswith(LINK)]
         links = [one for one in left if one.startswith(LINK)]
         chosen = nodes[-1] if nodes else links[-1] if links else shared[-1]
-        dark = [self.left.pop(name) for name in list(self.left) if chosen in topology.chain(name) or name in {c.root.node for c in cuts}]
+        roots = {cut.root.node for cut in cuts}
+        dark = [self.left.pop(name) for name in list(self.left) if name in roots or not roots.isdisjoint(topology.chain(name))]
         symptoms = [one for node in dark for one in node.symptoms]
         names = frozenset(node.node for node in dark)
         others = tuple(self._name(one) for one in left if one != chosen)
@@ -269,23 +282,32 @@ class Reach:
         """Take together what went dark at one site at one time: its power is gone."""
         by_site: dict[str, list[Fault]] = {}
         for fault in self.faults:
-            places = {self.topology.node(name).site for name in fault.nodes}
-            for place in places - {None}:
-                by_site.setdefault(str(place), []).append(fault)
+            if fault.nodes and (place := self._place_of(fault)) is not None:
+                by_site.setdefault(place, []).append(fault)
         for site, faults in sorted(by_site.items()):
             measured = [name for name in self.topology.nodes_at(site) if name != self.topology.here and self.picture.measured(name)]
             if len(measured) < 2 or any(name not in self.dark for name in measured):
                 continue
-            whole = [one for one in faults if all(self.topology.node(name).site == site for name in one.nodes & set(measured))]
-            begin = [one.since for one in whole]
-            if whole and max(begin) - min(begin) <= TOGETHER and {n for one in whole for n in one.nodes} >= set(measured):
-                self._site_fault(site, whole, measured)
+            begin = [one.since for one in faults]
+            covered = set(measured) - {name for one in faults for name in one.nodes}
+            if not covered and max(begin) - min(begin) <= TOGETHER:
+                self._site_fault(site, faults, measured)
+
+    def _place_of(self, fault: Fault) -> str | None:
+        """Return the site at which all that a fault takes away begins: its own node's, or that of the far end of its link."""
+        first = fault.node or (self._far(fault.link) if fault.link is not None else None)
+        site = self.topology.node(first).site if first is not None else None
+        if site is None or first is None:
+            return None
+        here = set(self.topology.nodes_at(site))
+        beyond = all(name in here or not here.isdisjoint(self.topology.chain(name)) for name in fault.nodes)
+        return site if beyond else None
 
     def _site_fault(self, site: str, faults: list[Fault], measured: list[str]) -> None:
         first = faults[0]
         customer = first.code in ("customer_line", "customer_router", "gateway_down")
-        if len(faults) == 1 and (customer or len(measured) < SITE_LEAST):
-            if "site_power" not in first.alternatives and first.code != "gateway_down":
+        if len(faults) == 1 and (customer or len(measured) < SITE_LEAST or first.code == "interface_admin_down"):
+            if first.code not in ("gateway_down", "interface_admin_down"):
                 first.alternatives = (*first.alternatives, "site_power")
                 first.basis = Basis.CLASS
             return
@@ -298,8 +320,8 @@ class Reach:
         for fault in faults:
             whole.clear(fault.cleared)
             whole.asks += fault.asks
-            self.faults.remove(fault)
-        self.faults.append(whole)
+        gone = {id(fault) for fault in faults}
+        self.faults = [*(one for one in self.faults if id(one) not in gone), whole]
 
     def line_code(self, link: Link) -> str:
         """Return what a broken link is called, by whose ends it joins."""
