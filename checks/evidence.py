@@ -5,8 +5,9 @@ Live, with `memories` and `rules` by Job.key: `checks.proof.prove` gathers as li
 work here are those of then.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
+from itertools import islice
 
 import msgspec
 
@@ -14,11 +15,13 @@ from checks.assess import Memory, Rules
 from checks.correlate import RULES, correlate
 from checks.extent import Extent, cut
 from checks.strand import JobKey, played, strand_of
-from checks.topology import Topology
+from checks.topology import LINK, Topology
 from checks.verdict import Diagnosis, Evidence, Width
 from probe.inventory import Inventory
 
-MOST_STRANDS = 2000  # jobs of one evidence
+MOST_STRANDS = 12_000  # jobs of one evidence
+MANY_STRANDS = 50  # from here on they are short
+FEW_SIGNS = 8  # nodes behind each element whose readings are taken along, or as many again as are dark
 
 
 def with_evidence(
@@ -37,8 +40,9 @@ def gather(
 ) -> Evidence:
     """Return the evidence of a diagnosis: the strands of jobs, and the slice of the inventory that leads to the same ways.
 
-    `own`: every job of which a track or a good reading is named by the diagnosis; `near`: also all jobs of the nodes on the way, of those
-    next to them, behind the culprit and at its site; `bad`: also every job with something bad, and the whole inventory; `all`: all jobs.
+    `own`: every job of which a track or a good reading is named by the diagnosis; `near`: also those of the nodes on the way, next to them
+    and at the culprit's site, and of some nodes behind each of them, as many again as are dark, and all that lies behind the culprit;
+    `bad`: also every job with something bad, and the whole inventory; `all`: all jobs.
     Both mappings are by (node, prober, item). Raises ValueError when a key of the diagnosis is in no memory, for evidence that can't
     carry the verdict is worse than none, and when it would be more than MOST_STRANDS jobs.
     """
@@ -47,13 +51,14 @@ def gather(
     if width is Width.ALL:
         jobs = set(memories)
     elif width is not Width.OWN:
-        nodes = _near(diagnosis, nodes, inventory)
-        jobs |= {job for job in memories if job[0] in nodes}
+        signs, nodes = _near(diagnosis, nodes, {job[0] for job, memory in memories.items() if memory.quiet}, inventory)
+        jobs |= {job for job in memories if job[0] in signs}
     if width is Width.BAD:
         jobs |= {job for job, memory in memories.items() if memory.bad}
     if len(jobs) > MOST_STRANDS:
         raise ValueError(f"{len(jobs)} checks, more than {MOST_STRANDS}")
-    strands = tuple(strand_of(job, memories[job], rules[job]) for job in sorted(jobs) if job in rules)
+    many = len(jobs) > MANY_STRANDS
+    strands = tuple(strand_of(job, memories[job], rules[job], many) for job in sorted(jobs) if job in rules)
     whole = width in (Width.BAD, Width.ALL)
     return Evidence(RULES, strands, inventory if whole else slice_of(inventory, nodes, diagnosis), width)
 
@@ -80,7 +85,7 @@ def slice_of(inventory: Inventory, names: Collection[str], diagnosis: Diagnosis 
     wanted = {inventory.here, *names}
     for key in (*diagnosis.keys, *(one.key for one in diagnosis.ruled_out)) if diagnosis is not None else ():
         wanted |= extent.at_port(key[1], key[3])
-    return cut(inventory, extent.ways(sorted(wanted)))
+    return cut(inventory, extent.ways(sorted(wanted)), diagnosis.affected if diagnosis is not None else ())
 
 
 def replay(evidence: Evidence) -> dict[JobKey, Memory]:
@@ -123,16 +128,23 @@ def _nodes_of(element: str, inventory: Inventory) -> set[str]:
     return {element} & set(inventory.nodes)
 
 
-def _near(diagnosis: Diagnosis, nodes: Iterable[str], inventory: Inventory) -> set[str]:
+def _near(diagnosis: Diagnosis, nodes: Collection[str], quiet: Collection[str], inventory: Inventory) -> tuple[set[str], set[str]]:
+    """Return the nodes whose readings are taken along, and those that must be in the inventory: also all that lies behind the culprit."""
     extent = _extent(_Same(inventory))
-    near = set(extent.ways(sorted(nodes)))
-    for name in nodes:
-        near |= extent.around(name)
+    topology = extent.topology
     culprits = _culprits(diagnosis, inventory)
-    for name in culprits:
-        near |= set(extent.topology.behind(name))
-    sites = {inventory.nodes[name].site for name in culprits} - {None}
-    return near | {name for name, node in inventory.nodes.items() if node.site in sites}
+    dark = {key[1] for key in diagnosis.keys}
+    signs = extent.ways(sorted(nodes))
+    for name in nodes:
+        signs |= extent.around(name)
+    for site in {topology.node(name).site for name in culprits} - {None}:
+        signs |= set(topology.nodes_at(site or ""))
+    on_the_way = {element for name in (*culprits, *dark) for element in topology.chain(name)}
+    for element in on_the_way:
+        bright = (name for name in topology.behind(element) if name in quiet)
+        signs |= set(islice(bright, max(FEW_SIGNS, len(dark))))
+    behind = {name for culprit in (diagnosis.element, LINK + diagnosis.element) for name in topology.behind(culprit)}
+    return signs, signs | behind
 
 
 class _Same:

@@ -69,12 +69,15 @@ class Extent:
         return found
 
 
-def cut(inventory: Inventory, names: Collection[str]) -> Inventory:
-    """Return the inventory with these nodes alone, and the links between them, their sites, carriers and customers, in its order."""
+def cut(inventory: Inventory, names: Collection[str], affected: Collection[str] = ()) -> Inventory:
+    """Return the inventory with these nodes alone, and the links between them, their sites, carriers and customers, in its order.
+
+    `affected` are customers that must be there whether a node of theirs is or not.
+    """
     nodes = {name: node for name, node in inventory.nodes.items() if name in names}
     links = {name: link for name, link in inventory.links.items() if link.a in nodes and link.b in nodes}
     sites = _named(inventory.sites, {node.site for node in nodes.values()})
-    customers = _named(inventory.customers, {site.customer for site in sites.values()})
+    customers = _named(inventory.customers, {*affected, *(site.customer for site in sites.values())})
     carriers = _named(inventory.carriers, {link.carrier for link in links.values()})
     return Inventory(inventory.here, nodes, sites, links, carriers, customers)
 

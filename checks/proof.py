@@ -11,7 +11,7 @@ from checks.strand import JobKey
 from checks.verdict import Diagnosis, Evidence, Width
 from probe.inventory import Inventory
 
-MOST_BYTES = 8 * 1024**2  # of one proof as JSON
+MOST_BYTES = 16 * 1024**2  # of one proof as JSON
 WIDTHS = (Width.OWN, Width.NEAR, Width.BAD, Width.ALL)
 
 

@@ -18,8 +18,27 @@ from probe.observation.observation import Observation
 JobKey = tuple[str, str, str]  # node, prober, item
 
 
-def strand_of(key: JobKey, memory: Memory, rules: Rules) -> Strand:
-    """Return the strand of a job. `rules` are those in force; moments that were judged by others keep theirs."""
+def strand_of(key: JobKey, memory: Memory, rules: Rules, short: bool = False) -> Strand:
+    """Return the strand of a job. `rules` are those in force; moments that were judged by others keep theirs.
+
+    A `short` one leaves out standard limits and, of a job of which all is well, since when: there may be thousands.
+    """
+    strand = _short(key, memory, rules) if short and memory.quiet else None
+    if strand is None:
+        strand = _whole(key, memory, rules)
+    standard = short and strand.limits == _as_data(catalogue.load(strand.prober).Limits())
+    return msgspec.structs.replace(strand, limits={}) if standard else strand
+
+
+def _short(key: JobKey, memory: Memory, rules: Rules) -> Strand | None:
+    """Return the last observation of a job alone, when it says as much as all that was remembered."""
+    if memory.before is None:
+        return None
+    strand = _strand(key, rules, Start(), (Step(memory.before),))
+    return strand if played(strand).found == memory.found else None
+
+
+def _whole(key: JobKey, memory: Memory, rules: Rules) -> Strand:
     if memory.recent:
         steps = tuple(Step(moment.seen, moment.sight, moment.usual) for moment in memory.recent)
         strand = _strand(key, memory.recent[-1].rules, start_of(memory.origin or memory), steps)
@@ -91,8 +110,12 @@ def said_of(found: Iterable[Finding]) -> tuple[Said, ...]:
 
 
 def _strand(key: JobKey, rules: Rules, start: Start, steps: tuple[Step, ...]) -> Strand:
-    limits: dict[str, object] = msgspec.to_builtins(rules.limits)
-    return Strand(*key, limits, rules.rule, rules.route, start, steps)
+    return Strand(*key, _as_data(rules.limits), rules.rule, rules.route, start, steps)
+
+
+def _as_data(limits: Any) -> dict[str, object]:
+    data: dict[str, object] = msgspec.to_builtins(limits)
+    return data
 
 
 def _believed(memory: Memory) -> dict[Short, tuple[object, ...]]:

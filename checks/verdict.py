@@ -7,7 +7,7 @@ import msgspec
 
 from checks.baseline import Baseline
 from checks.finding import Finding, Key, Levels, Message, State
-from checks.history import Rule, Track
+from checks.history import RULE, Rule, Track
 from checks.sight import Route, Sight
 from checks.trend import Trend
 from probe.inventory import Inventory
@@ -55,7 +55,7 @@ class CaseKind(StrEnum):
     SERVICE = "service"
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     """One observation of a job and what else its judgement stood on: the agent's own sight, and what was usual at that hour."""
 
     seen: Observation
@@ -63,7 +63,7 @@ class Step(msgspec.Struct, frozen=True):
     usual: tuple[tuple[Key, Baseline], ...] = ()
 
 
-class Start(msgspec.Struct, frozen=True):
+class Start(msgspec.Struct, frozen=True, omit_defaults=True):
     """A job's memory before its first step: the observation before, tracks, trends, last bad findings, how long what was absent."""
 
     before: Observation | None = None
@@ -88,20 +88,21 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     loss: Levels | None = None
 
 
-class Strand(msgspec.Struct, frozen=True):
+class Strand(msgspec.Struct, frozen=True, omit_defaults=True):
     """One job's part of the evidence: how it was judged, where it stood, and every step since, in the order measured.
 
-    `found` is what it said last as far as that does not follow from the steps: a rate needs the look before, no data came for long.
+    `limits` is empty where they are the standard ones and the evidence holds many jobs. `found` is what it said last as far as that does
+    not follow from the steps: a rate needs the look before, no data came for long.
     """
 
     node: str
     prober: str
     item: str
     limits: dict[str, object]
-    rule: Rule
-    route: Route | None
-    start: Start
-    steps: tuple[Step, ...]
+    rule: Rule = RULE
+    route: Route | None = None
+    start: Start = Start()
+    steps: tuple[Step, ...] = ()
     found: tuple[Said, ...] = ()
 
 

@@ -16,7 +16,7 @@ from checks.replay import Misfit, Replay, Told
 from checks.verdict import Width
 
 MOST_LINE = 16 * 1024**2  # bytes
-MOST_EVIDENCE = 64 * 1024**2  # bytes; a proof has 8 MB, laid out for a person more
+MOST_EVIDENCE = 64 * 1024**2  # bytes; a proof has 16 MB, laid out for a person more
 _GZIP = b"\x1f\x8b"
 _FIRST = b'{"line"'
 
