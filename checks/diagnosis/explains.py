@@ -22,16 +22,17 @@ UNHEARD = frozenset(
 _GONE = _codes(  # nothing passes
     "host_down process_down service_hung service_error service_blocked database fibre_cut interface_down interface_admin_down",
     "site_power customer_line customer_router gateway_down carrier_network routing_loop path_broken path_own_side bgp_down prefixes",
-    "ospf tunnel read_only mount units disk_full inodes oom test_call ups_on_battery duplicate_address reboot certificate",
+    "ospf tunnel read_only mount units disk_full inodes oom test_call ups_on_battery duplicate_address certificate",
 )
 _CAPACITY = _codes(  # a part of the calls passes
     "licence_full sessions trunk_full connections descriptors conntrack ports listen_queue sockets calls_fail memory saturation cpu",
-    "device_cpu device_memory service_slow link_flapping bgp_flapping pressure datagrams_lost cpu_stolen",
+    "device_cpu device_memory service_slow pressure datagrams_lost cpu_stolen",
 )
 _HEARD = _codes(  # calls pass, and sound bad
-    "loss delay carrier_quality path_voice voice_quality saturation duplex interface_errors link_flapping fibre_degraded optics_tx",
-    "cpu device_cpu pressure cpu_stolen datagrams_lost retransmission test_call_quality bgp_flapping",
+    "loss delay carrier_quality path_voice voice_quality saturation duplex interface_errors fibre_degraded optics_tx",
+    "cpu device_cpu pressure cpu_stolen datagrams_lost retransmission test_call_quality",
 )
+_COMES_AND_GOES = _codes("link_flapping bgp_flapping reboot")  # over again when it is asked for
 _ONE_WAY = _codes("nat_dmz sip_alg voice_one_way test_call_audio service_blocked mtu_black_hole gateway_standard conntrack")
 _REGISTRATION = _codes(
     "gateway_registration account gateway_down nat_dmz sip_alg certificate dns mtu_black_hole gateway_standard registration",
@@ -44,22 +45,34 @@ _SLUGGISH = _codes(
 
 EXPLAINS: dict[Symptom, tuple[Collection[str], ...]] = {
     # the likeliest first; a cause in no column is a fault as well, but not what he complains of
-    Symptom.NO_CALLS: (tuple(code for code in _GONE + _REGISTRATION if code != "dns"), (*_CAPACITY, "dns"), _ONE_WAY, _HEARD),
-    Symptom.SOME_CALLS: (_CAPACITY, (*_HEARD, "mtu_black_hole", "prefixes", "duplicate_address"), _GONE + _REGISTRATION),
+    Symptom.NO_CALLS: (
+        tuple(code for code in _GONE + _REGISTRATION if code != "dns"),
+        (*_CAPACITY, "dns"),
+        _ONE_WAY,
+        _HEARD,
+        _COMES_AND_GOES,
+    ),
+    Symptom.SOME_CALLS: (_CAPACITY, (*_HEARD, *_COMES_AND_GOES, "mtu_black_hole", "duplicate_address"), _GONE + _REGISTRATION),
     Symptom.ONE_WAY_AUDIO: (_ONE_WAY, _HEARD, _GONE),  # NAT and DMZ, ALG, a firewall
     Symptom.ECHO: (_codes("delay path_voice gateway_standard test_call_quality carrier_quality saturation"), _HEARD),
     Symptom.DROPS: (  # after half a minute: a session timer, NAT that forgets; at any time: a line that flaps
-        _codes("sip_alg nat_dmz link_flapping bgp_flapping conntrack reboot mtu_black_hole gateway_standard routing_loop"),
+        _codes("sip_alg nat_dmz conntrack mtu_black_hole gateway_standard routing_loop") + _COMES_AND_GOES,
         _HEARD + _CAPACITY,
         _GONE,
     ),
-    Symptom.BAD_QUALITY: (_HEARD, _ONE_WAY, _CAPACITY),
-    Symptom.CANT_REGISTER: (_REGISTRATION, _GONE, _CAPACITY, _HEARD),
+    Symptom.BAD_QUALITY: (_HEARD, _ONE_WAY, _CAPACITY, _COMES_AND_GOES),
+    Symptom.CANT_REGISTER: (_REGISTRATION, _GONE, _CAPACITY, _HEARD, _COMES_AND_GOES),
     Symptom.SLOW: (_SLUGGISH, _HEARD + _CAPACITY, _GONE),
     Symptom.WRONG_NUMBER: (_codes("gateway_standard account"),),  # our configuration, or the gateway's
 }
 
-ANY: tuple[Collection[str], ...] = (_GONE, _ONE_WAY + _REGISTRATION, _CAPACITY, _HEARD + _SLUGGISH)  # no word was said: the gravest first
+ANY: tuple[Collection[str], ...] = (
+    _GONE,
+    _ONE_WAY + _REGISTRATION,
+    _CAPACITY,
+    _HEARD + _SLUGGISH,
+    _COMES_AND_GOES,
+)  # no word was said: the gravest first
 
 
 def rank(cause: str, symptoms: Collection[Symptom]) -> int | None:

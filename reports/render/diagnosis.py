@@ -20,12 +20,12 @@ _SHOWN = 6  # readings of the evidence
 _SECONDS = 8  # cells at the end of a step's line
 
 
-def title_text(request: Request, texts: Texts) -> str:
+def title_text(request: Request, texts: Texts, columns: int = 100) -> str:
     """Return the first line: of which flow, whose complaint, in which words."""
     words = [_symptom(word, texts) for word in request.symptoms]
     who = " · ".join(filter(None, (request.customer, request.node, request.number))) or texts.text("diagnose.everybody")
     symptoms = join(words) if words else texts.text("diagnose.no-symptom")
-    return texts.text("diagnose.title", kind=texts.word("kind", request.kind), who=who, symptoms=symptoms)
+    return clip(texts.text("diagnose.title", kind=texts.word("kind", request.kind), who=who, symptoms=symptoms), columns)
 
 
 def _symptom(word: str, texts: Texts) -> str:

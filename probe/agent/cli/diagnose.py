@@ -190,7 +190,7 @@ class _Shown:
         from reports.render.diagnosis import title_text
 
         if not self._json:
-            click.echo(title_text(asked, self._texts))
+            click.echo(title_text(asked, self._texts, self._columns))
 
     def step(self, line: Any) -> None:
         from reports.diagnosis import Begun
