@@ -1,8 +1,8 @@
-"""What loads a server or a line: `load.py clients HOST PORT`, `load.py flood ADDRESS KBIT`, `load.py flows ADDRESS COUNT`.
+"""What loads a server or a line: `load.py clients HOST PORT`, `load.py flood ADDRESS KBIT`, `load.py connections ADDRESS PORT`.
 
 clients: holds as many sessions of a PostgreSQL server as it gives (user postgres, without password) until it refuses one, prints "full", and
-asks again for what comes free. flood: sends UDP datagrams at this rate. flows: sends one UDP datagram to each of so many ports, prints
-"full", and does so again and again.
+asks again for what comes free. flood: sends UDP datagrams at this rate. connections: holds as many TCP connections to itself as can be
+made, prints "full", and tries again.
 """
 
 import socket
@@ -12,7 +12,7 @@ import time
 
 PROTOCOL_3, DISCARD = 196608, 9  # PostgreSQL frontend/backend protocol 3.0; RFC 863
 LARGE = 1400
-MOST_SESSIONS = 200
+MOST_SESSIONS, MOST_CONNECTIONS = 200, 400
 
 
 def session(host: str, port: int) -> socket.socket | None:
@@ -54,20 +54,21 @@ def flood(address: str, kbit: str) -> None:
             continue
 
 
-def flows(address: str, count: str) -> None:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def connections(address: str, port: str) -> None:
+    """Hold connections to ourselves until one can't be made, and try again."""
+    listener = socket.create_server((address, int(port)), backlog=MOST_CONNECTIONS)
+    held: list[socket.socket] = []
     full = False
     while True:
-        for port in range(20_000, 20_000 + int(count)):
-            try:
-                sock.sendto(b"", (address, port))
-            except OSError:  # the table is full: what we want
-                continue
-        if not full:
-            print("full", flush=True)
-            full = True
-        time.sleep(0.5)
+        try:
+            held.append(socket.create_connection((address, int(port)), 0.3))
+            held.append(listener.accept()[0])
+        except OSError:  # the table is full: what we want
+            if not full:
+                print("full", flush=True)
+                full = True
+            time.sleep(0.2)
 
 
 if __name__ == "__main__":
-    {"clients": clients, "flood": flood, "flows": flows}[sys.argv[1]](*sys.argv[2:])
+    {"clients": clients, "flood": flood, "connections": connections}[sys.argv[1]](*sys.argv[2:])

@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -63,11 +64,21 @@ class Daemon:
         """Return the program's process and all that it has started."""
         return [self.pid, *_below(self.pid)]
 
-    def signal_all(self, number: signal.Signals) -> None:
-        """Send a signal to the program and to all that it has started; who ended meanwhile has."""
-        for pid in [*self.family, self._process.pid]:  # nsenter stops and goes on with the program, if it is told
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+    def pause(self) -> None:
+        """Let the program and all that it has started stand still, and wait until its nsenter does, as it does by itself."""
+        for pid in self.family:
+            os.kill(pid, signal.SIGSTOP)
+        end = time.monotonic() + PATIENCE_S
+        while not _stopped(self._process.pid) and time.monotonic() < end:
+            time.sleep(0.005)
+
+    def resume(self) -> None:
+        """Let all of it go on."""
+        everyone = [*self.family, self._process.pid]
+        while stopped := [pid for pid in everyone if _stopped(pid)]:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+            time.sleep(0.01)
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
@@ -87,6 +98,13 @@ class Daemon:
 
     def wait(self) -> None:
         self._process.wait(10)
+
+
+def _stopped(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:  # it has ended
+        return False
 
 
 def _below(pid: int) -> list[int]:

@@ -47,11 +47,11 @@ def process_hung(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
     name = draw.choice((*OTHERS, "sip"))
     service = SERVICES[name]
     daemon = lab.node[service.node].daemons[service.daemon]
-    daemon.signal_all(signal.SIGSTOP)
+    daemon.pause()
     try:
         yield ours(f"{SILENT} dns" if name == "dns" else SILENT, service.node)
     finally:
-        daemon.signal_all(signal.SIGCONT)
+        daemon.resume()
         lab.until(lambda: lab.serves(name), name)
 
 

@@ -1,7 +1,6 @@
 """Faults of whole machines, of cables and of power: ours, our branch's, the customer's; and of the agent's own eyes."""
 
 import random
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -144,11 +143,11 @@ def gateway_hung(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
     """A customer's gateway answers echoes, and no SIP."""
     home = draw.choice(HOMES)
     daemon = lab.node[home.gateway].daemons["gateway"]
-    daemon.signal_all(signal.SIGSTOP)
+    daemon.pause()
     try:
         yield truth("gateway_down service_hung service_blocked", "customer", home.gateway, home.customer)
     finally:
-        daemon.signal_all(signal.SIGCONT)
+        daemon.resume()
 
 
 @contextmanager
@@ -156,7 +155,7 @@ def _other_gateway(lab: "Lab", home: Home, causes: str, registers: bool = True, 
     lab.node[home.gateway].daemons["gateway"].kill()
     lab.start_gateway(home.gateway, registers=registers, **more)
     if not registers:
-        lab.node["soft"].run("kamcmd", "-s", daemons.SOFTSWITCH_CONTROL, "ul.rm", "location", home.number)
+        lab.node["soft"].run("kamcmd", "-s", daemons.SOFTSWITCH_CONTROL, "ul.rm", "location", f"s:{home.number}")
     try:
         lab.until(lambda: not lab.look("sip", home.gateway_address, 1).bad, "the gateway")
         yield truth(causes, "customer", home.gateway, home.customer)

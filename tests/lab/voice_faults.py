@@ -99,7 +99,7 @@ def gateway_off(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
     node = lab.node[home.gateway]
     node.ip("link set eth0 down")
     try:
-        yield truth("gateway_down", "customer", f"{home.gateway} {home.lan}", home.customer)
+        yield truth("gateway_down", "customer", f"{home.gateway} {home.lan} {home.router}:lan0", home.customer)
     finally:
         node.ip("link set eth0 up", f"route add default via {home.inside}")
         lab.until(lambda: lab.node["agent"].succeeds("ping", "-c1", "-W1", home.gateway_address), "the gateway")
