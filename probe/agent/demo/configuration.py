@@ -102,7 +102,10 @@ def _checks(name: str, where: Where) -> Iterator[str]:
         case "core" | "edge" | "softswitch" | "database":
             yield from _check("snmp", _FAST, port=where.port["snmp"])
         case "harbour-gateway" | "pier-gateway":
-            yield from _check("sip", _SLOW, timeout="3s", port=where.port["sip"])
+            yield from (*_check("gateway", _SLOW, timeout="5s", port=where.port["sip"]), 'agreed = "demo"')
+            yield from ('models = ["Demo-VoIP-Gateway"]', 'codecs = ["PCMA"]')
+            if where.network:  # the registrar is asked at SIP's own port
+                yield from (f'registrar = "{where.address["softswitch"]}"', f'number = "{NUMBERS[name]}"')
         case "carrier":
             yield from _check("sip", _SLOW, timeout="3s", port=where.port["sip"])
             yield from _check("stamp", _SLOW, port=where.port["stamp"])
@@ -113,8 +116,6 @@ def _checks(name: str, where: Where) -> Iterator[str]:
             yield from _check("http", _SLOW, port=where.port["http"])
     if name == "softswitch":
         yield from _check("sip", _FAST, timeout="2s", port=where.port["sip"])
-        for number in NUMBERS.values():
-            yield from (*_check("registration", _SLOW, timeout="3s", port=where.port["sip"]), f'number = "{number}"')
     if name == "database":
         yield from _check("postgresql", _SLOW, port=where.port["postgresql"])
 

@@ -23,7 +23,7 @@ from reports.locale.text import Texts
 AUDIT_AT_S = 30.0
 LOOK_S = 0.2
 LAST_WORDS = 5  # lines of the journal that are shown when the demo fails
-QUIET = frozenset({"updated_at", "events", "keys", "confidence", "unwatched", "rules"})  # no news of a case to a reader
+NEWS = frozenset({"summary", "side", "urgency", "affected", "severity"})  # of an updated case; all else is for its page
 
 
 class DemoProblem(Exception):
@@ -105,11 +105,13 @@ class Screen:
     def _event(self, event: FeedEvent) -> None:
         """Show what happened to a case."""
         said = self._said
-        if event.event is EventKind.UPDATED and QUIET.issuperset(event.changed):
+        if event.event is EventKind.UPDATED and not NEWS.intersection(event.changed):
             return
-        if event.case not in self._cases and self._fault_at is not None and self._first_s is None:
+        if self._fault_at is not None and self._first_s is None:
             self._first_s = time.monotonic() - self._fault_at
         self._cases.add(event.case)
+        if event.event is EventKind.MERGED:
+            self._cases.discard(event.case)  # it was told before its cause was
         over = event.cleared_at is not None
         words = [f"#{event.case} {said.word('event', event.event)}", *([] if over else [said.word("urgency", event.urgency)])]
         words += [said.word("side", event.side), self._say(event.summary)]
