@@ -31,8 +31,8 @@ Event = dict[str, Any]
 class Agent:
     """The agent of one lab; every start is a new life, with nothing known of the one before."""
 
-    def __init__(self, lab: Lab, machine_wide: bool = False) -> None:
-        self.lab = lab
+    def __init__(self, lab: Lab, machine_wide: bool = False, pages: int = 0) -> None:
+        self.lab, self._pages = lab, pages
         self._node = lab.node["agent"]
         self._process: subprocess.Popen[bytes] | None = None
         self._runs = 0
@@ -64,7 +64,7 @@ class Agent:
         secret.write_text(daemons.COMMUNITY)
         secret.chmod(0o600)
         (self.state / "portal.pem").write_text((self.lab.node["soft"].files / "ca.pem").read_text())
-        config = plan.configuration(self._state, f"{self._state}/portal.pem", self.machine_wide)
+        config = plan.configuration(self._state, f"{self._state}/portal.pem", self.machine_wide, self._pages)
         (self.state / "firstline.toml").write_text(config)
         with (self.state / "journal").open("ab") as journal:
             self._process = subprocess.Popen(
@@ -160,7 +160,7 @@ class Agent:
         return [
             f"{node} {check} [{item}] {track.get('hard')} soft {track.get('soft')} {track.get('said', '')} since {track.get('since')}"
             for node, check, item, track in tracks
-            if {track.get("hard"), track.get("soft")} & {"warning", "critical"} or (track.get("lost") and track.get("hard") == "ok")
+            if {track.get("hard"), track.get("soft")} & {"warning", "critical"}
         ]
 
     def down(self) -> None:

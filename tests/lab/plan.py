@@ -89,8 +89,10 @@ def node(name: str, checks: Iterable[str] = (), **more: Any) -> Iterator[str]:
     yield from checks
 
 
-def nodes(certificate: str) -> Iterator[str]:
-    """Yield every node with its checks; `certificate` is the file of the portal's authority as the agent sees it."""
+def nodes(certificate: str, pages: int = 0) -> Iterator[str]:
+    """Yield every node with its checks; `certificate` is the file of the portal's authority as the agent sees it, `pages` how many more
+    pages of each branch server are asked for.
+    """
     yield from node("agent", (check("interfaces", names=["eth0"]), check("host", READ, processes=False), check("sockets", READ)))
     snmp, arp = check("snmp", READ), check("arp")
     yield from node("core", (snmp,), kind="switch", role="core", snmp="ro")
@@ -100,12 +102,17 @@ def nodes(certificate: str) -> Iterator[str]:
     yield from node("ups", (snmp,), kind="ups", snmp="ro")
     yield from node("branch-sw", (snmp,), kind="switch", snmp="ro")
     for server in ("branch-1", "branch-2"):
-        yield from node(server, (snmp, check("http", host=topology.PORTAL)), snmp="ro")
+        yield from node(server, (snmp, check("http", host=topology.PORTAL), *_pages(pages)), snmp="ro")
     theirs = {"kind": "carrier", "owner": "carrier"}
     yield from node("pop", (check("path", READ),), **theirs)
     yield from node("carrier", tuple(_carriers()), **theirs)
     for home in topology.HOMES:
         yield from _home(home)
+
+
+def _pages(count: int) -> Iterator[str]:
+    for number in range(count):
+        yield check("http", host=topology.PORTAL, path=f"/{number}")
 
 
 def _softswitch(certificate: str) -> Iterator[str]:
@@ -136,10 +143,10 @@ def _home(home: topology.Home) -> Iterator[str]:
     yield from node(home.gateway, (check("sip"), looked_at), **device, warranty_until="2027-03-31" if ours else None)
 
 
-def configuration(state: str, certificate: str, machine_wide: bool = False) -> str:
+def configuration(state: str, certificate: str, machine_wide: bool = False, pages: int = 0) -> str:
     """Return the whole file of the lab's agent, which keeps everything in `state`.
 
-    With `machine_wide` it alarms also what all machines of the lab have in common, because it is one machine's.
+    With `machine_wide` it alarms also what all machines of the lab have in common, because it is one machine's; `pages` as in `nodes`.
     """
     parts = [
         f'[agent]\nname = "watch"\nnode = "agent"\nstate_dir = "{state}"\nlisten = "127.0.0.1:8470"\nsocket = "{state}/socket"\n',
@@ -149,4 +156,4 @@ def configuration(state: str, certificate: str, machine_wide: bool = False) -> s
     ]
     if not machine_wide:
         parts.append(table("silence", {"name": "the machine under the lab is no part of the operator", "checks": MACHINE_WIDE}))
-    return "".join([*parts, *sites(), *nodes(certificate), *links()])
+    return "".join([*parts, *sites(), *nodes(certificate, pages), *links()])

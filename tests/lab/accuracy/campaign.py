@@ -13,13 +13,14 @@ from typing import Any
 
 from tests.lab.accuracy.combining import disturb
 from tests.lab.accuracy.outcome import Moment, Outcome, Planted, Story
-from tests.lab.accuracy.scoring import judge, latency_s, objection
+from tests.lab.accuracy.scoring import ENDS, judge, latency_s, objection
 from tests.lab.agent import Agent, Event
 from tests.lab.faults import FAULTS, Fault, Truth
 from tests.lab.lab import Lab
 
 SETTLE_S = 12.0  # after all is told the other symptoms come in
 PATIENCE_S = {"live": 45.0, "cached": 90.0, "statistical": 330.0}  # from when on nothing more is expected
+WRONG_FOR_S = 25.0  # from when on what is wrong and does not change is taken for the last word
 NOTHING_S = 40.0  # so long nothing may be said, where nothing is wrong
 CLEAR_S = 45.0
 CALM_S = 2.0
@@ -29,11 +30,13 @@ NOISE = {"loss": 0.001}
 
 
 class Campaign:
-    """A lab with its agent; `wrong` is the folder that gets a file for each outcome that was not right."""
+    """A lab with its agent. `wrong` is the folder that gets a file for each outcome that was not right; `settle_s` is how long it waits
+    for other symptoms when all is told.
+    """
 
-    def __init__(self, wrong: Path | None = None, machine_wide: bool = False) -> None:
+    def __init__(self, wrong: Path | None = None, machine_wide: bool = False, settle_s: float = SETTLE_S) -> None:
         self.lab = Lab()
-        self.wrong = wrong
+        self.wrong, self.settle_s = wrong, settle_s
         self.agent = Agent(self.lab, machine_wide)
         self._commit = _commit()
         try:
@@ -111,7 +114,7 @@ class Campaign:
     def _watch(self, planted: ExitStack, known: list[Planted], seed: int, began: float) -> Outcome:
         planting_s = time.time() - began
         watched = _Watched(self.agent, began, known)
-        watched.until_told()
+        watched.until_told(self.settle_s)
         undone_s = time.time() - began
         watched.ask_more()
         outcome = self._told(watched, seed, planting_s, undone_s)
@@ -191,21 +194,26 @@ class _Watched:
             if self.verdict_s is None and any(not objection(one, moment) for one in self.planted):
                 self.verdict_s = _verdict_s(self._agent, event)
 
-    def until_told(self) -> None:
+    def until_told(self, settle_s: float) -> None:
         """Return when every fault was told and the rest has come in, or when nothing more is to be expected."""
         wrong = [one for one in self.planted if one.causes]
         patience_s = self._now_s() + max((PATIENCE_S[one.seen] for one in wrong), default=NOTHING_S)
         while self._now_s() < patience_s:
             time.sleep(LOOK_S)
             self.look()
-            if wrong and self._told_all():
+            if wrong and (self._told_all() or self._stands_still()):
                 break
         else:
             return
-        settled_s = self._now_s() + SETTLE_S
+        settled_s = self._now_s() + settle_s
         while self._now_s() < settled_s:
             time.sleep(LOOK_S)
             self.look()
+
+    def _stands_still(self) -> bool:
+        """Tell whether something else was said than what is right, and nothing came to it for a while."""
+        open_ones = any(moments[-1].event not in ENDS for moments in self._moments.values())
+        return open_ones and self._now_s() > max(WRONG_FOR_S, self._last_s + SETTLE_S)
 
     def _told_all(self) -> bool:
         so_far = Outcome(0, tuple(self.planted), self.stories(), 0.0, self._now_s())
