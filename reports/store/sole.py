@@ -41,7 +41,7 @@ class Sole:
 
     def _lock(self, session: sa.Connection, patience_ms: int) -> None:
         number = _number(session.execute(sa.text("SELECT current_schema()")).scalar_one(), self._agent)
-        session.execute(sa.text(f"SET lock_timeout = {patience_ms}"))
+        session.execute(sa.text("SELECT set_config('lock_timeout', :patience, false)"), {"patience": str(patience_ms)})
         try:
             session.execute(sa.text("SELECT pg_advisory_lock(:number)"), {"number": number})
         except sa.exc.OperationalError as why:

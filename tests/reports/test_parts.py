@@ -12,12 +12,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from checks.finding import State
 from checks.history import Track
 from reports.case import CaseState, EventKind
 from reports.complaint import Complaint, known
 from reports.opening import explaining, join, open_for, plan
+from reports.store import connect
 from reports.store.store import Store, open_store
 
 MINUTE = timedelta(minutes=1)
@@ -254,6 +256,24 @@ def test_a_store_of_the_first_release_says_nothing_of_parts(store: Store, making
     (event,) = store.events(1)
     old = {name: value for name, value in event.body["case"].items() if name not in ("alternatives", "elsewhere", "decides", "merged_into")}
     assert msgspec.convert(old, type(store.case(1))) == store.case(1)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("merged_into = 9", "case 1 is part of case 9, which is none"),
+        ("merged_into = 1", "case 1 is part of case 1, which is none"),
+        ("cleared_at = NULL", "case 1 is part of case 2 and has not ended"),
+    ],
+)
+def test_a_store_in_which_a_part_is_not_right_says_so(store: Store, place: str, making, change: str, said: str) -> None:
+    _, steps = two(store, making)
+    store.accept(steps, making.START + MINUTE)
+    engine = connect.connect(connect.address(place), durable=True)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE cases SET {change} WHERE id = 1"))
+    engine.dispose()
+    assert store.integrity() == [said]
 
 
 NODES = ("a", "b", "c")

@@ -78,7 +78,10 @@ def test_a_service_that_was_killed_starts_again_at_once(postgresql: str, other_s
     open_store(postgresql, agent="pop-1", service=True).close()
 
 
-def test_a_database_that_was_restarted_gives_the_name_back_before_anything_is_accepted(postgresql: str, making) -> None:
+def test_a_database_that_was_restarted_gives_the_name_back_before_anything_is_accepted(
+    postgresql: str, making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sole.Sole.take, "__defaults__", (50,))
     with open_store(postgresql, agent="pop-1", service=True) as first:
         with psycopg.connect(postgresql, autocommit=True) as admin:
             admin.execute(END_OTHERS)

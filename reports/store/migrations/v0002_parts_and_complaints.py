@@ -64,8 +64,9 @@ def _rename(connection: sa.Connection, old: str, new: str) -> None:
     rows = connection.execute(sa.text("SELECT id, kind, element, cleared_at FROM cases WHERE cause = :old ORDER BY id"), {"old": old})
     for row in rows.all():
         names = {"kind": row.kind, "element": row.element, "new": new}
-        query = "SELECT coalesce(max(episode), 0), count(*) - count(cleared_at) FROM cases WHERE kind = :kind AND element = :element"
-        last, uncleared = connection.execute(sa.text(f"{query} AND cause = :new"), names).one()
+        same = "kind = :kind AND element = :element AND cause = :new"
+        query = f"SELECT coalesce(max(episode), 0), count(*) - count(cleared_at) FROM cases WHERE {same}"  # noqa: S608
+        last, uncleared = connection.execute(sa.text(query), names).one()
         if row.cleared_at is not None or not uncleared:
             change = "UPDATE cases SET cause = :new, episode = :episode WHERE id = :id"
             connection.execute(sa.text(change), {"new": new, "episode": last + 1, "id": row.id})
