@@ -25,7 +25,7 @@ from checks.causes import OTHER, cause_of
 from checks.finding import Finding, Levels, Message, State
 from checks.history import Rule
 from checks.verdict import Side, Urgency
-from docs import audit_tables, cause_tables
+from docs import audit_tables, cause_tables, flow_tables
 from probe.agent.cli import COMMANDS, SHORT_HELP, firstline
 from probe.agent.settings import forms
 from probe.agent.settings.duration import show_duration
@@ -369,6 +369,11 @@ def audit(which: str) -> str:
     return grid(*getattr(audit_tables, which)())
 
 
+def flow(which: str) -> str:
+    """Return a table of the chapter Diagnosis."""
+    return grid(*flow_tables.TABLES[which]())
+
+
 TABLES: dict[str, Callable[..., str]] = {
     "audit": audit,
     "vendors": vendors,
@@ -382,6 +387,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "outcomes": outcomes,
     "bounds": bounds,
     "commands": commands,
+    "flow": flow,
 }
 
 

@@ -4,6 +4,7 @@ each and prints what it says, whether that is right, and how long it took.
 
 import json
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -165,7 +166,7 @@ def main(names: Sequence[str]) -> int:
         for complaint in chosen:
             try:
                 outcomes.append(looked_into(lab, agent, complaint))
-            except AssertionError as why:  # the fault could not be made, or not be undone: the others are still worth hearing
+            except (AssertionError, subprocess.SubprocessError) as why:  # the fault could not be made, or not be undone: the others are still worth hearing
                 print(f"WRONG  {complaint.name}: {why}", flush=True)
             else:
                 print(show(outcomes[-1]), flush=True)
