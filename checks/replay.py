@@ -158,7 +158,10 @@ class Replay:
         return rules
 
     def _advance(self, to: datetime) -> Iterator[Told]:
-        """Let the time pass, with the rounds that the service makes meanwhile. A clock that was set back leaves the time where it is."""
+        """Let the time pass, with the rounds that the service makes meanwhile; a clock that was set back goes on from there."""
+        if self._now is not None and to < self._now:
+            self._now = self._looked = to
+            self._wake = to if self._wake is not None else None
         while self._now is not None:
             looks = None
             if self._looked is not None and self._idle < IDLE_LOOKS:
@@ -168,15 +171,13 @@ class Replay:
                 break
             self._idle = 0 if due == self._wake else self._idle + 1
             yield from self._round(due)
-        if self._now is None or to > self._now:
-            self._now = to
+        self._now = to
         if self._looked is None or self._idle >= IDLE_LOOKS:
             self._looked = self._now
 
     def _round(self, at: datetime) -> Iterator[Told]:
         self._wake, self._looked = None, at
-        if self._now is None or at > self._now:
-            self._now = at
+        self._now = at
         assert self._topology is not None
         bad = {track.key for memory in self.memories.values() if memory.bad for track in memory.tracks.values() if track.bad}
         self._open = {name: keys for name, keys in self._open.items() if not keys.isdisjoint(bad)}
