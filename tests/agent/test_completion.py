@@ -47,6 +47,8 @@ def completed(folder: Path, *words: str) -> list[str]:
         (("firstline", "check", "icmp", "--co"), ["--config", "--count"]),
         (("firstline", "check", "http", "192.0.2.1", "--method", ""), ["GET", "HEAD"]),
         (("firstline", "check", "icmp", "192.0.2.1", "--format", "n"), ["nagios"]),
+        (("firstline", "diagnose", ""), ["network", "equipment"]),
+        (("firstline", "diagnose", "network", "--symptom", "s"), ["some-calls", "slow"]),
         (("firstline", "nothing", "x"), []),
     ],
     ids=" ".join,

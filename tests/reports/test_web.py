@@ -25,10 +25,11 @@ from probe.observation.icmp import EchoSample
 from probe.observation.observation import Observation
 from reports.case import Case, CaseEvent, EventKind
 from reports.complaint import Complaint
+from reports.diagnosis import Begun, Ended, Line, StepState
 from reports.render.status import Maintenance, Status
 from reports.web import serve
 from reports.web.actions import Checked, Refused
-from reports.web.app import MOST_BODY, MOST_PROBES, create_app
+from reports.web.app import MOST_BODY, MOST_DIAGNOSES, MOST_PROBES, create_app
 from reports.web.guard import Guard, is_loopback, listener_guard
 from reports.web.serve import serving, tcp_socket, unix_socket
 
@@ -66,6 +67,8 @@ class Service:
         self.problems, self.sick, self.waiting, self.reloads, self.nodes = [], "", "", 0, {}
         self.told = []
         self.gate = None
+        self.diagnosing = asyncio.Event()
+        self.diagnosing.set()
 
     def now(self):
         return AT
@@ -125,6 +128,19 @@ class Service:
             await asyncio.sleep(30)
         return Checked(SEEN, ())
 
+    async def diagnose(self, request):
+        if request.customer == "Nobody":
+            raise Refused(400, 'no customer named "Nobody"')
+
+        async def lines():
+            yield Begun("sight")
+            await self.diagnosing.wait()
+            if request.node == "broken":
+                raise RuntimeError("secret words")
+            yield Ended("sight", StepState.GOOD, 0.2)
+
+        return lines()
+
     async def maintenance(self):
         return list(self.nodes.values())
 
@@ -144,6 +160,7 @@ def running(listener, guard, service):
     async def main():
         nonlocal stop
         stop, loop_stop = asyncio.Event(), asyncio.get_running_loop()
+        service.loop = loop_stop
         service.gate = lambda: loop_stop.call_soon_threadsafe(stop.set)
         async with serving(create_app(service, guard), listener):
             started.set()
@@ -455,6 +472,42 @@ def test_a_fault_of_ours_tells_nothing_of_its_inside(service, tmp_path, caplog):
     assert b"secret" not in body
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "secret words" in caplog.text
+
+
+def test_diagnosis_is_told_a_line_at_a_time_as_it_goes_on(service, local):
+    service.diagnosing.clear()
+    connection = Unix(local)
+    connection.request("POST", "/v1/diagnose", '{"kind": "network", "symptoms": ["no-calls"]}')
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/x-ndjson")
+    assert json.loads(answer.readline()) == {"type": "begun", "question": "sight"}
+    service.loop.call_soon_threadsafe(service.diagnosing.set)
+    assert msgspec.json.decode(answer.readline(), type=Line) == Ended("sight", StepState.GOOD, 0.2)
+    assert answer.readline() == b""
+    connection.close()
+
+
+def test_diagnosis_that_is_refused_or_breaks_says_so(local, caplog):
+    answer, body = ask(local, "POST", "/v1/diagnose", '{"kind": "network", "customer": "Nobody"}')
+    assert (answer.status, json.loads(body)["error"]) == (400, 'no customer named "Nobody"')
+    assert ask(local, "POST", "/v1/diagnose", '{"kind": "billing-ish"}')[0].status == 400
+    answer, body = ask(local, "POST", "/v1/diagnose", '{"kind": "network", "node": "broken"}')
+    assert json.loads(body.splitlines()[-1]) == {"type": "problem", "text": "the service failed; its log says why"}
+    assert "secret words" in caplog.text
+
+
+def test_only_so_many_diagnoses_at_once(service, local):
+    service.diagnosing.clear()
+    held = []
+    for _ in range(MOST_DIAGNOSES):
+        connection = Unix(local)
+        connection.request("POST", "/v1/diagnose", '{"kind": "network"}')
+        connection.getresponse().readline()
+        held.append(connection)
+    assert ask(local, "POST", "/v1/diagnose", '{"kind": "network"}')[0].status == 503
+    service.loop.call_soon_threadsafe(service.diagnosing.set)
+    for connection in held:
+        connection.close()
 
 
 def test_maintenance_begins_shows_and_ends(local):
