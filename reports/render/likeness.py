@@ -5,7 +5,10 @@ from reports.locale.text import Texts
 
 
 def alternatives(cause: str, codes: tuple[str, ...], element: str, texts: Texts) -> str:
-    """Return what else it may be: each cause in its own line's words, where it is not the class that the cause itself declares."""
+    """Return what it may be: the class that the cause declares, in its words; of a cause without one each other cause. "" for no others."""
+    others = [code for code in codes if code != cause]
+    declared = texts.word("class", cause)
+    if others and declared != cause:
+        return declared
     node = element.partition(":")[0]
-    said = (texts.say(Message(f"cause.{code}", {"element": element, "node": node})) for code in codes if code != cause)
-    return "; ".join(said)
+    return "; ".join(texts.say(Message(f"cause.{code}", {"element": element, "node": node})) for code in others)

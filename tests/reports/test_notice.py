@@ -58,9 +58,9 @@ def test_the_whole_names_its_parts_what_it_may_be_and_the_test_that_decides(even
     assert subject.startswith("[EMERGENCY · major case] OPEN #2")
     assert "part of it now" not in body
     assert "came from #1: 1 symptom\n" in body
-    assert "can't be told from: " in body
+    assert f"can't be told apart: {texts('en').word('class', 'site_power')}" in body
     assert "site_power" not in body
-    assert "the test that would decide: Ask on site whether there is light" in body
+    assert "the test that would decide: " in body
 
 
 def test_a_complaint_is_told_without_whom_to_call(events: dict[str, FeedEvent]) -> None:

@@ -200,12 +200,10 @@ def test_case_documents_have_the_keys_of_the_handbook():
 
 WHOLE = msgspec.structs.replace(
     FIBRE,
-    cause="service_hung",
     element="sbc:5060",
-    summary=Message("cause.service_hung", {"element": "sbc:5060"}),
-    alternatives=("service_hung", "service_blocked"),
+    alternatives=("server.silent", "host_down"),
     elsewhere=("sbc", "edge:fib0"),
-    decides=Message("decides.service_hung", {"node": "sbc"}),
+    decides=Message("read the switch port: up means the host"),
     complainants=("海港物流",),
 )
 PART = case(
@@ -254,8 +252,16 @@ def test_a_merged_case_is_neither_open_nor_cleared():
     assert "cleared" not in page
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_class_that_the_cause_declares_is_named_in_its_words(language):
+    said = texts(language)
+    hung = msgspec.structs.replace(WHOLE, cause="service_hung", alternatives=("service_blocked",))
+    assert said.word("class", "service_hung") in case_page(hung, said, NOW, zone=UTC, columns=200)
+
+
 def test_the_cause_itself_is_no_alternative():
-    page = case_page(msgspec.structs.replace(WHOLE, alternatives=("service_hung",), decides=None, elsewhere=()), texts("en"), NOW, zone=UTC)
+    alone = msgspec.structs.replace(WHOLE, cause="service_hung", alternatives=("service_hung",), decides=None, elsewhere=())
+    page = case_page(alone, texts("en"), NOW, zone=UTC)
     assert "can't be told" not in page
     assert "would decide" not in page
 
