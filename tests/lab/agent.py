@@ -31,13 +31,12 @@ Event = dict[str, Any]
 class Agent:
     """The agent of one lab; every start is a new life, with nothing known of the one before."""
 
-    def __init__(self, lab: Lab, machine_wide: bool = False, pages: int = 0) -> None:
+    def __init__(self, lab: Lab, pages: int = 0) -> None:
         self.lab, self._pages = lab, pages
         self._node = lab.node["agent"]
         self._process: subprocess.Popen[bytes] | None = None
         self._runs = 0
         self._read_to = 0
-        self.machine_wide = machine_wide
         self._node.run("sh", "-c", f"mkdir -p {STATE} && mount -t tmpfs -o size=512m,mode=755 tmpfs {STATE}")
 
     @property
@@ -64,7 +63,7 @@ class Agent:
         secret.write_text(daemons.COMMUNITY)
         secret.chmod(0o600)
         (self.state / "portal.pem").write_text((self.lab.node["soft"].files / "ca.pem").read_text())
-        config = plan.configuration(self._state, f"{self._state}/portal.pem", self.machine_wide, self._pages)
+        config = plan.configuration(self._state, f"{self._state}/portal.pem", self._pages)
         (self.state / "firstline.toml").write_text(config)
         with (self.state / "journal").open("ab") as journal:
             self._process = subprocess.Popen(

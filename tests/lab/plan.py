@@ -143,17 +143,13 @@ def _home(home: topology.Home) -> Iterator[str]:
     yield from node(home.gateway, (check("sip"), looked_at), **device, warranty_until="2027-03-31" if ours else None)
 
 
-def configuration(state: str, certificate: str, machine_wide: bool = False, pages: int = 0) -> str:
-    """Return the whole file of the lab's agent, which keeps everything in `state`.
-
-    With `machine_wide` it alarms also what all machines of the lab have in common, because it is one machine's; `pages` as in `nodes`.
-    """
+def configuration(state: str, certificate: str, pages: int = 0) -> str:
+    """Return the whole file of the lab's agent, which keeps everything in `state`; `certificate` and `pages` as in `nodes`."""
     parts = [
         f'[agent]\nname = "watch"\nnode = "agent"\nstate_dir = "{state}"\nlisten = "127.0.0.1:8470"\nsocket = "{state}/socket"\n',
         f'\n[traps]\nlisten = "{topology.AGENT}:162"\n',
         table("credential", {"name": "ro", "snmp": "v2c", "community": {"file": f"{state}/community"}}),
         table("feed", {"name": "lines", "kind": "jsonl", "path": f"{state}/cases.jsonl"}),
+        table("silence", {"name": "the machine under the lab is no part of the operator", "checks": MACHINE_WIDE}),
     ]
-    if not machine_wide:
-        parts.append(table("silence", {"name": "the machine under the lab is no part of the operator", "checks": MACHINE_WIDE}))
     return "".join([*parts, *sites(), *nodes(certificate, pages), *links()])

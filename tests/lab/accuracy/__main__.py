@@ -25,7 +25,9 @@ def main() -> None:
         raise SystemExit(f"no fault named {', '.join(unknown)}; there are: {', '.join(FAULTS)}")
     if not asked.report:
         done = {one.seed if len(one.planted) > 1 else one.key for one in outcome.read(asked.results)}
-        run([task for task in _tasks(asked) if _name(task) not in done], asked.labs, asked.results)
+        tasks = [task for task in _tasks(asked) if _name(task) not in done]
+        run([task for task in tasks if not _wide(task)], asked.labs, asked.results)
+        run([task for task in tasks if _wide(task)], 1, asked.results)
     found = [judge(one) for one in outcome.read(asked.results)]
     page = report.page(found)
     if asked.page:
@@ -38,13 +40,17 @@ def _name(task: Task) -> object:
     return task.seed if task.what in {"2", "3"} else (task.what, task.seed)
 
 
+def _wide(task: Task) -> bool:
+    return task.what in FAULTS and FAULTS[task.what].machine_wide
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.accuracy", description=(__doc__ or "").partition("\n")[2])
     parser.add_argument("--faults", type=lambda text: text.split(","), default=[], help="names between commas [default: all]")
     parser.add_argument("--seeds", type=_seeds, default=(1, 2, 3), help="1-3, or 2,5 [default: 1-3]; none: no single faults")
     parser.add_argument("--pairs", type=int, default=0, help="so many combinations of two and three faults")
     parser.add_argument("--quiet", type=float, default=0.0, help="minutes without a fault, with 0.1 %% loss on the wires")
-    parser.add_argument("--machine-wide", action="store_true", help="only the faults that touch the whole machine; one lab")
+    parser.add_argument("--machine-wide", action="store_true", help="also the faults that touch the whole machine, after the others")
     parser.add_argument("--labs", type=int, default=1, help="labs beside each other [default: 1]")
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"facts, one JSON line a run [default: {RESULTS.relative_to(ROOT)}]")
     parser.add_argument("--page", type=Path, help="where the figures go [default: standard output]")
@@ -61,7 +67,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def _tasks(asked: argparse.Namespace) -> list[Task]:
     """Return what is asked for, every fault with one seed before the next seed: none comes twice in a row."""
-    names = asked.faults or [name for name, fault in FAULTS.items() if fault.machine_wide == asked.machine_wide]
+    names = asked.faults or [name for name, fault in FAULTS.items() if asked.machine_wide or not fault.machine_wide]
     tasks = [Task(name, seed) for seed in asked.seeds for name in names]
     tasks += [Task("2" if number % 2 else "3", 1000 + number) for number in range(asked.pairs)]
     return tasks + ([Task("quiet", 1, asked.quiet)] if asked.quiet else [])

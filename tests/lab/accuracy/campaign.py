@@ -34,10 +34,10 @@ class Campaign:
     for other symptoms when all is told.
     """
 
-    def __init__(self, wrong: Path | None = None, machine_wide: bool = False, settle_s: float = SETTLE_S) -> None:
+    def __init__(self, wrong: Path | None = None, settle_s: float = SETTLE_S) -> None:
         self.lab = Lab()
         self.wrong, self.settle_s = wrong, settle_s
-        self.agent = Agent(self.lab, machine_wide)
+        self.agent = Agent(self.lab)
         self._commit = _commit()
         try:
             self.agent.start()

@@ -57,11 +57,8 @@ def work(waiting: "multiprocessing.Queue[Task]", results: Path) -> None:
             except queue.Empty:
                 return
             try:
-                wide = task.what in FAULTS and FAULTS[task.what].machine_wide
-                if campaign is None or campaign.agent.machine_wide != wide:
-                    if campaign is not None:
-                        campaign.down()
-                    campaign = Campaign(results.with_suffix(""), wide)
+                if campaign is None:
+                    campaign = Campaign(results.with_suffix(""))
                 one = _do(campaign, task)
                 failures = 0
             except Exception as why:  # whatever breaks a lab, the others go on
