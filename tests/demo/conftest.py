@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,11 @@ NO_NAMESPACES = ("unshare", "--user", "--map-root-user", "sh", "-c", 'echo 0 >/p
 
 
 class Demo:
-    """One demo. `words` stand before the program; `lines` are what it has printed so far, each with the time since the start."""
+    """One demo. `words` stand before the program; `lines` are what it has printed so far, each with the time since the
+    start; who reads them goes away after so many.
+    """
 
-    def __init__(self, folder: Path, words: tuple[str, ...], *options: str) -> None:
+    def __init__(self, folder: Path, words: tuple[str, ...], options: tuple[str, ...], lines: int | None) -> None:
         self.folder = folder
         self.lines: list[tuple[float, str]] = []
         self._mark = f"{folder.name}-{time.monotonic_ns()}"
@@ -34,13 +37,15 @@ class Demo:
         surroundings |= {"PYTHONDONTWRITEBYTECODE": "1", "HOME": str(folder)}
         self._began = time.monotonic()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=surroundings, cwd="/")
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(lines,), daemon=True)
         self._reader.start()
 
-    def _read(self) -> None:
+    def _read(self, lines: int | None) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in islice(self.process.stdout, lines):
             self.lines.append((time.monotonic() - self._began, line.rstrip("\n")))
+        if lines is not None:
+            self.process.stdout.close()
 
     @property
     def text(self) -> str:
@@ -100,12 +105,12 @@ def start_demo() -> Iterator[Callable[..., Demo]]:
     """Give what starts a demo; it needs no right, so root starts it as nobody."""
     made: list[Demo] = []
 
-    def start(*options: str, namespaces: bool = True) -> Demo:
+    def start(*options: str, namespaces: bool = True, lines: int | None = None) -> Demo:
         folder = Path(tempfile.mkdtemp(prefix="firstline-test-", dir="/tmp"))
         unprivileged = os.geteuid() == 0 and namespaces
         if unprivileged:
             os.chown(folder, NOBODY, NOBODY)
-        made.append(Demo(folder, () if namespaces and not unprivileged else AS_NOBODY if namespaces else NO_NAMESPACES, *options))
+        made.append(Demo(folder, () if namespaces and not unprivileged else AS_NOBODY if namespaces else NO_NAMESPACES, options, lines))
         return made[-1]
 
     yield start

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from probe.agent.demo import guard
+from probe.agent.demo.faults import ROUND_S, TIMETABLE
+from probe.agent.demo.screen import AUDIT_AT_S
 
 pytestmark = [pytest.mark.needs("setpriv", "unshare")]
 STARTED_S, FIRST_CASE_S = 30.0, 60.0
@@ -44,10 +49,10 @@ def test_its_first_lines_say_what_is_real_and_where_namespaces_are_refused(both:
 
 def test_first_case_comes_within_a_minute_and_after_its_fault_not_before(demo: Any) -> None:
     fault_s, _ = demo.line("▸ the demo (pulls|ends)", FIRST_CASE_S)
-    case_s, told = demo.line(r"#\d+ opened · .*harbour-gateway", FIRST_CASE_S)
-    assert fault_s < case_s < FIRST_CASE_S, demo.text
+    case_s, _ = demo.line(r"#\d+ opened · .*harbour-gateway", FIRST_CASE_S)
+    first_s, _ = demo.line(r"#1 opened", FIRST_CASE_S)
+    assert fault_s < first_s <= case_s < FIRST_CASE_S, demo.text
     demo.line("to do", FIRST_CASE_S)
-    assert told
 
 
 def test_page_and_commands_reach_it_from_outside(demo: Any) -> None:
@@ -102,8 +107,6 @@ def test_guard_killed_the_rest_ends_and_says_so(start_demo: Callable[..., Any], 
 
 
 def test_all_killed_at_once_its_folder_goes_with_the_next_start(start_demo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from probe.agent.demo import guard
-
     demo = start_demo(namespaces=False)  # so that the folder is this user's
     demo.line("ends +at", STARTED_S)
     (left,) = demo.folders()
@@ -128,3 +131,17 @@ def test_time_that_is_none_is_refused() -> None:
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert told.returncode == 3
     assert "write 90s, 5m or 1h" in told.stderr
+
+
+def test_reader_of_its_output_that_goes_ends_it(start_demo: Callable[..., Any]) -> None:
+    demo = start_demo("--for", "1m", lines=0)
+    assert demo.process.wait(STARTED_S) == 0
+    demo.gone()
+
+
+def test_timetable_of_the_handbook_is_that_of_the_code() -> None:
+    section = (Path(__file__).parents[2] / "docs" / "handbook.md").read_text("utf-8").partition("### demo")[2].partition("| when |")[0]
+    rows = re.findall(r"^\| (\d+) s \|.*\| (?:(\d+) s|–) \|$", section, re.MULTILINE)
+    planned = {(one.at_s, one.until_s) for one in TIMETABLE} | {(AUDIT_AT_S, None)}
+    assert {(float(at), float(until) if until else None) for at, until in rows} == planned
+    assert max(one.until_s for one in TIMETABLE) < ROUND_S

@@ -28,5 +28,7 @@ def demo(lasts: str, language: str | None) -> None:
         signal.signal(number, signal.default_int_handler)  # the end of the terminal, or of the session, is as Ctrl-C
     try:
         Screen(texts(language), lasts_s).run()
+    except BrokenPipeError:  # who read what is shown has gone
+        raise
     except (DemoProblem, OSError) as why:
         raise click.ClickException(str(why)) from why

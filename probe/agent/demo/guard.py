@@ -54,7 +54,7 @@ def _try(writer: int) -> None:
         try:
             Network()
         except OSError as why:
-            os.write(writer, (why.strerror or str(why)).encode())
+            os.write(writer, _told(why).encode())
 
     try:
         become_root_inside()
@@ -62,7 +62,11 @@ def _try(writer: int) -> None:
         if code:
             os.write(writer, f"the attempt ended with {code}".encode())
     except OSError as why:
-        os.write(writer, (why.strerror or str(why)).encode())
+        os.write(writer, _told(why).encode())
+
+
+def _told(why: OSError) -> str:
+    return ": ".join(filter(None, (why.filename, why.strerror or str(why))))
 
 
 def start(where: Where, language: str) -> Started:
@@ -116,7 +120,7 @@ def sweep() -> None:
     """Remove the folders of demos whose every process was killed, the guard too."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
-            if folder.stat().st_uid != os.geteuid():
+            if folder.lstat().st_uid != os.geteuid():
                 continue
             handle = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
             try:

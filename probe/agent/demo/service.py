@@ -35,8 +35,10 @@ def serve(config: Path, outside: socket.socket, own_place: bool) -> None:
 
     async def run() -> int:
         relay = await asyncio.start_server(Relay(settings.agent.host, settings.agent.port).lead, sock=outside)
-        async with relay:
+        try:
             return await Service(str(config), state_folder(settings), settings).run()
+        finally:
+            relay.close()  # without waiting for callers, who may stay as long as they like
 
     asyncio.run(run())
 
