@@ -128,8 +128,8 @@ def _standing(case: Case, texts: Texts) -> str:
 def _unsure(case: Case, texts: Texts) -> list[tuple[str, str]]:
     """Return what it can't be told from, where else it may be, and the test that would decide."""
     facts = []
-    if causes := alternatives(case.cause, case.alternatives, case.element, texts):
-        facts.append((texts.text("case.alternatives"), texts.text("case.alike", causes=causes)))
+    if alike := alternatives(case.cause, case.alternatives, case.element, texts):
+        facts.append((texts.text("case.alternatives"), alike))
     if case.elsewhere:
         facts.append((texts.text("case.elsewhere"), ", ".join(map(printable, case.elsewhere))))
     if case.decides is not None:

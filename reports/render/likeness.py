@@ -9,6 +9,7 @@ def alternatives(cause: str, codes: tuple[str, ...], element: str, texts: Texts)
     others = [code for code in codes if code != cause]
     declared = texts.word("class", cause)
     if others and declared != cause:
-        return declared
+        return texts.text("alike.class", causes=declared)
     node = element.partition(":")[0]
-    return "; ".join(texts.say(Message(f"cause.{code}", {"element": element, "node": node})) for code in others)
+    said = "; ".join(texts.say(Message(f"cause.{code}", {"element": element, "node": node})) for code in others)
+    return texts.text("alike.causes", causes=said) if said else ""

@@ -33,10 +33,8 @@ def _lines(event: FeedEvent, said: Texts, summary: str, state: str) -> list[str]
         lines.append(said.text("notice.cleared-at", at=_time(event.cleared_at)))
     if event.affected:
         lines.append(said.text("notice.affected", names=", ".join(event.affected)))
-    if event.alternatives:
-        lines.append(
-            said.text("notice.alternatives", causes=alternatives(event.identity.cause, event.alternatives, event.identity.element, said))
-        )
+    if alike := alternatives(event.identity.cause, event.alternatives, event.identity.element, said):
+        lines.append(alike)
     if event.decides is not None:
         lines.append(said.text("notice.decides", test=_say(event.decides, said)))
     if event.event not in (EventKind.CLEARED, EventKind.MERGED):
