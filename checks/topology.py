@@ -6,7 +6,7 @@ second way nothing is dominated, which is what redundancy means.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from probe.inventory import Customer, Inventory, Link, Node
 
@@ -40,7 +40,8 @@ class Topology:
             for node, port in zip((link.a, link.b), link.ports, strict=True)
             if port
         }
-        self._ends: dict[Element, tuple[str, str]] = {link_element(link): (link.a, link.b) for link in inventory.links.values()}
+        self._near: dict[Element, tuple[Element, ...]] = {link_element(link): (link.a, link.b) for link in inventory.links.values()}
+        self._near.update((node, tuple(link_element(link) for link, _ in there)) for node, there in self.links.items())
         self._transit = self._forwarders()
         self.order = self._walk()
         self.parent = self._dominators()
@@ -75,10 +76,9 @@ class Topology:
         """Return the nodes of a site."""
         return self._sites.get(site, [])
 
-    def neighbours(self, element: Element) -> list[Element]:
+    def neighbours(self, element: Element) -> Sequence[Element]:
         """Return what an element touches: a link's two nodes, a node's links."""
-        ends = self._ends.get(element)
-        return list(ends) if ends else [link_element(link) for link, _ in self.links.get(element, ())]
+        return self._near.get(element, ())
 
     def chain(self, node: str) -> tuple[Element, ...]:
         """Return what every way from the agent to a node crosses, both included; of a node without any way both alone."""
@@ -156,9 +156,9 @@ class Topology:
         """Tell whether packets for others pass an element: every link, and the nodes that forward."""
         return element.startswith(LINK) or element in self._transit or element == self.here
 
-    def onwards(self, element: Element) -> list[Element]:
+    def onwards(self, element: Element) -> Sequence[Element]:
         """Return what a packet at an element may go on to; nothing from where none is forwarded."""
-        return self.neighbours(element) if self.may_cross(element) else []
+        return self._near.get(element, ()) if self.may_cross(element) else ()
 
     def _forwarders(self) -> set[str]:
         """Return the nodes that forward: switches, routers and the like, and others where nothing else leads on."""

@@ -63,12 +63,14 @@ def side_of(fault: Fault, topology: Topology) -> Side:
     if owner is Owner.COMPANY:
         return Side.COMPANY
     readings = {(one.node, one.job[1]) for one in fault.symptoms}
-    if fault.basis not in {Basis.SAID, Basis.PORT} and len(readings) < INDEPENDENT:
+    if fault.basis in {Basis.SILENCE, Basis.CLASS, Basis.AGAINST} and len(readings) < INDEPENDENT:
         return Side.UNDETERMINED
     return Side.CARRIER if owner is Owner.CARRIER else Side.CUSTOMER
 
 
 def _owner(fault: Fault, topology: Topology) -> Owner:
+    if fault.code in {"gateway_registration", "account"} and _of_customer(fault, topology):
+        return Owner.CUSTOMER
     if fault.code == "interface_admin_down":  # somebody switched the port off: who owns the port did
         return _whose(topology.node(fault.symptoms[0].node), topology)
     if fault.code in {"bgp_down", "bgp_flapping", "prefixes", "routing_loop", "mtu_black_hole"} and _faces_carrier(fault, topology):
@@ -90,6 +92,16 @@ def _owner(fault: Fault, topology: Topology) -> Owner:
                 return owner
         return Owner.CARRIER if link.carrier is not None and link.kind == "fibre" else Owner.COMPANY
     return _whose(topology.node(fault.node), topology) if fault.node is not None else Owner.COMPANY
+
+
+def _of_customer(fault: Fault, topology: Topology) -> bool:
+    """Tell whether a lost registration is of one customer's numbers: our registrar has told it, and others' it still has."""
+    return bool(_by_number(fault, topology))
+
+
+def _by_number(fault: Fault, topology: Topology) -> set[str]:
+    numbers = {one.part for one in fault.symptoms}
+    return {name for name, one in topology.inventory.customers.items() if not numbers.isdisjoint(one.accounts)}
 
 
 def _faces_carrier(fault: Fault, topology: Topology) -> bool:
@@ -146,7 +158,10 @@ def affected(fault: Fault, topology: Topology) -> tuple[Customer, ...]:
         names |= {one.node for one in fault.symptoms if one.sort != "own"}
     elif fault.code in STOPS | {"customer_router", "loss", "delay"} and fault.node is not None:
         names |= set(topology.behind(fault.node))
-    return topology.customers_of(names)
+    found = {one.name: one for one in topology.customers_of(names)}
+    if fault.code in {"gateway_registration", "account"}:
+        found.update((name, topology.inventory.customers[name]) for name in _by_number(fault, topology))
+    return tuple(found[name] for name in sorted(found))
 
 
 def _is_sip(fault: Fault) -> bool:

@@ -12,8 +12,10 @@ import msgspec
 
 from checks.correlation.fault import Fault
 from checks.topology import Topology
+from probe.inventory import Owner
 
 ECHOES = frozenset({"path_change", "bgp_flapping", "link_flapping", "prefixes", "mac_changed", "reboot"})  # they tell of what was, for long
+FLAP = timedelta(seconds=10)
 AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
 SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
 
@@ -22,6 +24,7 @@ GONE = LINK_DOWN | {"host_down", "customer_router", "gateway_down", "carrier_net
 PORT = frozenset({"interface_down", "interface_errors", "link_flapping", "fibre_degraded", "optics_tx", "duplex", "cabling"})
 ROUTING = frozenset({"bgp_down", "bgp_flapping", "prefixes", "ospf"})
 POOR = frozenset({"loss", "delay", "path_voice", "carrier_quality", "service_slow", "snmp_answers", "path_change", "retransmission"})
+LATE = frozenset({"dns", "database", "test_call_quality", "responder_silent", "bgp_flapping", "gateway_registration"})
 SERVICE = frozenset(
     {
         "process_down",
@@ -96,7 +99,22 @@ def dark(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG0
 def beyond(effect: Fault, cause: Fault, topology: Topology) -> bool:
     """Of measurements that may cross it."""
     places = {cause.link} if cause.link is not None else _nodes(cause)
-    return any(places & topology.shortest(name) for name in _nodes(effect))
+    measured = _nodes(effect) or {one.node for one in effect.symptoms}
+    return any(places & topology.shortest(name) for name in measured)
+
+
+def by_carrier(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
+    """Something that takes away the carrier, or the way to it."""
+    link = topology.link(cause.link) if cause.link is not None else None
+    places = _nodes(cause) | ({link.a, link.b} if link is not None else set()) | {one.node for one in cause.symptoms}
+    return any(topology.node(name).owner is Owner.CARRIER for name in places)
+
+
+def of_account(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """Of the customer whose number it is, or at whose site it is."""
+    numbers = {one.part for one in effect.symptoms}
+    theirs = topology.customers_of(_nodes(cause) | {one.node for one in cause.symptoms})
+    return any(not numbers.isdisjoint(customer.accounts) for customer in theirs)
 
 
 def of_calls(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
@@ -144,20 +162,16 @@ RULES = (
     Rule(_set("carrier_network"), _set("bgp_down"), beyond),
     Rule(GONE | _set("path_broken"), _set("routing_loop"), same_node),
     # names of elsewhere are asked for over the carrier
-    Rule(
-        _set("dns"),
-        _set("fibre_cut", "carrier_network", "bgp_down", "routing_loop", "loss", "carrier_quality", "interface_admin_down"),
-        anywhere,
-    ),
+    Rule(_set("dns"), GONE | POOR | _set("bgp_down", "routing_loop", "saturation", "fibre_degraded", "path_own_side"), by_carrier),
     # what crosses it
     Rule(
         POOR,
         _set("saturation", "fibre_degraded", "interface_errors", "duplex", "link_flapping", "conntrack", "routing_loop"),
         beyond,
     ),
-    Rule(POOR, GONE | _set("bgp_down"), beyond),
+    Rule(POOR | LATE, GONE | _set("bgp_down", "path_own_side"), beyond),
     Rule(
-        _set("service_slow", "snmp_answers", "retransmission", "path_voice", "path_change"),
+        LATE | _set("service_slow", "snmp_answers", "retransmission", "path_voice", "path_change"),
         _set("loss", "delay", "carrier_quality"),
         beyond,
     ),
@@ -175,6 +189,8 @@ RULES = (
     # the customer's gateway
     Rule(_set("gateway_registration", "nat_dmz", "sip_alg", "gateway_standard", "service_error"), _set("gateway_down"), same_node),
     Rule(_set("gateway_registration", "nat_dmz", "service_hung", "gateway_down"), GONE, dark),
+    Rule(_set("gateway_registration"), GONE | _set("gateway_down", "nat_dmz"), of_account),
+    Rule(_set("gateway_registration"), _set("gateway_registration"), of_account),
     Rule(_set("gateway_registration", "account"), SERVICE | _set("host_down", "site_power"), of_calls),
     Rule(CALLS, SERVICE | GONE | POOR | STARVED | _set("bgp_down", "nat_dmz", "sip_alg", "mtu_black_hole"), of_calls),
 )
@@ -226,8 +242,11 @@ def _aftermath(effect: Fault, past: Iterable[Past], topology: Topology) -> bool:
     for one in past:
         if not one.fresh and effect.code not in ECHOES:
             continue
-        if not one.fault.since - SLACK <= effect.since <= one.seen + AFTER or one.fault.identity == effect.identity:
+        after = timedelta(0) if effect.code in GONE or one.fault.code == "agent_blind" else AFTER
+        if not one.fault.since - SLACK <= effect.since <= one.seen + after or one.fault.identity == effect.identity:
             continue
+        if effect.code == "bgp_flapping" and one.fault.code == "bgp_down" and one.seen - one.fault.since < FLAP:
+            continue  # a session that was gone for a moment has flapped, which is more than that moment
         if any(one.fault.code in rule.causes and rule.related(effect, one.fault, topology) for rule in _RULES_OF.get(effect.code, ())):
             return True
     return False

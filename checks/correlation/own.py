@@ -1,29 +1,17 @@
 """What an element says of itself, and services that are silent on a machine that answers."""
 
-import re
 from collections.abc import Iterable
 
-from checks.causes import OTHER, Sort
+from checks.causes import CAUSES, OTHER, Sort
 from checks.correlation.fault import Basis, Fault, ask
 from checks.correlation.picture import Picture, Symptom
 from checks.correlation.reach import TOGETHER
 from checks.topology import LINK
 
-_PORT = re.compile(r":(\d{1,5})(?:/|$)")
-WEB = frozenset({"80", "443", "8080", "8443"})
-PROGRAMS = {"dns": "dns", "sip": "sip", "registration": "sip", "call": "sip", "postgresql": "postgresql", "mysql": "mysql", "ntp": "ntp"}
+LIKE = {cause.code: cause.like for cause in CAUSES}
 SERVICES = frozenset(
     {"process_down", "service_error", "service_blocked", "dns", "account"}
 )  # of a program, not of one name that it was asked for
-
-# A silent service can't be told from a firewall that drops what it is sent, nor from a process without descriptors.
-CLASSES = {
-    "service_hung": ("service_blocked", "descriptors"),
-    "snmp_silent": ("snmp_credentials", "snmp_agent", "service_blocked"),
-    "dns": ("service_hung", "service_blocked"),
-    "time_server": ("service_hung", "service_blocked"),
-    "responder_silent": ("service_hung", "service_blocked"),
-}
 
 
 def said(picture: Picture) -> list[Fault]:
@@ -31,7 +19,7 @@ def said(picture: Picture) -> list[Fault]:
     groups: dict[tuple[str, str], list[Symptom]] = {}
     for one in picture.symptoms:
         if one.sort is Sort.OWN:
-            element = f"{one.node}:{_place(one)}" if one.cause.code in SERVICES else element_of(one)
+            element = f"{one.node}:{one.service}" if one.cause.code in SERVICES else element_of(one)
             groups.setdefault((one.cause.code, element), []).append(one)
     faults = []
     for (code, element), symptoms in sorted(groups.items()):
@@ -47,14 +35,14 @@ def silent_services(alive: Iterable[Symptom], picture: Picture) -> list[Fault]:
     groups: dict[tuple[str, str, str], list[Symptom]] = {}
     for one in alive:
         code = _silent_code(one)
-        groups.setdefault((code, one.node, _place(one)), []).append(one)
+        groups.setdefault((code, one.node, one.service), []).append(one)
     faults = []
     for (code, node, place), symptoms in sorted(groups.items()):
         if all(one.check.endswith(".usual") for one in symptoms):
             continue
         whole = code in {"snmp_silent", "gateway_down"} or not place
         fault = Fault(code, node if whole else f"{node}:{place}", symptoms, Basis.CLASS, node)
-        fault.alternatives = CLASSES.get(code, ())
+        fault.alternatives = LIKE.get(code, ())
         if not fault.alternatives:
             fault.basis = Basis.SAID
         if code == "gateway_down" or (code == "service_hung" and _is_gateway(node, picture)):
@@ -99,18 +87,6 @@ def _is_gateway(node: str, picture: Picture) -> bool:
 def _silent_code(one: Symptom) -> str:
     code = one.cause.code
     return "service_hung" if code in {"host_down", "path_broken", "path_own_side", "fibre_cut", "carrier_network"} else code
-
-
-def _place(one: Symptom) -> str:
-    """Return what tells the services of a node apart: one program answers on the web's ports, one to all names, one to all numbers."""
-    prober = one.job[1]
-    if prober in PROGRAMS:
-        return PROGRAMS[prober]
-    found = _PORT.search(one.part)
-    port = one.part if one.part.isdigit() else found[1] if found else ""
-    if port in WEB or (not port and one.part.startswith(("http://", "https://"))):
-        return "web"
-    return port or one.part or prober
 
 
 def _by_host(faults: list[Fault]) -> list[Fault]:

@@ -1,5 +1,6 @@
 """What the memories say, by node: bad findings as symptoms, signs of life, ports that are up or down."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,9 @@ from probe.observation.device import DeviceSample
 JobKey = tuple[str, str, str]  # node, prober, item
 
 OPER = "interfaces/oper"
+_PORT = re.compile(r":(\d{1,5})(?:/|$)")
+_WEB = frozenset({"80", "443", "8080", "8443"})
+_PROGRAMS = {"dns": "dns", "sip": "sip", "registration": "sip", "call": "sip", "postgresql": "postgresql", "mysql": "mysql", "ntp": "ntp"}
 _NONE: tuple[tuple[JobKey, Memory], ...] = ()
 
 
@@ -59,6 +63,18 @@ class Symptom(msgspec.Struct, frozen=True, gc=False):
         """The part of the node (a port, a mount, a service)."""
         return self.standing.track.key[3]
 
+    @property
+    def service(self) -> str:
+        """What tells the services of a node apart: one program answers on the web's ports, one to all names, one to all numbers."""
+        prober = self.job[1]
+        if prober in _PROGRAMS:
+            return _PROGRAMS[prober]
+        found = _PORT.search(self.part)
+        port = self.part if self.part.isdigit() else found[1] if found else ""
+        if port in _WEB or (not port and self.part.startswith(("http://", "https://"))):
+            return "web"
+        return port or self.part or prober
+
 
 class Plug(StrEnum):
     """What the ports of a link say of it."""
@@ -74,16 +90,17 @@ class Picture:
 
     def __init__(self, memories: Mapping[JobKey, Memory], topology: Topology) -> None:
         self.topology = topology
+        bad = [job for job, memory in memories.items() if memory.bad]
+        self.symptoms: list[Symptom] = []
         self.jobs: dict[str, list[tuple[JobKey, Memory]]] = {}
-        bad = []
-        for job, memory in memories.items():
-            of_node = self.jobs.get(job[0])
+        if not bad:
+            return
+        for one in memories.items():
+            of_node = self.jobs.get(one[0][0])
             if of_node is None:
-                self.jobs[job[0]] = [(job, memory)]
+                self.jobs[one[0][0]] = [one]
             else:
-                of_node.append((job, memory))
-            if memory.bad:
-                bad.append(job)
+                of_node.append(one)
         self.symptoms = [self._symptom(job, memories[job], one) for job in sorted(bad) for one in _standing(memories[job])]
         self._alive: dict[str, datetime | None] = {}
 

@@ -135,7 +135,8 @@ class Quality:
         link = topology.link(element)
         lost = any(base(one.check) in LOSS for one in explained)
         ends = {topology.node(name).owner for name in ((link.a, link.b) if link is not None else (element,))}
-        code = "carrier_quality" if ends == {Owner.CARRIER} else "loss" if lost else "delay"
+        late = any(base(one.check) in DELAY for one in explained)
+        code = "carrier_quality" if ends == {Owner.CARRIER} else "loss" if lost else "delay" if late else "path_voice"
         name = element.removeprefix(LINK)
         fault = Fault(code, name, explained, Basis.WIDE if rivals else Basis.PLACED, None if link else name, element if link else None)
         fault.elsewhere = rivals

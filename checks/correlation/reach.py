@@ -21,6 +21,7 @@ from probe.inventory import Link, Node, Owner
 TOGETHER = timedelta(seconds=60)  # faults that begin within this time of each other may be one event (a site's power, a cable of fibres)
 MISPLACED = 0.2  # the share of what answers behind an element up to which the inventory is taken to be wrong, not the silence
 LEAST_DARK = 4  # … but only where so many are dark
+MOST_CUTS = 32  # links that are down and dominate nothing, of which each is put back in thought to see what it alone would reach
 SITE_LEAST = 3  # nodes of a site that are dark together before its power is the first guess
 NET = "icmp"  # what is asked of a node that has no check of its own
 
@@ -82,9 +83,10 @@ class Reach:
     def _cut_off(self) -> None:
         """Take the dark nodes that no way leads to any more once the links that are down are gone."""
         self.left = dict(self.dark)
-        if not self.down or not self.dark:
+        self._reached: set[Element] = set()
+        if not self.down:
             return
-        reached = self.topology.reached(self.down.keys())
+        reached = self._reached = self.topology.reached(self.down.keys())
         lost = [one for one in self.dark.values() if one.node not in reached and one.node in self.topology.parent]
         for cut, nodes in self._cuts(lost).items():
             self._down_fault(sorted(cut), [self.left.pop(name) for name in nodes])
@@ -92,13 +94,16 @@ class Reach:
     def _cuts(self, lost: list[Dark]) -> dict[frozenset[Element], list[str]]:
         """Return for each set of links that together cut nodes off those nodes: each link alone, put back, would reach them."""
         found: dict[frozenset[Element], list[str]] = {}
-        without = {element: self.topology.reached(self.down.keys() - {element}) for element in self.down} if lost else {}
+        without: dict[Element, set[Element]] = {}
         for one in lost:
+            first = next((element for element in self.topology.chain(one.node) if element in self.down), None)
+            if first is not None:  # it dominates the node, so that it alone cuts it off; of several the nearest to the agent does
+                found.setdefault(frozenset((first,)), []).append(one.node)
+                continue
+            if not without:
+                without = {element: self.topology.reached(self.down.keys() - {element}) for element in sorted(self.down)[:MOST_CUTS]}
             cut = frozenset(element for element, reached in without.items() if one.node in reached)
-            if not cut:  # behind two cuts, one after the other: the nearer one has it
-                chain = self.topology.chain(one.node)
-                cut = frozenset([next((element for element in chain if element in self.down), "")])
-            if cut != {""}:
+            if cut:
                 found.setdefault(cut, []).append(one.node)
         return found
 
@@ -234,6 +239,8 @@ class Reach:
             return Fault(self.line_code(link), link.name, symptoms, basis, None, chosen, dark, elsewhere=others)
         node = self.topology.node(chosen)
         code, alternatives = "host_down", tuple[str, ...]()
+        if up and node.owner is Owner.CARRIER and (ours := self._no_route(chosen, symptoms)) is not None:
+            return Fault("path_own_side", ours, symptoms, Basis.CLASS, ours, None, dark, alternatives=("bgp_down", "carrier_network"))
         if dark == {chosen} and len({one.job for one in symptoms}) == 1 and symptoms[0].cause.code != code:
             return self._one_voice(chosen, symptoms[0], others)
         if node.owner is Owner.CARRIER:
@@ -249,10 +256,22 @@ class Reach:
         basis = Basis.CLASS if alternatives else Basis.SILENCE
         return Fault(code, chosen, symptoms, basis, chosen, None, dark, alternatives=alternatives, elsewhere=others)
 
+    def _no_route(self, node: str, symptoms: list[Symptom]) -> str | None:
+        """Return our own router before a carrier's, when it says that it has no way to it although its line is well and its sessions are
+        told no more: it has lost its routes, or the program that keeps them.
+        """
+        above = next((one for one in reversed(self.topology.chain(node)[:-1]) if not one.startswith(LINK)), None)
+        if above is None or self.topology.node(above).owner is not Owner.COMPANY:
+            return None
+        said = any(one.said.startswith("path.unreachable") for one in symptoms)
+        sessions = [track for _, memory in self.picture.jobs.get(above, ()) for key, track in memory.tracks.items() if key[0] == "snmp/bgp"]
+        lost = bool(sessions) and all(track.lost or track.blind for track in sessions)
+        return above if said and lost else None
+
     def _one_voice(self, node: str, symptom: Symptom, others: tuple[str, ...]) -> Fault:
         """Return the fault of a node of which nothing but one service is measured: what it says of the node is little."""
         code = symptom.cause.code
-        element = node if symptom.cause.whole or not symptom.part else f"{node}:{symptom.part}"
+        element = node if symptom.cause.whole or not symptom.part else f"{node}:{symptom.service}"
         told = code in {"fibre_cut", "carrier_network", "path_own_side"}  # a trace saw where it ends
         fault = Fault(code, element, [symptom], Basis.PLACED if told else Basis.CLASS, node, nodes=frozenset((node,)), elsewhere=others)
         fault.alternatives = () if told else tuple(one for one in ("service_blocked", "host_down") if one != code)
@@ -265,7 +284,7 @@ class Reach:
             assert link is not None
             far, since = self._far(element), min(one.since for one in said)
             alive = self.picture.alive_at(far)
-            spare = far in self.topology.reached(self.down.keys())
+            spare = far in self._reached
             if any(one.said == "interfaces.admin-down" for one in said):
                 code = "interface_admin_down"
             else:
