@@ -8,7 +8,7 @@ WORKERS ?= 2
 PO     := $(wildcard reports/locale/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint bench bench-audit accuracy lab-packages lock clean
+.PHONY: help run test test-long lint bench bench-audit bench-simulator accuracy lab-packages lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ bench: $(VENV)/.texts ## figures beside fping, blackbox_exporter and node_export
 
 bench-audit: $(VENV)/.texts ## figures of the billing audit beside DuckDB and datacompy, in one run
 	$(BIN)/python -m bench.audit
+
+bench-simulator: $(VENV)/.texts ## how well faults are found in simulated networks, beside published methods
+	$(BIN)/python -m bench.simulator
 
 accuracy: $(VENV)/.texts ## every fault of the lab around the running agent, into docs/accuracy.md (root; two hours, goes on where it was)
 	$(BIN)/python -m tests.lab.accuracy --machine-wide --pairs 60 --quiet 30 --labs $(WORKERS) --page docs/accuracy.md

@@ -26,13 +26,13 @@ SETTING = Setting(
     missing=0.08,
     packets=50,
     headers=32,
-    full=0.1,
+    full=0.23,
     deterministic=0.1,
-    least_share=0.2,
-    least_rate=0.05,
+    least_share=0.4,
+    least_rate=0.045,
     base=1e-5,
     ignored=1,
-    together=0.65,
+    together=0.86,
 )
 
 # accuracy (recall of failed links) and false positives (of those reported), per cent, for 1 and 50 failed links: Peng et al., "deTector",

@@ -39,8 +39,9 @@ class Trial(NamedTuple):
     @property
     def line(self) -> str:
         """Return the trial in one line, with what makes it again."""
-        said = "right" if self.right else "WRONG"
-        return f"seed {self.seed} size {self.size} {self.fault.kind} {self.fault.element}: {said}; also {self.wrong or 'nothing'}; left {self.left}"
+        said, also = "right" if self.right else "WRONG", ", ".join(self.wrong) or "nothing"
+        where = f"{self.fault.kind} {self.fault.element}"
+        return f"seed {self.seed} size {self.size} {where}: {said}; false: {also}; in no diagnosis: {self.left}"
 
 
 def memories(net: Network, jobs: Sequence[Job], before: World, after: World, draw: random.Random) -> Memories:
@@ -75,7 +76,7 @@ def _judged(seed: int, size: int, fault: Fault, same: Collection[str], said: Seq
     explained = {key for one in said for key in one.keys}
     left = sum(standing.track.key not in explained for memory in known.values() for standing in memory.standing)
     first = max(said, key=lambda one: len(one.keys), default=None)
-    right = first is not None and bool({first.element} & same)
+    right = first is not None and first.element in same
     named = first is not None and fault.element in (first.element, *first.elsewhere)
     wrong = tuple(f"{one.cause} {one.element} ({len(one.keys)})" for one in said if one is not first or not right)
     return Trial(seed, size, fault, right, named, wrong, left, seconds)

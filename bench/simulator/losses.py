@@ -11,12 +11,12 @@ from bench.simulator.fat_tree import FatTree
 class Setting(NamedTuple):
     """What the paper leaves open of its simulation, or what we could not read of it.
 
-    `coverage` and `missing` make the probe matrix (fat_tree). `packets` are sent on each path in a window, with `headers` different headers. `full`, `deterministic` and the rest of 1 are the shares
-    of the loss classes: everything is lost, all packets with a certain share of headers, each packet with a certain chance. These shares
-    and chances are drawn evenly on a logarithmic scale from the least one to 1. `base` is what a path loses with nothing failed, and a
-    path that lost `ignored` packets or fewer counts as good for the methods that know only good and lossy paths (the paper's
-    pre-processing, which leaves the usual loss aside). `together` is the share of failed links that lie at the switch of one that failed
-    before (a line card, a power supply).
+    `coverage` and `missing` make the probe matrix (fat_tree). `packets` are sent on each path in a window, with `headers` different
+    headers. `full`, `deterministic` and the rest of 1 are the shares of the loss classes: everything is lost, all packets with a certain
+    share of headers, each packet with a certain chance. These shares and chances are drawn evenly on a logarithmic scale from the least
+    one to 1. `base` is what a path loses with nothing failed, and a path that lost `ignored` packets or fewer counts as good for the
+    methods that know only good and lossy paths (the paper's pre-processing, which leaves the usual loss aside). `together` is the share
+    of failed links that lie at the switch of one that failed before (a line card, a power supply).
     """
 
     coverage: int

@@ -2,11 +2,12 @@
 
 import random
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from bench.simulator.operator_network import Job, Network
+from probe.inventory import Owner
 from probe.observation.device import DeviceSample, Identity
 from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
@@ -41,32 +42,47 @@ def draw_fault(net: Network, kind: str, draw: random.Random) -> Fault:
     """Return a fault of a kind at a place that was drawn; never the agent, its own link, or the switch on which it hangs."""
     inventory = net.inventory
     own = {inventory.here, *(other for _, other in net.beside[inventory.here])}
+    ours = {node.name for node in inventory.nodes.values() if node.owner is not Owner.CUSTOMER}
+
+    def one_of(names: Iterable[str], is_ours: Callable[[str], bool]) -> str:
+        """Draw one: half of all faults are in the operator's own network, however many customers there are."""
+        names = sorted(names)
+        near = [name for name in names if is_ours(name)]
+        return draw.choice(near if near and draw.random() < 0.5 else names)
+
+    def is_trunk(name: str) -> bool:
+        return {inventory.links[name].a, inventory.links[name].b} <= ours
+
     if kind == "node":
-        return Fault(kind, draw.choice(sorted(set(inventory.nodes) - own)))
+        return Fault(kind, one_of(set(inventory.nodes) - own, ours.__contains__))
     if kind == "site":
-        return Fault(kind, draw.choice(sorted(set(inventory.sites) - {inventory.nodes[inventory.here].site or ""})))
+        sites = set(inventory.sites) - {inventory.nodes[inventory.here].site or ""}
+        return Fault(kind, one_of(sites, lambda name: inventory.sites[name].customer is None))
     if kind == "service":
-        job = draw.choice([job for job in net.jobs if job.prober == "tcp"])
-        return Fault(kind, f"{job.node}:{job.item}")
-    links = sorted(name for name, link in inventory.links.items() if inventory.here not in (link.a, link.b))
+        services = [f"{job.node}:{job.item}" for job in net.jobs if job.prober == "tcp"]
+        return Fault(kind, one_of(services, lambda name: name.partition(":")[0] in ours))
+    links = {name for name, link in inventory.links.items() if inventory.here not in (link.a, link.b)}
     if kind == "link":
-        return Fault(kind, draw.choice(links))
-    used = {link for way in ways(net).values() for link in way}
-    return Fault(kind, draw.choice([name for name in links if name in used]), draw.choice((0.5, 0.6, 0.7, 0.8)))
+        return Fault(kind, one_of(links, is_trunk))
+    used = {link for link, _ in ways(net).values()}
+    return Fault(kind, one_of(links & used, is_trunk), draw.choice((0.5, 0.6, 0.7, 0.8)))
 
 
-def ways(net: Network, dead: Collection[str] = (), cut: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
-    """Return the links on the way to each node that the agent reaches, a shortest one; servers and gateways forward nothing."""
-    here, beside = net.inventory.here, net.beside
-    found: dict[str, tuple[str, ...]] = {here: ()}
+def ways(net: Network, dead: Collection[str] = (), cut: Collection[str] = ()) -> dict[str, tuple[str, str]]:
+    """Return the nodes that the agent reaches, nearest first: the last link on a shortest way to each, and the node before it.
+
+    Servers and gateways forward nothing.
+    """
+    here = net.inventory.here
+    found = {here: ("", here)}
     left = deque([here])
     while left:
         one = left.popleft()
         if one != here and net.inventory.nodes[one].kind in ("server", "gateway"):
             continue
-        for link, other in beside[one]:
+        for link, other in net.beside[one]:
             if other not in found and other not in dead and link not in cut:
-                found[other] = (*found[one], link)
+                found[other] = (link, one)
                 left.append(other)
     return found
 
@@ -79,7 +95,10 @@ def world(net: Network, fault: Fault | None) -> World:
         dead = {node.name for node in net.inventory.nodes.values() if node.site == element}
     cut = {element} if kind == "link" else set()
     found = ways(net, dead, cut)
-    loss = {node: fault.loss for node, way in found.items() if element in way} if fault is not None and kind == "lossy" else {}
+    loss: dict[str, float] = {}
+    for node, (link, before) in found.items():
+        if fault is not None and kind == "lossy" and (link == element or before in loss):
+            loss[node] = fault.loss
     return World(frozenset(found), frozenset(dead), frozenset(cut), loss, frozenset({element} if kind == "service" else ()))
 
 

@@ -5,6 +5,7 @@ The agent stands in the data centre on a core switch that has a twin; rings begi
 
 import random
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from probe.inventory import Carrier, Customer, Inventory, Link, Node, Owner, Site
@@ -24,19 +25,11 @@ class Job(NamedTuple):
 
 
 class Network(NamedTuple):
-    """The network as it truly is, and what the agent measures of it."""
+    """The network as it truly is: each node's links with the node at the other end; and what the agent measures of it."""
 
     inventory: Inventory
     jobs: tuple[Job, ...]
-
-    @property
-    def beside(self) -> dict[str, list[tuple[str, str]]]:
-        """Each node's links, with the node at the other end."""
-        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for link in self.inventory.links.values():
-            found[link.a].append((link.name, link.b))
-            found[link.b].append((link.name, link.a))
-        return found
+    beside: Mapping[str, Sequence[tuple[str, str]]]
 
 
 class _Draft:
@@ -111,12 +104,16 @@ def network(size: int, seed: int) -> Network:
         {name: Carrier(name) for name in ("carrier-1", "carrier-2")},
         draft.customers,
     )
-    return Network(inventory, tuple(_jobs(inventory)))
+    beside: dict[str, list[tuple[str, str]]] = {name: [] for name in draft.nodes}
+    for link in draft.links.values():
+        beside[link.a].append((link.name, link.b))
+        beside[link.b].append((link.name, link.a))
+    return Network(inventory, tuple(_jobs(inventory)), beside)
 
 
 def _rings(draft: _Draft, rings: int, draw: random.Random) -> list[str]:
     """Draw the rings and what hangs on them; return the switches to which customers are connected."""
-    pops = []
+    pops: list[str] = []
     for ring in range(rings):
         routers = [_pop(draft, f"{ring}-{at}", pops) for at in range(RING)]
         for a, b in zip(["edge-1", *routers], [*routers, "edge-2"], strict=True):

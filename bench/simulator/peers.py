@@ -18,9 +18,9 @@ def _near(tree: FatTree, paths: Iterable[int]) -> list[int]:
     return sorted({link for path in paths for link in tree.paths[path]})
 
 
-def _share(tree: FatTree, link: int, lossy: Iterable[int]) -> float:
+def _share(tree: FatTree, link: int, lossy: Mapping[int, int]) -> float:
     over = tree.over[link]
-    return sum(path in lossy for path in over) / len(over)  # type: ignore[operator]
+    return sum(path in lossy for path in over) / len(over)
 
 
 def score(tree: FatTree, lost: Mapping[int, int]) -> set[int]:
