@@ -129,7 +129,13 @@ def _database() -> Iterator[str]:
 
 
 def _carriers() -> Iterator[str]:
-    yield from (check("path", READ), check("pmtu", READ), check("stamp", READ), check("sip"), check("dns", name=topology.OUTSIDE_NAME))
+    yield from (
+        check("path", READ),
+        check("pmtu", READ, expected=1500),
+        check("stamp", READ),
+        check("sip"),
+        check("dns", name=topology.OUTSIDE_NAME),
+    )
 
 
 def _home(home: topology.Home) -> Iterator[str]:
