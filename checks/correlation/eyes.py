@@ -19,7 +19,7 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
         if not mine:
             continue
         since = max(one.since for one in mine)
-        others = [node for node in picture.jobs if node != here and picture.measured(node)]
+        others = [node for node in picture.jobs if node != here]
         if others and not any((alive := picture.alive_at(node)) is not None and alive > since for node in others):
             blind = Fault("agent_blind", here, fault.symptoms, Basis.SAID, here, fault.link)
             return [blind, *(one for one in faults if one is not fault)]

@@ -26,7 +26,10 @@ def said(picture: Picture) -> list[Fault]:
         if all(one.check.endswith(".usual") for one in symptoms):
             continue
         first = symptoms[0]
-        faults.append(Fault(_code_at(code, first, picture), element, symptoms, Basis.SAID, first.node, first.link))
+        fault = Fault(code, element, symptoms, Basis.SAID, first.node, first.link)
+        if code == "process_down" and _is_gateway(first.node, picture):  # a gateway whose SIP is dead is down, whatever else answers
+            fault.code, fault.element = "gateway_down", first.node
+        faults.append(fault)
     return faults
 
 
@@ -73,11 +76,6 @@ def element_of(one: Symptom) -> str:
     if one.link is not None and one.cause.code in {"interface_down", "interface_admin_down", "fibre_degraded"}:
         return one.link.removeprefix(LINK)
     return node if one.cause.whole or not item else f"{node}:{item}"
-
-
-def _code_at(code: str, one: Symptom, picture: Picture) -> str:
-    """Return the code of what a node said, where the kind of the node makes another of it: a gateway's dead SIP is a gateway down."""
-    return "gateway_down" if code == "process_down" and _is_gateway(one.node, picture) else code
 
 
 def _is_gateway(node: str, picture: Picture) -> bool:

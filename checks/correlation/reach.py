@@ -21,7 +21,6 @@ from probe.inventory import Link, Node, Owner
 TOGETHER = timedelta(seconds=60)  # faults that begin within this time of each other may be one event (a site's power, a cable of fibres)
 MISPLACED = 0.2  # the share of what answers behind an element up to which the inventory is taken to be wrong, not the silence
 LEAST_DARK = 4  # … but only where so many are dark
-MOST_CUTS = 32  # links that are down and dominate nothing, of which each is put back in thought to see what it alone would reach
 SITE_LEAST = 3  # nodes of a site that are dark together before its power is the first guess
 NET = "icmp"  # what is asked of a node that has no check of its own
 
@@ -94,17 +93,30 @@ class Reach:
     def _cuts(self, lost: list[Dark]) -> dict[frozenset[Element], list[str]]:
         """Return for each set of links that together cut nodes off those nodes: each link alone, put back, would reach them."""
         found: dict[frozenset[Element], list[str]] = {}
-        without: dict[Element, set[Element]] = {}
+        back: dict[Element, set[Element]] = {}
         for one in lost:
             first = next((element for element in self.topology.chain(one.node) if element in self.down), None)
             if first is not None:  # it dominates the node, so that it alone cuts it off; of several the nearest to the agent does
                 found.setdefault(frozenset((first,)), []).append(one.node)
                 continue
-            if not without:
-                without = {element: self.topology.reached(self.down.keys() - {element}) for element in sorted(self.down)[:MOST_CUTS]}
-            cut = frozenset(element for element, reached in without.items() if one.node in reached)
+            if not back:
+                back = {element: self._put_back(element) for element in sorted(self.down)}
+            cut = frozenset(element for element, reached in back.items() if one.node in reached)
             if cut:
                 found.setdefault(cut, []).append(one.node)
+        return found
+
+    def _put_back(self, element: Element) -> set[Element]:
+        """Return what is reached again when one of the links that are down is well: on from its far end, if the near one is reached."""
+        found: set[Element] = set()
+        if not any(end in self._reached and self.topology.may_cross(end) for end in self.topology.neighbours(element)):
+            return found
+        left = [element]
+        while left:
+            for near in self.topology.onwards(left.pop()):
+                if near not in self._reached and near not in found and near not in self.down:
+                    found.add(near)
+                    left.append(near)
         return found
 
     def _down_fault(self, parts: list[Element], dark: list[Dark]) -> None:
@@ -135,16 +147,27 @@ class Reach:
 
     def _place(self) -> None:
         """Find the element for the nodes that are dark without a port that says why."""
-        roots = [one for one in self.left.values() if not any(above in self.left for above in self.topology.chain(one.node)[:-1])]
-        groups: dict[Element, list[Cut]] = {}
-        for root in sorted(roots, key=lambda one: one.node):
-            cut = self._suspects(root)
-            if not cut.suspects:  # something behind it answers: it forwards, and only it itself is silent
-                self.alive.extend(self.left.pop(root.node).symptoms)
-                continue
-            groups.setdefault(cut.suspects[0], []).append(cut)
-        for cuts in groups.values():
-            self._place_group(cuts)
+        while self.left:
+            roots = [one for one in self.left.values() if not any(above in self.left for above in self.topology.chain(one.node)[:-1])]
+            groups: dict[Element, list[Cut]] = {}
+            for root in sorted(roots, key=lambda one: one.node):
+                cut = self._suspects(root)
+                if cut.suspects:
+                    groups.setdefault(cut.suspects[0], []).append(cut)
+                else:
+                    self._mute(self.left.pop(root.node))
+            for cuts in groups.values():
+                self._place_group(cuts)
+
+    def _mute(self, dark: Dark) -> None:
+        """Make the fault of a node that is silent itself although something behind it answers: it forwards, and is not gone."""
+        if len(dark.symptoms) == 1 or len({one.service for one in dark.symptoms}) == 1:
+            self.alive.extend(dark.symptoms)
+            return
+        behind = next((name for name in self.topology.behind(dark.node) if self.picture.alive_at(name) is not None), None)
+        fault = Fault("service_hung", dark.node, list(dark.symptoms), Basis.CLASS, dark.node, alternatives=("service_blocked",))
+        fault.clear([self.picture.sign(behind)] if behind is not None else [])
+        self.faults.append(fault)
 
     def _suspects(self, root: Dark) -> Cut:
         chain, asks, against = self.topology.chain(root.node), [], False
