@@ -20,7 +20,7 @@ from reports.feeds.feed import FeedEvent, FeedText
 from reports.locale.figures import span
 from reports.locale.text import Texts
 
-AUDIT_AT_S = 30.0
+AUDIT_AT_S = 38.0
 LOOK_S = 0.2
 LAST_WORDS = 5  # lines of the journal that are shown when the demo fails
 NEWS = frozenset({"summary", "side", "urgency", "affected", "severity"})  # of an updated case; all else is for its page
@@ -136,7 +136,6 @@ class Screen:
             (said.text("demo.ends"), said.text("demo.ends-at", at=terminal.clock(ends))),
         ]
         terminal.facts(rows, 2, whole=True)
-        print(flush=True)
 
     def _commands(self) -> list[str]:
         return [

@@ -62,7 +62,9 @@ class World:
                 await stack.enter_async_context(reflecting(address, self._where.port["stamp"], ["0.0.0.0/0"]))
             self._say({"up": True})
             work = [loop.create_task(one) for one in (ended.wait(), self._follow_light(), self._follow_timetable())]
-            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()  # what went wrong goes into the journal, whose last words are shown
 
     def _reap(self, ended: asyncio.Event) -> None:
         with contextlib.suppress(ChildProcessError):
