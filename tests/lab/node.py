@@ -23,6 +23,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs -o size=32m,mode=755 tmpfs /run
 mount -t tmpfs -o size=8m,mode=1777 tmpfs /var/tmp
+mount -t tmpfs -o size=32m,mode=1777 tmpfs /dev/shm
 mkdir {FILES}
 hostname $1
 echo nameserver $3 >{FILES}/resolv.conf

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.lab import topology
+from tests.lab.daemons import wait_until
 from tests.lab.node import FILES, Daemon, Node
 
 GOOD_DAYS = 90  # of the web server's certificate
@@ -90,8 +91,11 @@ def answering(code: int) -> str:
 
 
 def reload_nginx(node: Node) -> None:
-    """Let the web server read its files again."""
-    node.daemons["nginx"].signal(signal.SIGHUP)
+    """Let the web server read its files again; on return nobody answers any more who has read the old ones."""
+    server = node.daemons["nginx"]
+    old = set(server.family) - {server.pid}
+    server.signal(signal.SIGHUP)
+    wait_until(lambda: not old & set(server.family) and len(server.family) > 1, "a web server with what is new")
 
 
 def make_database(node: Node) -> "subprocess.Popen[bytes]":

@@ -58,7 +58,7 @@ def fault(plant: Plant, seen: str = "live", machine_wide: bool = False) -> Fault
     def planted(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
         lab.standing += 1
         try:
-            with plant(lab, draw) as told:
+            with plant(lab, _spread(draw, plant.__name__)) as told:
                 yield told
         finally:
             lab.standing -= 1
@@ -66,6 +66,11 @@ def fault(plant: Plant, seen: str = "live", machine_wide: bool = False) -> Fault
             lab.recover(plant.__name__)
 
     return Fault(plant.__name__, seen, machine_wide, planted)
+
+
+def _spread(draw: random.Random, name: str) -> random.Random:
+    """Return a Random that depends on the fault too: the first choices of small seeds are all alike."""
+    return draw if isinstance(draw, Plain) else random.Random(f"{name} {draw.getrandbits(64)}")
 
 
 class Plain(random.Random):
