@@ -249,6 +249,7 @@ class Reach:
         fault = self._silent_fault(chosen, symptoms, names, others, any(plug is Plug.UP for plug, _, _ in plugs.values()))
         fault.basis = Basis.AGAINST if any(cut.against for cut in cuts) else fault.basis
         fault.asks += [one for cut in cuts for one in cut.asks]
+        fault.asks += self._lines_in_doubt(chosen, since) if chosen not in plugs else []
         fault.asks += [one for node in dark for one in self._stale(node.node, min(s.since for s in node.symptoms))]
         fault.clear(found for plug, found, _ in plugs.values() if plug is Plug.UP)
         fault.clear([self._near_sign(cuts[0].suspects[0], fault.since)])
@@ -262,7 +263,7 @@ class Reach:
             return Fault(self.line_code(link), link.name, symptoms, basis, None, chosen, dark, elsewhere=others)
         node = self.topology.node(chosen)
         code, alternatives = "host_down", tuple[str, ...]()
-        if up and node.owner is Owner.CARRIER and (ours := self._no_route(chosen, symptoms)) is not None:
+        if node.owner is Owner.CARRIER and (ours := self._no_route(chosen, symptoms)) is not None:
             return Fault("path_own_side", ours, symptoms, Basis.CLASS, ours, None, dark, alternatives=("bgp_down", "carrier_network"))
         if dark == {chosen} and len({one.job for one in symptoms}) == 1 and symptoms[0].cause.code != code:
             return self._one_voice(chosen, symptoms[0], others)
@@ -280,16 +281,29 @@ class Reach:
         return Fault(code, chosen, symptoms, basis, chosen, None, dark, alternatives=alternatives, elsewhere=others)
 
     def _no_route(self, node: str, symptoms: list[Symptom]) -> str | None:
-        """Return our own router before a carrier's, when it says that it has no way to it although its line is well and its sessions are
-        told no more: it has lost its routes, or the program that keeps them.
+        """Return our own router before a carrier's, when it says that it has no way to it although all its lines there are well, and its
+        sessions are told no more: it has lost its routes, or the program that keeps them.
         """
-        above = next((one for one in reversed(self.topology.chain(node)[:-1]) if not one.startswith(LINK)), None)
+        above = self._before(node)
         if above is None or self.topology.node(above).owner is not Owner.COMPANY:
             return None
+        since = min(one.since for one in symptoms)
+        lines = [self.picture.plug(link, since)[0] for link, other in self.topology.links.get(above, ()) if other == node]
         said = any(one.said.startswith("path.unreachable") for one in symptoms)
-        sessions = [track for _, memory in self.picture.jobs.get(above, ()) for key, track in memory.tracks.items() if key[0] == "snmp/bgp"]
-        lost = bool(sessions) and all(track.lost or track.blind for track in sessions)
-        return above if said and lost else None
+        kept = [(memory, key) for _, memory in self.picture.jobs.get(above, ()) for key in memory.tracks if key[0] == "snmp/bgp"]
+        lost = bool(kept) and all(memory.absent.get(key) or memory.tracks[key].blind for memory, key in kept)
+        return above if said and lost and lines and all(plug is Plug.UP for plug in lines) else None
+
+    def _before(self, node: str) -> str | None:
+        """Return the node nearest in front of a node that every way to it crosses."""
+        return next((one for one in reversed(self.topology.chain(node)[:-1]) if not one.startswith(LINK)), None)
+
+    def _lines_in_doubt(self, node: str, since: datetime) -> list[Ask]:
+        """Return what to measure of the ports in front of a node that several lines lead to."""
+        plugs = [
+            (link, self.picture.plug(link, since)) for link, other in self.topology.links.get(self._before(node) or "", ()) if other == node
+        ]
+        return [ask(job, "port", link.name) for link, (plug, _, job) in plugs if plug is Plug.DOUBTFUL and job is not None]
 
     def _one_voice(self, node: str, symptom: Symptom, others: tuple[str, ...]) -> Fault:
         """Return the fault of a node of which nothing but one service is measured: what it says of the node is little."""
