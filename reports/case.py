@@ -44,6 +44,7 @@ class EventKind(StrEnum):
     WATCHED = "watched"  # all of it is measured again
     MERGED = "merged"  # another case explains all of it that is still bad: it is part of that one now
     JOINED = "joined"  # a complaint that it explains was added
+    VERIFIED = "verified"  # its symptoms were measured again: gone, still there, or not to be seen (`result`)
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):

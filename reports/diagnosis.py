@@ -105,13 +105,34 @@ class Conclusion(msgspec.Struct, frozen=True, tag="conclusion"):
     open_problem: Message | None = None
 
 
+class Verified(msgspec.Struct, frozen=True, tag="verified"):
+    """Whether the symptoms of a case are gone, by measurements made for it: `result` is "gone", "still" or "unknown".
+
+    `good`, `bad` and `unknown` count them, `tellings` are the bad ones, or the good ones when none is.
+    """
+
+    case: int
+    result: str
+    good: int
+    bad: int
+    unknown: int
+    tellings: tuple[Telling, ...] = ()
+    took_s: float = 0.0
+    problem: str = ""
+
+
 class Problem(msgspec.Struct, frozen=True, tag="problem"):
     """The diagnosis ended early: why."""
 
     text: str
 
 
-Line = Begun | Ended | Conclusion | Problem
+Line = Begun | Ended | Conclusion | Verified | Problem
+
+
+def verified_code(told: Verified) -> int:
+    """Return 0 for gone, 1 for still there, 2 when it could not be seen."""
+    return {"gone": 0, "still": 1}.get(told.result, 2)
 
 
 def exit_code(conclusion: Conclusion) -> int:

@@ -109,6 +109,11 @@ class Answers:
         """Look into a complaint with what this service knows."""
         return self._looking_into.begin(request)
 
+    async def verify(self, number: int) -> AsyncIterator[Line] | None:
+        """Measure a case's symptoms again, and look on where they are still there."""
+        case = await self.case(number)
+        return None if case is None else self._looking_into.verify(case)
+
     async def _measure(self, job: Job) -> Checked:
         module = judges.load(job.prober)
         limits = self._showing.settings.limits.get(job.key) or module.Limits()

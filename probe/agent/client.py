@@ -82,7 +82,7 @@ def fetch(method: str, path: str, body: dict[str, Any] | None = None, config: st
             raise ServiceProblem(f"the service ended before its answer did ({why})") from why
 
 
-def stream(method: str, path: str, body: bytes, config: str | None = None) -> Iterator[bytes]:
+def stream(method: str, path: str, body: bytes | None, config: str | None = None) -> Iterator[bytes]:
     """Return the lines of the service's answer as they come; errors as `ask`, the first of them at once."""
     stack = ExitStack()
     answer = stack.enter_context(_answer(method, path, body, config))

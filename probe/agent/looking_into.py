@@ -4,16 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 
+import msgspec
+
 from checks.assess import Memory
+from checks.diagnosis.plan import FLOWS
 from checks.verdict import Diagnosis
 from probe.agent.actions.complaints import complaint_of, hang
 from probe.agent.actions.diagnose import Known, Wrong, diagnose, find, read_symptoms
+from probe.agent.actions.verifying import Result, request_of, step, verify
 from probe.agent.casework import Casework
 from probe.agent.planned import Planned
 from probe.agent.usual import Usual
 from probe.agent.watching import Watch
 from probe.run import Runner
 from probe.schedule import JobKey
+from reports.case import Case
 from reports.diagnosis import Line, Opened, Request
 from reports.store.errors import StoreError
 from reports.store.store import Store
@@ -37,15 +42,32 @@ class LookingInto:
             find(request, settings)
         except Wrong as why:
             raise Refused(400, str(why)) from why
-        watch = self._watch
-        past = self._casework.past(self._now())
-        known = Known(dict(watch.memories), dict(watch.rules), watch.eyes.sight, self._usual.baselines, past, True)
+        watch, known = self._watch, self._known()
 
         async def hang_on(diagnosis: Diagnosis, proof: bytes | None, told: Request, measured: Mapping[JobKey, Memory]) -> Opened | None:
             _adopt(watch, measured, known.memories)  # or the service would find all well, and clear the case
             return await self._hang(diagnosis, proof, told)
 
         return diagnose(settings, request, self._runner, self._now, known, hang_on, self._planned)
+
+    async def verify(self, case: Case) -> AsyncIterator[Line]:
+        """Yield what comes of a case's verification, which is noted, and the steps of a diagnosis where the symptom is still there."""
+        settings = self._watch.settings
+        told = await verify(settings, case, self._runner, self._now, self._known())
+        try:
+            await asyncio.to_thread(self._store.accept, [step(case, told, self._now())], self._now())
+            await self._casework.load()
+        except StoreError as why:
+            told = msgspec.structs.replace(told, problem=str(why))
+        self._casework.tell()
+        yield told
+        if told.result == Result.STILL and case.kind in FLOWS:
+            async for line in self.begin(request_of(case)):
+                yield line
+
+    def _known(self) -> Known:
+        watch, past = self._watch, self._casework.past(self._now())
+        return Known(dict(watch.memories), dict(watch.rules), watch.eyes.sight, self._usual.baselines, past, True)
 
     async def _hang(self, diagnosis: Diagnosis, proof: bytes | None, request: Request) -> Opened | None:
         try:

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from checks.finding import Finding, Message, State
 from checks.verdict import Diagnosis
 from reports.case import Case
-from reports.diagnosis import Begun, Conclusion, Ended, Request, StepState
+from reports.diagnosis import Begun, Conclusion, Ended, Request, StepState, Verified
 from reports.locale.figures import clock, span
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width, wrap
@@ -66,6 +66,17 @@ def conclusion_text(
     lines += ["", *(f" {line}" for line in wrap(measured, columns - 1))]
     lines += [f" {line}" for text in _ending(told, texts) for line in wrap(text, columns - 1)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def verified_text(told: Verified, texts: Texts, colour: bool = False, columns: int = 100) -> str:
+    """Return what came of a verification, ending in a newline: gone, still there or not to be seen, and by which readings."""
+    state = {"gone": StepState.GOOD, "still": StepState.BAD}.get(told.result, StepState.UNKNOWN)
+    said = texts.text(f"verified.{told.result}", case=told.case, good=told.good, bad=told.bad, unknown=told.unknown)
+    lines = [f" {paint(_MARK[state], _COLOUR[state], colour)} {said}"]
+    lines += [f"   {line}" for one in told.tellings[:_SHOWN] for line in wrap(_told(one.node, one.message, texts), max(20, columns - 3))]
+    if told.problem:
+        lines += [f"   {line}" for line in wrap(texts.text("verified.not-noted", why=told.problem), max(20, columns - 3))]
+    return "\n".join(lines) + "\n"
 
 
 def _wrapped(text: str, cells: int) -> list[str]:

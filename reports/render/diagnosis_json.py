@@ -5,7 +5,7 @@ from typing import Any
 
 from checks.verdict import Diagnosis
 from reports.case import Case
-from reports.diagnosis import Conclusion, Ended, exit_code
+from reports.diagnosis import Conclusion, Ended, Verified, exit_code, verified_code
 from reports.locale.text import Texts
 from reports.render.diagnosis import customer_texts
 from reports.render.json import finding_data, pretty
@@ -48,6 +48,23 @@ def diagnosis_json(steps: Sequence[Ended], told: Conclusion, similar: Sequence[C
             "at": told.at,
             "agent": told.agent,
             "rules": told.rules,
+        }
+    )
+
+
+def verified_json(told: Verified, texts: Texts) -> str:
+    """Return a verification as one JSON object, ending in a newline: case, result, exit_code, good, bad, unknown, said, took_s."""
+    return pretty(
+        {
+            "case": told.case,
+            "result": told.result,
+            "exit_code": verified_code(told),
+            "good": told.good,
+            "bad": told.bad,
+            "unknown": told.unknown,
+            "said": [{"node": one.node, "state": one.state, "message": texts.say(one.message)} for one in told.tellings],
+            "took_s": round(told.took_s, 3),
+            "not_noted": told.problem or None,
         }
     )
 

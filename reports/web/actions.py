@@ -145,6 +145,13 @@ class Actions(Protocol):
         """Begin to look into a complaint; return its steps as they happen, the conclusion last. 400 when it names what is not there."""
         ...
 
+    async def verify(self, number: int) -> AsyncIterator[Line] | None:
+        """Begin to measure a case's symptoms again; return what comes of it, and where they are still there the steps of a diagnosis.
+
+        None when there is no case of that number.
+        """
+        ...
+
     async def maintenance(self) -> Sequence[Maintenance]:
         """Return the maintenance that is on."""
         ...

@@ -67,6 +67,7 @@ def create_app(actions: Actions, guard: Guard) -> Starlette:
         Route("/v1/cases/{number:int}/complaints", handlers.complaints, methods=["GET"]),
         Route("/v1/cases/{number:int}/evidence", handlers.evidence, methods=["GET"]),
         Route("/v1/complaints", handlers.complain, methods=["POST"]),
+        Route("/v1/cases/{number:int}/verify", handlers.verify, methods=["POST"]),
         Route("/v1/check", handlers.check, methods=["POST"]),
         Route("/v1/diagnose", handlers.diagnose, methods=["POST"]),
         Route("/v1/audits", handlers.open_audit, methods=["POST"]),
@@ -171,10 +172,18 @@ class _Handlers:
     async def diagnose(self, request: Request) -> Response:
         """Answer with one JSON object a line, each as soon as it is known."""
         wanted = await _body(request, DiagnoseRequest)
+        self._look_for_a_place()
+        return StreamingResponse(self._lines(await self._actions.diagnose(wanted)), media_type="application/x-ndjson")
+
+    async def verify(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        self._look_for_a_place()
+        lines = _there(await self._actions.verify(number), f"there is no case #{number}")
+        return StreamingResponse(self._lines(lines), media_type="application/x-ndjson")
+
+    def _look_for_a_place(self) -> None:
         if self._diagnoses.locked():
             raise Refused(503, f"{MOST_DIAGNOSES} complaints are being looked into; ask again in some seconds")
-        lines = await self._actions.diagnose(wanted)
-        return StreamingResponse(self._lines(lines), media_type="application/x-ndjson")
 
     async def _lines(self, lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
         async with self._diagnoses:

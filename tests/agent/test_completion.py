@@ -41,7 +41,7 @@ def completed(folder: Path, *words: str) -> list[str]:
     [
         (("firstline", "che"), ["check", "checks"]),
         (("firstline", "config", "s"), ["schema", "show"]),
-        (("firstline", "case", ""), ["explain", "list", "show"]),
+        (("firstline", "case", ""), ["explain", "list", "show", "verify"]),
         (("firstline", "check", "i"), ["icmp", "interfaces"]),
         (("firstline", "check", "p"), ["path", "pmtu", "postgresql"]),
         (("firstline", "check", "icmp", "--co"), ["--config", "--count"]),

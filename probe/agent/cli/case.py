@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from probe.agent.cli.verify import verify
+
 LANGUAGE = click.option("--language", type=click.Choice(["en", "zh"]), help="language of the answer")
 FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 STORE = click.option("--state-dir", help="read this store, not the service's")
@@ -128,6 +130,9 @@ def explain(
 
         click.echo(explanation_text(proof, explanation, said, sys.stdout.isatty(), _columns()), nl=False)
     click.get_current_context().exit(0 if explanation.same else 1)
+
+
+case.add_command(verify)
 
 
 def _show_audit(audit: Any, said: Any, form: str) -> None:

@@ -124,7 +124,7 @@ async def _follow(asked: Any, config: str | None, form: str, language: str | Non
     from probe.agent.client import ServiceProblem
     from reports.diagnosis import Conclusion, Problem
 
-    shown = _Shown(form, language)
+    shown = Shown(form, language)
     shown.title(asked)
     conclusion = None
     async for line in _lines(asked, config):
@@ -136,7 +136,7 @@ async def _follow(asked: Any, config: str | None, form: str, language: str | Non
             shown.step(line)
     if conclusion is None:
         raise ServiceProblem("the service ended before the diagnosis did; try again")
-    shown.conclude(conclusion, _similar(conclusion, config))
+    shown.conclude(conclusion, similar(conclusion, config))
     return conclusion
 
 
@@ -159,7 +159,7 @@ async def _lines(asked: Any, config: str | None) -> AsyncIterator[Any]:
         yield msgspec.json.decode(told, type=Line)
 
 
-def _similar(told: Any, config: str | None) -> list[Any]:
+def similar(told: Any, config: str | None) -> list[Any]:
     """Return the most similar cases that are over: of the same cause, those at the same element first, the newest first."""
     from probe.agent.actions.desk import Desk, DeskProblem
 
@@ -174,7 +174,7 @@ def _similar(told: Any, config: str | None) -> list[Any]:
     return sorted(alike, key=lambda case: (case.element != one.element, -case.id))[:SIMILAR]
 
 
-class _Shown:
+class Shown:
     """Prints: on a terminal the step under way is shown and written over, in a pipe only what has ended, as JSON only the end."""
 
     def __init__(self, form: str, language: str | None) -> None:
@@ -182,17 +182,20 @@ class _Shown:
 
         self._json = form == "json"
         self._steps: list[Any] = []
+        self._silent = False
         self._texts = texts(language)
         self._terminal = sys.stdout.isatty()
         self._columns = shutil.get_terminal_size().columns if self._terminal else 120
 
     def title(self, asked: Any) -> None:
+        """Print whose complaint it is."""
         from reports.render.diagnosis import title_text
 
         if not self._json:
             click.echo(title_text(asked, self._texts, self._columns))
 
     def step(self, line: Any) -> None:
+        """Print a step that began or ended."""
         from reports.diagnosis import Begun
         from reports.render.diagnosis import begun_line, step_line
 
@@ -207,7 +210,22 @@ class _Shown:
         text = step_line(line, self._texts, self._terminal, self._columns)
         click.echo((CLEAR if self._terminal else "") + text.rstrip())
 
+    def verified(self, told: Any) -> None:
+        """Print what came of a verification; as JSON that is all."""
+        from reports.render.diagnosis import verified_text
+
+        if self._json:
+            from reports.render.diagnosis_json import verified_json
+
+            click.echo(verified_json(told, self._texts), nl=False)
+            self._silent = True
+            return
+        click.echo(verified_text(told, self._texts, self._terminal, self._columns), nl=False)
+
     def conclude(self, told: Any, similar: list[Any]) -> None:
+        """Print the closing block, or everything as JSON."""
+        if self._silent:
+            return
         if self._json:
             from reports.render.diagnosis_json import diagnosis_json
 
