@@ -307,7 +307,7 @@ def main() -> None:
     lab = Lab()
     print(f"up in {lab.took_s:.2f} s", flush=True)
     for name, node in lab.node.items():
-        print(f"{name}: nsenter -t {node.pid} -n -m -p -u -T sh", flush=True)
+        print(f"{name}: nsenter -t {node.pid} -n -m -p -u -i -T sh", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         sys.stdin.read()

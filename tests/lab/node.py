@@ -1,4 +1,4 @@
-"""One machine of the lab: namespaces of its own for network, mounts, processes, name and time since boot.
+"""One machine of the lab: namespaces of its own for network, mounts, processes, shared memory, name and time since boot.
 
 It has no name under /run/netns and no folder on the disk: its files lie in a tmpfs over its /run, and when its first process dies, by
 `Node.down` or because the test run was killed, the kernel takes away everything that ran in it.
@@ -123,7 +123,7 @@ class Node:
         self.name = name
         self.daemons: dict[str, Daemon] = {}
         self._first: int | None = None  # a handle of the machine's first process
-        spaces = ["--net", "--mount", "--pid", "--fork", "--uts", "--time", "--boottime", str(up_days * DAY_S)]
+        spaces = ["--net", "--mount", "--pid", "--fork", "--uts", "--ipc", "--time", "--boottime", str(up_days * DAY_S)]
         # setpriv: when this process is killed the kernel kills unshare, unshare's end kills the machine's first process, and that all others.
         command = ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, "--kill-child=SIGKILL", "--propagation", "private"]
         first = [*command, "sh", "-c", BOOT, "sh", name, str(int(forwards)), resolver]
@@ -159,7 +159,7 @@ class Node:
 
     def inside(self, command: Sequence[str]) -> list[str]:
         """Return the command that runs `command` in the machine."""
-        return ["nsenter", "-t", str(self.pid), "-n", "-m", "-p", "-u", "-T", "--", *command]
+        return ["nsenter", "-t", str(self.pid), "-n", "-m", "-p", "-u", "-i", "-T", "--", *command]
 
     def run(self, *command: str, given: str | None = None, check: bool = True, timeout_s: float = PATIENCE_S) -> str:
         """Run a command in the machine and return what it printed; with `check` it must succeed."""

@@ -47,7 +47,8 @@ def test_killed_lab_leaves_nothing_behind() -> None:
         assert running.stdout.readline().startswith("up")
         pids = [int(running.stdout.readline().split(" -t ")[1].split()[0]) for _ in topology.MACHINES]
         children = descendants([running.pid, *pids])
-        spaces = [os.readlink(f"/proc/{pid}/ns/{kind}") for pid in pids for kind in ("net", "mnt", "uts", "pid")]
+        spaces = [os.readlink(f"/proc/{pid}/ns/{kind}") for pid in pids for kind in ("net", "mnt", "uts", "pid", "ipc")]
+        assert os.readlink("/proc/self/ns/ipc") not in spaces, "a killed database would leave its shared memory to the machine"
         running.send_signal(signal.SIGKILL)
     end = time.monotonic() + 5
     while (left := left_behind([*pids, *children])) and time.monotonic() < end:
