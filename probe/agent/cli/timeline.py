@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from checks.replay import Told
+from checks.replay import Kind, Told
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width
+
+_WORDS = {Kind.BORN: "told.born", Kind.CHANGED: "told.changed", Kind.ENDED: "told.ended"}
 
 
 def day_line(day: datetime) -> str:
@@ -16,17 +18,17 @@ def day_line(day: datetime) -> str:
 def told_line(told: Told, said: Texts, colour: bool, columns: int) -> str:
     """Return the line of one thing told: when, what became of it, what it is, whose, how urgent."""
     one = told.diagnosis
-    words = [said.word("told", kind) for kind in ("born", "changed", "ended")]
-    kind = pad(said.word("told", told.kind), max(map(width, words)))
+    words = {kind: said.text(text) for kind, text in _WORDS.items()}
+    kind = pad(words[told.kind], max(map(width, words.values())))
     parts = [printable(said.say(one.summary)), said.word("side", one.side), said.word("area", one.area), said.word("urgency", one.urgency)]
     if told.into is not None:
         parts = [parts[0], printable(said.text("told.into", cause=told.into[1], element=told.into[2]))]
-    elif told.kind == "ended":
+    elif told.kind is Kind.ENDED:
         parts = parts[:1]
     if told.held:
         parts.append(said.text("told.held"))
     line = clip(f"{told.at.astimezone():%H:%M:%S}  {kind}  {join(parts)}", columns)
-    return line.replace(kind, paint(kind, one.state, colour and told.kind != "ended"), 1)
+    return line.replace(kind, paint(kind, one.state, colour and told.kind is not Kind.ENDED), 1)
 
 
 def told_data(told: Told, said: Texts) -> dict[str, Any]:
