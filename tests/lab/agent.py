@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,10 @@ class Agent:
         return [json.loads(line) for line in whole.splitlines()]
 
     def bad(self) -> list[str]:
-        """Return a line for each track that is not good, from the store: node, check, item, what is believed, what it says, since when."""
+        """Return a line for each track that is not good, from the store: node, check, item, what is believed, what it says, since when.
+
+        What is silenced is left out.
+        """
         with tempfile.TemporaryDirectory() as copy:  # SQLite would look for its files where the machine has them
             for part in self.state.glob("firstline.sqlite*"):
                 shutil.copy(part, copy)
@@ -160,6 +164,7 @@ class Agent:
             f"{node} {check} [{item}] {track.get('hard')} soft {track.get('soft')} {track.get('said', '')} since {track.get('since')}"
             for node, check, item, track in tracks
             if {track.get("hard"), track.get("soft")} & {"warning", "critical"}
+            and not any(fnmatch(check, one) for one in plan.MACHINE_WIDE)
         ]
 
     def down(self) -> None:

@@ -51,8 +51,8 @@ class Campaign:
         self.lab.down()
 
     def calm(self) -> None:
-        """Return when no case is open and none has been for a moment; an agent that does not come to it begins anew."""
-        if not self.agent.alive() or not self._clear(CLEAR_S):
+        """Return when no case is open and nothing bad is remembered; an agent that does not come to it begins anew."""
+        if not self.agent.alive() or not self._clear(CLEAR_S) or self.agent.bad():
             self.agent.restart()
         time.sleep(CALM_S)
         self.agent.events()
