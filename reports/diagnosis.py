@@ -84,7 +84,8 @@ class Conclusion(msgspec.Struct, frozen=True, tag="conclusion"):
 
     `others` are faults that do not; `decides` is the next test. `ruled_out` counts the good readings of each question that had no bad one;
     `not_looked` says what was not looked at. `opened` is the case that the complaint is on now, `open_problem` why it is on none.
-    `watched`: a service measures here all the time, so that "since" is known.
+    `calls` is what the switch's records say of the number's calls. `watched`: a service measures here all the time, so that "since" is
+    known.
     """
 
     request: Request
@@ -101,6 +102,7 @@ class Conclusion(msgspec.Struct, frozen=True, tag="conclusion"):
     took_s: float
     rules: str
     watched: bool
+    calls: tuple[Message, ...] = ()
     opened: Opened | None = None
     open_problem: Message | None = None
 

@@ -135,6 +135,8 @@ def _facts(told: Conclusion, similar: Sequence[Case], texts: Texts, zone: tzinfo
         yield texts.text("diagnose.ruled-out"), [join(ruled)]
     if one is not None:
         yield texts.text("diagnose.evidence"), [_evidence(found, texts, told.at, zone) for found in one.findings[:_SHOWN]]
+    if told.calls:
+        yield texts.text("diagnose.calls"), [texts.say(message) for message in told.calls]
     if told.todo:
         yield (
             texts.text("diagnose.todo"),

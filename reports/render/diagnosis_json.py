@@ -39,6 +39,7 @@ def diagnosis_json(steps: Sequence[Ended], told: Conclusion, similar: Sequence[C
             "todo": [{"who": todo.who, "what": texts.say(todo.what)} for todo in told.todo],
             "ruled_out": dict(told.ruled_out),
             "not_looked_at": [texts.say(message) for message in told.not_looked],
+            "calls": [texts.say(message) for message in told.calls],
             "similar": [case.id for case in similar],
             "case": None if told.opened is None else told.opened.case,
             "joined": told.opened is not None and told.opened.joined,

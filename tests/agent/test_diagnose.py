@@ -213,6 +213,19 @@ def test_number_says_whose_it_is(operator: tuple[Path, Door, Gateway], number: s
     assert whose(number, load(operator[0]))[0] == customer
 
 
+def test_number_is_looked_up_in_the_configured_records(operator: tuple[Path, Door, Gateway], tmp_path: Path) -> None:
+    file = operator[0]
+    assert [message.id for message in concluded(file, number="1001").calls] == ["calls.no-records"]
+    records = tmp_path / "Master.csv"
+    records.write_text(f"1001,8001,{now().isoformat()},0,503\n")
+    check = f'[[node.check]]\nprober = "cdr"\ncdr_file = "{records}"\nzone = "UTC"\n'
+    columns = 'columns = { caller = "1", callee = "2", end = "3", talk = "4", cause = "5" }\n'
+    file.write_text(file.read_text().replace('names = ["lo"]\n', f'names = ["lo"]\n{check}{columns}'))
+    (told_of,) = concluded(file, number="+86 21 1001").calls
+    assert (told_of.id, told_of.values["n"], told_of.values["causes"]) == ("calls.some", 1, "503 ×1")
+    assert told_of.values["number"] == "…1001", "numbers are masked"
+
+
 def run(file: Path, *words: str) -> Any:
     place = {"FIRSTLINE_SOCKET": str(file.parent / "none"), "FIRSTLINE_LANG": "en"}
     return CliRunner().invoke(firstline, ["diagnose", *words, "--config", str(file)], env=place)

@@ -183,6 +183,12 @@ def test_the_customers_text_is_in_both_languages():
     assert "抱歉" in text
 
 
+def test_what_the_records_say_of_the_number_is_told():
+    calls = (Message("calls.none", {"number": "…1001", "since": "11-21 09:30"}),)
+    assert "none reached our switch" in conclusion_text(ended(calls=calls), (), texts("en"), columns=200)
+    assert json.loads(diagnosis_json(STEPS, ended(calls=calls), (), texts("en")))["calls"][0].startswith("…1001")
+
+
 def test_colour_is_only_where_it_is_wanted():
     assert "\x1b[32m✓\x1b[0m" in screen("en", 100, ended(), colour=True)
     assert "\x1b" not in screen("en", 100, ended())

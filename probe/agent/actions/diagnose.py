@@ -23,6 +23,7 @@ from checks.sight import Sight
 from checks.topology import Topology
 from checks.verdict import Diagnosis
 from probe.agent.actions.believing import Believing, key_of
+from probe.agent.actions.number_calls import calls_told
 from probe.agent.planned import Planned
 from probe.agent.settings.settings import Settings
 from probe.inventory import Inventory
@@ -87,6 +88,7 @@ async def diagnose(
         found = [one for one in await run.decide(topology, known.past) if not all(quiet(key[1], key[2]) for key in one.keys)]
         verdict = judge(found, topology, trouble, {one.symptom for one in symptoms}, run.seen)
         told = run.conclude(request, verdict, known.running, now())
+        told = msgspec.structs.replace(told, calls=await calls_told(settings, request, now()))
         if hang is not None and request.open:
             told = await _hung(told, hang, believing, known)
         yield told
