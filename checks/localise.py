@@ -19,11 +19,11 @@ BASE = 1e-4  # what a sound path loses: the 10⁻⁴ … 10⁻⁵ of usual loss 
 _BASE_WEIGHT = 10_000  # packets by which the usual loss is believed before what is seen of it counts more
 _OWN = 1e-6  # the chance that a probe has a trouble of its own (its far end restarts), which no element explains
 _RIVAL = 3.0  # nats: an explanation twenty times less likely is none
-_KINDS = (0.4, 0.5, 0.1)  # our choice: how often all is lost, each packet by the same chance, certain flows
+_KINDS = (0.4, 0.55, 0.05)  # our choice: how often all is lost, each packet by the same chance, certain flows
 _ROUNDS = 4  # of giving back and exchanging, and of learning the usual loss; they end sooner when nothing changes
 _MOST = 1000  # suspects; where more would be named, the topology or the measuring is wrong
 
-_RATES = tuple(10 ** (-3 + step / 4) for step in range(12))  # of a chance for each packet: 0.1 % … 56 %
+_RATES = (*(10 ** (-3 + step / 4) for step in range(11)), 0.5, 0.7, 0.85, 0.95)  # of a chance for each packet: 0.1 % … 95 %
 _SHARES = (0.003, 0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 0.999)  # of what one flow loses, where certain flows lose
 _HIT = (0.3, 0.6, 0.95)  # the share of flows that are hit
 _NOTHING = 1e-9  # of a packet's chance to pass what loses all

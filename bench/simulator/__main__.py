@@ -7,6 +7,7 @@ of them are run when none is named. All is drawn by `--seed`; `--trials` is the 
 """
 
 import argparse
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -49,14 +50,14 @@ def operator(seed: int, trials: int) -> Iterable[str]:
     yield ""
     yield "| inventory | kind of fault | trials | right at the first guess | false diagnoses | the very element named |"
     yield "|---|---|---|---|---|---|"
-    wrong_ones: list[str] = []
     for title, share in (("right", 0.0), (f"{WRONG:.0%} of links attached elsewhere", WRONG)):
         found = diagnoses.campaign(seed, trials, share)
         for kind in ("all", *KINDS):
             some = diagnoses.figures([one for one in found if kind in ("all", one.fault.kind)])
             yield f"| {title} | {kind} | {some.trials} | {some.right:.1%} | {some.false:.1%} | {some.named:.1%} |"
-        wrong_ones += [f"{title}: {one.line}" for one in found if not one.right or one.wrong or one.left]
-    print("\n".join(wrong_ones))
+        for one in found:
+            if not one.right or one.wrong or one.left:
+                print(f"inventory {title}: {one.line}", file=sys.stderr)
 
 
 def large(seed: int) -> Iterable[str]:

@@ -76,10 +76,16 @@ def _judged(seed: int, size: int, fault: Fault, same: Collection[str], said: Seq
     explained = {key for one in said for key in one.keys}
     left = sum(standing.track.key not in explained for memory in known.values() for standing in memory.standing)
     first = max(said, key=lambda one: len(one.keys), default=None)
-    right = first is not None and first.element in same
+    right = first is not None and (first.element in same or _service(first.element) in {_service(one) for one in same} - {""})
     named = first is not None and fault.element in (first.element, *first.elsewhere)
     wrong = tuple(f"{one.cause} {one.element} ({len(one.keys)})" for one in said if one is not first or not right)
     return Trial(seed, size, fault, right, named, wrong, left, seconds)
+
+
+def _service(element: str) -> str:
+    """Return the node of a service ("web-1:443", or "web-1:web" as correlation calls it), "" of anything else."""
+    node, colon, _ = element.partition(":")
+    return node if colon else ""
 
 
 class Figures(NamedTuple):

@@ -137,8 +137,11 @@ def alike(net: Network, fault: Fault, jobs: Collection[Job]) -> frozenset[str]:
         if len(near) > 60:
             break
     found = {fault.element}
-    if fault.kind == "service":
-        return frozenset(found)
+    if fault.kind == "service":  # a gateway's service is what the gateway is there for
+        node = fault.element.partition(":")[0]
+        return frozenset(found | ({node} if inventory.nodes[node].kind == "gateway" else set()))
+    if len(mine) == 1:  # where the service alone is measured, it may hang
+        found |= {f"{node}:{item}" for node, prober, item, _ in mine if prober == "tcp"}
     for element in sorted(near - {inventory.here, inventory.nodes[inventory.here].site}):
         for kind, of in (("node", inventory.nodes), ("link", inventory.links), ("site", inventory.sites)):
             if element in of:

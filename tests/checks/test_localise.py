@@ -123,6 +123,16 @@ def test_a_good_probe_clears_what_would_lose_all() -> None:
     assert names(probes) == ["left"]
 
 
+@pytest.mark.parametrize("lost", [12, 30, 48, 57, 60])
+def test_of_two_on_one_way_the_far_one_loses_when_the_near_one_s_own_probe_is_good(lost: int) -> None:
+    """However much it loses: a line that is likelier to fail is not blamed for what its near end does not feel."""
+    probes = [Probe(("line", "router"), 60, 0), Probe(("line", "router", "lan", "gateway"), 60, lost)]
+    (found,) = localise(probes, {"line": 0.003, "lan": 0.0003, "gateway": 0.001})
+    assert found.element == "gateway"
+    assert found.rivals[0] == "lan"
+    assert found.sure > 0.5
+
+
 def test_a_probe_that_sent_nothing_says_nothing() -> None:
     probes = failing(tree(), {"a0b0": 1.0})
     assert names([*probes, Probe(("a2", "a2b2"), 0, 0)]) == names(probes)
