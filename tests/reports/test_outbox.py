@@ -368,7 +368,7 @@ def test_every_event_arrives_though_the_pump_is_killed_again_and_again(tmp_path:
         for at in range(60):
             making.story(store, f"n{at}")
     path = tmp_path / "cases.jsonl"
-    for life in range(40):
+    for life in range(400):  # on a busy machine a life delivers little
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(tmp_path / "state"), str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
         )
