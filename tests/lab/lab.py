@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,7 @@ table ip translate {{
         """Return when everything works that has to."""
         edge = self.node["edge"]
         for name in WITH_AGENT:
-            wait_until(lambda name=name: self.answers_snmp(name), f"SNMP of {name}")
+            wait_until(partial(self.answers_snmp, name), f"SNMP of {name}")
         for name in ("edge", "core", "branch-sw"):
             daemons.believe_interfaces_at_once(self.node[name])
         wait_until(self.all_registered, "every gateway registered")
@@ -201,7 +202,7 @@ table ip translate {{
         wait_until(self.both_peers, "both BGP peers")
         self.eyes["agent"].answer()
         for service in SERVICES:
-            wait_until(lambda service=service: self.serves(service), service)
+            wait_until(partial(self.serves, service), service)
 
     def until(self, true: Callable[[], object], why: str, within_s: float = 20.0) -> None:
         """Wait until something that a fault makes or undoes holds; beside other faults it may never, and is waited for a while only."""
@@ -243,18 +244,27 @@ table ip translate {{
 
     def ills(self) -> list[str]:
         """Return what an agent that looks at every machine and service once finds wrong."""
-        looks = {name: ("icmp", address, {"count": 1}) for name, address in topology.ADDRESS.items()}
+        looks: dict[str, tuple[str, str, dict[str, Any]]] = {
+            name: ("icmp", address, {"count": 1}) for name, address in topology.ADDRESS.items()
+        }
         looks |= {f"SIP of {home.gateway}": ("sip", home.gateway_address, {}) for home in topology.HOMES}
         looks |= {service: (one.prober, topology.ADDRESS[one.node], dict(one.options)) for service, one in SERVICES.items()}
         looks |= {f"name {name}": ("dns", topology.SOFT, {"name": name}) for name in (topology.OWN_NAME, topology.OUTSIDE_NAME)}
         found = {what: self.look(prober, address, 1, **options) for what, (prober, address, options) in looks.items()}
         ills = [f"{what}: {look}" for what, look in found.items() if look.bad - {("tls/chain", "443 portal.lab")}]
-        return ills + [f"SNMP of {name}" for name in WITH_AGENT if not self.answers_snmp(name)]
+        return ills + [f"SNMP of {name}" for name in self._silent_agents()]
+
+    def _silent_agents(self) -> list[str]:
+        """Return the machines whose SNMP agent does not answer; all are asked at once."""
+        ask = f"snmpget -v2c -c {daemons.COMMUNITY} -t0.5 -r0 $1 {SYS_UPTIME} >/dev/null 2>&1 || echo $0"
+        each = " ".join(f"{name} {topology.ADDRESS[name]}" for name in WITH_AGENT)
+        script = f"echo {each} | xargs -n2 -P{len(WITH_AGENT)} sh -c '{ask}'"
+        return self.node["agent"].run("sh", "-c", script, check=False).split()
 
     def serves(self, service: str) -> bool:
         """Tell whether a service of `SERVICES` answers the agent at all."""
         one = SERVICES[service]
-        return self.look(one.prober, topology.ADDRESS[one.node], 1, **one.options).seen["type"] != "failure"
+        return bool(self.look(one.prober, topology.ADDRESS[one.node], 1, **one.options).seen["type"] != "failure")
 
     def look(self, prober: str, target: str, timeout_s: float | None = None, **options: Any) -> Look:
         """Return what the check says now, measured from the agent."""

@@ -87,6 +87,7 @@ LONG = {  # what is like another one, or takes longest
     "inodes",
     "memory",
     "saturation",
+    "cpu",
 }
 DISTURBED = {"flap_short": {"snmp/bgp-flaps"}}  # told for ten minutes
 

@@ -79,7 +79,7 @@ class Plain(random.Random):
     def choice(self, seq: Any) -> Any:
         return seq[0]
 
-    def sample(self, population: Sequence[T], k: int, *, counts: Any = None) -> list[T]:  # type: ignore[override]
+    def sample(self, population: Sequence[T], k: int, *, counts: Any = None) -> list[T]:
         return list(population[:k])
 
     def uniform(self, a: float, b: float) -> float:
