@@ -7,6 +7,7 @@ caches its readings), and nothing follows from what is an effect of it itself.
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from itertools import chain
 
 import msgspec
 
@@ -107,7 +108,8 @@ def by_carrier(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa
     """Something that takes away the carrier, or the way to it."""
     link = topology.link(cause.link) if cause.link is not None else None
     places = _nodes(cause) | ({link.a, link.b} if link is not None else set()) | {one.node for one in cause.symptoms}
-    return any(topology.node(name).owner is Owner.CARRIER for name in places)
+    cut = chain.from_iterable(topology.behind(one) for one in ([cause.link] if cause.link is not None else sorted(_nodes(cause))))
+    return any(topology.node(name).owner is Owner.CARRIER for name in chain(places, cut))
 
 
 def of_account(effect: Fault, cause: Fault, topology: Topology) -> bool:
@@ -166,7 +168,7 @@ RULES = (
     # what crosses it
     Rule(
         POOR,
-        _set("saturation", "fibre_degraded", "interface_errors", "duplex", "link_flapping", "conntrack", "routing_loop"),
+        _set("saturation", "fibre_degraded", "interface_errors", "duplex", "link_flapping", "conntrack", "routing_loop", "bgp_flapping"),
         beyond,
     ),
     Rule(POOR | LATE, GONE | _set("bgp_down", "path_own_side"), beyond),

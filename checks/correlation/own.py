@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from checks.causes import CAUSES, OTHER, Sort
 from checks.correlation.fault import Basis, Fault, ask
 from checks.correlation.picture import Picture, Symptom
-from checks.correlation.reach import TOGETHER
+from checks.correlation.sites import TOGETHER
 from checks.topology import LINK
 
 LIKE = {cause.code: cause.like for cause in CAUSES}

@@ -5,7 +5,7 @@ cleared behind which anything still answers. The fault lies in what is left betw
 to the agent; a port that is down names it, a port that is up clears its cable.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -13,15 +13,15 @@ from checks.ask import Ask
 from checks.causes import Sort
 from checks.correlation.fault import Basis, Fault, ask
 from checks.correlation.life import lives
+from checks.correlation.names import far_end, is_leaf, line_code, node_code
 from checks.correlation.picture import OPER, Picture, Plug, Symptom
+from checks.correlation.sites import TOGETHER, join_sites
 from checks.finding import Finding
 from checks.topology import LINK, Element
-from probe.inventory import Link, Node, Owner
+from probe.inventory import Owner
 
-TOGETHER = timedelta(seconds=60)  # faults that begin within this time of each other may be one event (a site's power, a cable of fibres)
 MISPLACED = 0.2  # the share of what answers behind an element up to which the inventory is taken to be wrong, not the silence
 LEAST_DARK = 4  # … but only where so many are dark
-SITE_LEAST = 3  # nodes of a site that are dark together before its power is the first guess
 NET = "icmp"  # what is asked of a node that has no check of its own
 
 
@@ -54,7 +54,7 @@ class Reach:
         self._cut_off()
         self._place()
         self._lonely_ports()
-        self._sites()
+        self.faults = join_sites(self.faults, self.dark.keys(), picture)
 
     def _find_dark(self) -> dict[str, Dark]:
         by_node: dict[str, list[Symptom]] = {}
@@ -129,21 +129,42 @@ class Reach:
         nodes = frozenset(node.node for node in dark)
         link = topology.link(parts[0])
         assert link is not None
-        far = self._far(parts[0])
+        far = far_end(self.topology, parts[0])
+        meeting = self._meeting(parts)
         if any(one.said == "interfaces.admin-down" for one in said):
             fault = Fault("interface_admin_down", link.name, symptoms, Basis.SAID, None, parts[0], nodes)
-        elif len(parts) == 1 and far in nodes and self._is_leaf(far) and topology.node(far).owner is Owner.COMPANY:
+        elif meeting in nodes and (len(parts) > 2 or topology.node(meeting).owner is not Owner.CARRIER):
+            # one machine without power takes all its lines with it; that so many are cut at once is much less likely
+            fault = Fault(
+                node_code(self.topology, meeting),
+                meeting,
+                symptoms,
+                Basis.CLASS,
+                meeting,
+                None,
+                nodes,
+                alternatives=(line_code(self.topology, link),),
+            )
+            fault.elsewhere = tuple(part.removeprefix(LINK) for part in parts)
+        elif len(parts) == 1 and far in nodes and is_leaf(self.topology, far) and topology.node(far).owner is Owner.COMPANY:
             fault = Fault("host_down", far, symptoms, Basis.CLASS, far, parts[0], nodes, elsewhere=(link.name,))
             fault.alternatives = ("interface_down",)
         else:
             name = "+".join(one.name for part in parts if (one := topology.link(part)) is not None)
-            fault = Fault(self.line_code(link), name, symptoms, Basis.PORT, None, parts[0], nodes)
+            fault = Fault(line_code(self.topology, link), name, symptoms, Basis.PORT, None, parts[0], nodes)
+            if meeting:
+                fault.alternatives, fault.elsewhere = (node_code(self.topology, meeting),), (meeting,)
             if fault.code == "customer_line":
                 fault.alternatives, fault.elsewhere, fault.basis = ("customer_router",), (far,), Basis.CLASS
             elif fault.code == "interface_down":
                 fault.alternatives, fault.elsewhere, fault.basis = ("host_down",), (far,), Basis.CLASS
         fault.clear([self._near_sign(parts[0], fault.since)])
         self.faults.append(fault)
+
+    def _meeting(self, parts: list[Element]) -> str:
+        """Return the far node at which several links meet; "" where they do not, or where it is one link."""
+        ends = {far_end(self.topology, part) for part in parts}
+        return ends.pop() if len(ends) == 1 and len(parts) > 1 else ""
 
     def _place(self) -> None:
         """Find the element for the nodes that are dark without a port that says why."""
@@ -245,7 +266,7 @@ class Reach:
         dark = [self.left.pop(name) for name in list(self.left) if name in roots or not roots.isdisjoint(topology.chain(name))]
         symptoms = [one for node in dark for one in node.symptoms]
         names = frozenset(node.node for node in dark)
-        others = tuple(self._name(one) for one in left if one != chosen)
+        others = tuple(one.removeprefix(LINK) for one in left if one != chosen)
         fault = self._silent_fault(chosen, symptoms, names, others, any(plug is Plug.UP for plug, _, _ in plugs.values()))
         fault.basis = Basis.AGAINST if any(cut.against for cut in cuts) else fault.basis
         fault.asks += [one for cut in cuts for one in cut.asks]
@@ -260,21 +281,18 @@ class Reach:
         link = self.topology.link(chosen)
         if link is not None:
             basis = Basis.WIDE if others else Basis.SILENCE
-            return Fault(self.line_code(link), link.name, symptoms, basis, None, chosen, dark, elsewhere=others)
+            return Fault(line_code(self.topology, link), link.name, symptoms, basis, None, chosen, dark, elsewhere=others)
         node = self.topology.node(chosen)
         code, alternatives = "host_down", tuple[str, ...]()
         if node.owner is Owner.CARRIER and (ours := self._no_route(chosen, symptoms)) is not None:
             return Fault("path_own_side", ours, symptoms, Basis.CLASS, ours, None, dark, alternatives=("bgp_down", "carrier_network"))
         if dark == {chosen} and len({one.job for one in symptoms}) == 1 and symptoms[0].cause.code != code:
             return self._one_voice(chosen, symptoms[0], others)
-        if node.owner is Owner.CARRIER:
-            code = "carrier_network"
-        elif node.owner is Owner.CUSTOMER or self._place_of_customer(node):
-            code = "gateway_down" if node.kind == "gateway" else "customer_router"
+        code = node_code(self.topology, chosen)
         above = next((one for one in reversed(self.topology.chain(chosen)[:-1]) if one.startswith(LINK)), None)
         cable = self.topology.link(above) if above is not None else None
         if cable is not None and not up:
-            line = self.line_code(cable)
+            line = line_code(self.topology, cable)
             if line not in (code, "gateway_down"):
                 alternatives = (line,)
         basis = Basis.CLASS if alternatives else Basis.SILENCE
@@ -319,13 +337,13 @@ class Reach:
         for element, said in self.down.items():
             link = self.topology.link(element)
             assert link is not None
-            far, since = self._far(element), min(one.since for one in said)
+            far, since = far_end(self.topology, element), min(one.since for one in said)
             alive = self.picture.alive_at(far)
             spare = far in self._reached
             if any(one.said == "interfaces.admin-down" for one in said):
                 code = "interface_admin_down"
             else:
-                code = "redundancy_lost" if spare else self.line_code(link)
+                code = "redundancy_lost" if spare else line_code(self.topology, link)
             fault = Fault(code, link.name, said, Basis.PORT, None, element)
             if alive is not None and alive >= since:
                 fault.clear([self.picture.sign(far)])
@@ -334,87 +352,12 @@ class Reach:
             fault.clear([self._near_sign(element, since)])
             self.faults.append(fault)
 
-    def _sites(self) -> None:
-        """Take together what went dark at one site at one time: its power is gone."""
-        by_site: dict[str, list[Fault]] = {}
-        for fault in self.faults:
-            if fault.nodes and (place := self._place_of(fault)) is not None:
-                by_site.setdefault(place, []).append(fault)
-        for site, faults in sorted(by_site.items()):
-            measured = [name for name in self.topology.nodes_at(site) if name != self.topology.here and self.picture.measured(name)]
-            if len(measured) < 2 or any(name not in self.dark for name in measured):
-                continue
-            begin = [one.since for one in faults]
-            covered = set(measured) - {name for one in faults for name in one.nodes}
-            if not covered and max(begin) - min(begin) <= TOGETHER:
-                self._site_fault(site, faults, measured)
-
-    def _place_of(self, fault: Fault) -> str | None:
-        """Return the site at which all that a fault takes away begins: its own node's, or that of the far end of its link."""
-        first = fault.node or (self._far(fault.link) if fault.link is not None else None)
-        site = self.topology.node(first).site if first is not None else None
-        if site is None or first is None:
-            return None
-        here = set(self.topology.nodes_at(site))
-        beyond = all(name in here or not here.isdisjoint(self.topology.chain(name)) for name in fault.nodes)
-        return site if beyond else None
-
-    def _site_fault(self, site: str, faults: list[Fault], measured: list[str]) -> None:
-        first = faults[0]
-        customer = first.code in ("customer_line", "customer_router", "gateway_down")
-        if len(faults) == 1 and (customer or len(measured) < SITE_LEAST or first.code == "interface_admin_down"):
-            if first.code not in ("gateway_down", "interface_admin_down"):
-                first.alternatives = (*first.alternatives, "site_power")
-                first.basis = Basis.CLASS
-            return
-        symptoms = [symptom for fault in faults for symptom in fault.symptoms]
-        nodes = frozenset(name for fault in faults for name in fault.nodes)
-        whole = Fault("site_power", site, symptoms, Basis.CLASS if len(faults) == 1 else Basis.PORT, None, first.link, nodes, site=site)
-        if len(faults) == 1:
-            whole.alternatives = tuple(dict.fromkeys((first.code, *first.alternatives)))
-            whole.elsewhere = tuple(dict.fromkeys((first.element, *first.elsewhere)))
-        for fault in faults:
-            whole.clear(fault.cleared)
-            whole.asks += fault.asks
-        gone = {id(fault) for fault in faults}
-        self.faults = [*(one for one in self.faults if id(one) not in gone), whole]
-
-    def line_code(self, link: Link) -> str:
-        """Return what a broken link is called, by whose ends it joins."""
-        ends = [self.topology.node(link.a), self.topology.node(link.b)]
-        owners = {node.owner for node in ends}
-        if owners == {Owner.CARRIER}:
-            return "carrier_network"
-        if Owner.CARRIER in owners:
-            return "fibre_cut"
-        if any(node.owner is Owner.CUSTOMER or self._place_of_customer(node) for node in ends):
-            inside = all(node.owner is Owner.CUSTOMER or self._place_of_customer(node) for node in ends)
-            return "gateway_down" if inside else "customer_line"
-        return "fibre_cut" if link.kind == "fibre" else "interface_down"
-
-    def _place_of_customer(self, node: Node) -> bool:
-        site = self.topology.inventory.sites.get(node.site or "")
-        return site is not None and site.customer is not None
-
-    def _far(self, element: Element) -> str:
-        """Return the end of a link that is farther from the agent."""
-        link = self.topology.link(element)
-        assert link is not None
-        order = self.topology.distance
-        return max((link.a, link.b), key=lambda name: (order.get(name, len(order)), name))
-
-    def _is_leaf(self, node: str) -> bool:
-        return next((other for other in self.topology.behind(node) if other != node), None) is None
-
     def _near_sign(self, element: Element, since: datetime) -> Finding | None:
         """Return the sign of life nearest in front of an element: what is well up to there."""
-        for above in reversed(self.topology.chain(self._far(element) if element.startswith(LINK) else element)):
+        for above in reversed(self.topology.chain(far_end(self.topology, element) if element.startswith(LINK) else element)):
             if above == element or above.startswith(LINK) or above in self.dark:
                 continue
             alive = self.picture.alive_at(above)
             if alive is not None and alive >= since:
                 return self.picture.sign(above)
         return None
-
-    def _name(self, element: Element) -> str:
-        return element.removeprefix(LINK)

@@ -215,7 +215,7 @@ def reasons(service: Any) -> set[str]:
 # fault: the cause and the element of its one case, what the status says, and the nodes that are unknown meanwhile
 FAULTS = {
     "gateway": ("host_down", "gateway", {"sight.gateway"}, {"one", "two", "three", "resolver"}),
-    "uplink": ("interface_down", "here:up0", {"sight.uplink"}, {"one", "two", "three", "resolver", "gateway"}),
+    "uplink": ("agent_blind", "here", {"sight.uplink"}, {"one", "two", "three", "resolver", "gateway"}),
     "target": ("host_down", "one", set(), set()),
     "resolver": ("process_down", "resolver:", set(), {"three"}),
 }
