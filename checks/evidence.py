@@ -16,7 +16,7 @@ from checks.correlate import RULES, correlate
 from checks.extent import Extent, cut
 from checks.strand import JobKey, played, strand_of
 from checks.topology import LINK, Topology
-from checks.verdict import Diagnosis, Evidence, Width
+from checks.verdict import Diagnosis, Evidence, Strand, Width
 from probe.inventory import Inventory
 
 MOST_STRANDS = 12_000  # jobs of one evidence
@@ -37,14 +37,15 @@ def gather(
     rules: Mapping[JobKey, Rules],
     inventory: Inventory,
     width: Width = Width.OWN,
+    made: dict[tuple[JobKey, bool], Strand] | None = None,
 ) -> Evidence:
     """Return the evidence of a diagnosis: the strands of jobs, and the slice of the inventory that leads to the same ways.
 
     `own`: every job of which a track or a good reading is named by the diagnosis; `near`: also those of the nodes on the way, next to them
     and at the culprit's site, and of some nodes behind each of them, as many again as are dark, and all that lies behind the culprit;
     `bad`: also every job with something bad, and the whole inventory; `all`: all jobs.
-    Both mappings are by (node, prober, item). Raises ValueError when a key of the diagnosis is in no memory, for evidence that can't
-    carry the verdict is worse than none, and when it would be more than MOST_STRANDS jobs.
+    Both mappings are by (node, prober, item); `made` keeps strands from one width to the next. Raises ValueError when a key of the
+    diagnosis is in no memory, for evidence that can't carry the verdict is worse than none, and of more than MOST_STRANDS jobs.
     """
     jobs = jobs_of(diagnosis, memories)
     nodes = {job[0] for job in jobs} | _culprits(diagnosis, inventory)
@@ -57,8 +58,12 @@ def gather(
         jobs |= {job for job, memory in memories.items() if memory.bad}
     if len(jobs) > MOST_STRANDS:
         raise ValueError(f"{len(jobs)} checks, more than {MOST_STRANDS}")
-    many = len(jobs) > MANY_STRANDS
-    strands = tuple(strand_of(job, memories[job], rules[job], many) for job in sorted(jobs) if job in rules)
+    short = len(jobs) > MANY_STRANDS
+    made = made if made is not None else {}
+    for job in jobs:
+        if job in rules and (job, short) not in made:
+            made[job, short] = strand_of(job, memories[job], rules[job], short)
+    strands = tuple(made[job, short] for job in sorted(jobs) if job in rules)
     whole = width in (Width.BAD, Width.ALL)
     return Evidence(RULES, strands, inventory if whole else slice_of(inventory, nodes, diagnosis), width)
 

@@ -8,7 +8,7 @@ from checks.assess import Memory, Rules
 from checks.correlate import RULES
 from checks.evidence import derive, derive_all, gather, jobs_of, same_rules
 from checks.strand import JobKey
-from checks.verdict import Diagnosis, Evidence, Width
+from checks.verdict import Diagnosis, Evidence, Strand, Width
 from probe.inventory import Inventory
 
 MOST_BYTES = 16 * 1024**2  # of one proof as JSON
@@ -48,9 +48,10 @@ def prove(diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mappin
     verdict = msgspec.structs.replace(diagnosis, evidence=None)
     jobs_of(diagnosis, memories)
     before: tuple[object, object] | None = None
+    made: dict[tuple[JobKey, bool], Strand] = {}
     for width in WIDTHS:
         try:
-            evidence = gather(verdict, memories, rules, inventory, width)
+            evidence = gather(verdict, memories, rules, inventory, width, made)
         except (ArithmeticError, LookupError, ValueError):  # too much, or a reading that can't be judged a second time
             continue
         if (evidence.strands, evidence.inventory) == before:

@@ -17,6 +17,8 @@ from probe.observation.observation import Observation
 
 JobKey = tuple[str, str, str]  # node, prober, item
 
+NO_DATA = "freshness.no-data"
+
 
 def strand_of(key: JobKey, memory: Memory, rules: Rules, short: bool = False) -> Strand:
     """Return the strand of a job. `rules` are those in force; moments that were judged by others keep theirs.
@@ -42,7 +44,8 @@ def _whole(key: JobKey, memory: Memory, rules: Rules) -> Strand:
     if memory.recent:
         steps = tuple(Step(moment.seen, moment.sight, moment.usual) for moment in memory.recent)
         strand = _strand(key, memory.recent[-1].rules, start_of(memory.origin or memory), steps)
-        return _with_found(strand, memory, played(strand))
+        stale = any(one.message.id == NO_DATA for one in memory.found)  # else the steps are what led to it
+        return _with_found(strand, memory, played(strand)) if stale else strand
     if memory.before is not None:
         start = msgspec.structs.replace(start_of(memory), before=None)
         strand = _strand(key, rules, start, (Step(memory.before),))

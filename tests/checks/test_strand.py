@@ -9,7 +9,7 @@ from checks import interfaces, tcp
 from checks.assess import Memory, Rules, assess, stale
 from checks.finding import State
 from checks.strand import played, strand_of
-from checks.verdict import Strand
+from checks.verdict import Start, Strand
 from probe.observation.failure import Failure, Kind
 from probe.observation.interfaces import InterfaceSample, InterfacesSample
 from probe.observation.observation import Observation, Outcome
@@ -98,6 +98,17 @@ def test_what_needs_the_look_before_is_taken_along_as_it_was_said() -> None:
     strand = strand_of(PORTS, memory, PORT_RULES)
     assert strand.found
     assert same(played(again(strand)), memory)
+
+
+def test_a_short_strand_of_what_is_well_is_its_last_reading_and_says_the_same() -> None:
+    memory = run([GOOD] * 4)
+    strand = strand_of(JOB, memory, RULES, short=True)
+    assert (strand.limits, strand.start, strand.found) == ({}, Start(), ())
+    assert played(again(strand)).found == memory.found
+    assert len(msgspec.json.encode(strand)) < 350
+    other = Rules(tcp.judge, tcp.Limits(msgspec.structs.replace(tcp.CONNECT, warning=2000.0)))
+    assert strand_of(JOB, memory, other, short=True).limits
+    assert len(strand_of(JOB, run([DEAD] * 3), RULES, short=True).steps) == 3
 
 
 def test_a_memory_from_an_earlier_run_has_tracks_and_no_reading() -> None:
