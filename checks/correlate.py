@@ -11,10 +11,10 @@ import msgspec
 
 from checks.ask import Ask, each_once
 from checks.assess import Memory
+from checks.correlation.absorb import Past, absorb
 from checks.correlation.blame import diagnose
 from checks.correlation.eyes import blindness
 from checks.correlation.fault import Fault
-from checks.correlation.follows import Past, absorb
 from checks.correlation.own import said, silent_services, slow_services
 from checks.correlation.picture import JobKey, Picture
 from checks.correlation.quality import Quality

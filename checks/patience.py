@@ -10,7 +10,7 @@ import msgspec
 
 from checks.assess import Memory
 from checks.correlate import Correlation, Identity, correlate
-from checks.correlation.follows import Past
+from checks.correlation.absorb import Past
 from checks.correlation.picture import JobKey
 from checks.finding import Key
 from checks.topology import Topology

@@ -5,8 +5,7 @@ from the top; the first cause that fits takes the effect. Nothing follows from w
 caches its readings), and nothing follows from what is an effect of it itself.
 """
 
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable
 from itertools import chain
 
 import msgspec
@@ -14,11 +13,6 @@ import msgspec
 from checks.correlation.fault import Fault
 from checks.topology import Topology
 from probe.inventory import Owner
-
-ECHOES = frozenset({"path_change", "bgp_flapping", "link_flapping", "prefixes", "mac_changed", "reboot"})  # they tell of what was, for long
-FLAP = timedelta(seconds=10)
-AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
-SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
 
 LINK_DOWN = frozenset({"fibre_cut", "customer_line", "interface_down", "interface_admin_down", "redundancy_lost"})
 GONE = LINK_DOWN | {"host_down", "customer_router", "gateway_down", "carrier_network", "site_power"}
@@ -68,9 +62,14 @@ SWITCHES = frozenset({"softswitch", "sbc"})  # roles that carry every call
 Relation = Callable[[Fault, Fault, Topology], bool]
 
 
+def nodes_of(fault: Fault) -> set[str]:
+    """Return the machines that a fault is at, or takes away."""
+    return {fault.node, *fault.nodes} if fault.node is not None else set(fault.nodes)
+
+
 def same_node(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
     """The same machine."""
-    return bool(_nodes(effect) & _nodes(cause))
+    return bool(nodes_of(effect) & nodes_of(cause))
 
 
 def same_link(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
@@ -82,46 +81,46 @@ def at_its_end(effect: Fault, cause: Fault, topology: Topology) -> bool:
     """On a machine at an end of the link, or next to what is dark."""
     link = topology.link(cause.link) if cause.link is not None else None
     ends = {link.a, link.b} if link is not None else set()
-    near = {other for name in _nodes(cause) for _, other in topology.links.get(name, ())}
-    return bool(_nodes(effect) & (ends | near | _nodes(cause)))
+    near = {other for name in nodes_of(cause) for _, other in topology.links.get(name, ())}
+    return bool(nodes_of(effect) & (ends | near | nodes_of(cause)))
 
 
 def towards_dark(effect: Fault, cause: Fault, topology: Topology) -> bool:
     """At a port whose link leads to what is dark."""
     link = topology.link(effect.link) if effect.link is not None else None
-    return link is not None and bool({link.a, link.b} & _nodes(cause))
+    return link is not None and bool({link.a, link.b} & nodes_of(cause))
 
 
 def dark(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
     """Of a machine that is dark because of it."""
-    return bool(_nodes(effect) & cause.nodes)
+    return bool(nodes_of(effect) & cause.nodes)
 
 
 def beyond(effect: Fault, cause: Fault, topology: Topology) -> bool:
     """Of measurements that may cross it."""
-    places = {cause.link} if cause.link is not None else _nodes(cause)
-    measured = _nodes(effect) or {one.node for one in effect.symptoms}
+    places = {cause.link} if cause.link is not None else nodes_of(cause)
+    measured = nodes_of(effect) or {one.node for one in effect.symptoms}
     return any(places & topology.shortest(name) for name in measured)
 
 
 def by_carrier(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
     """Something that takes away the carrier, or the way to it."""
     link = topology.link(cause.link) if cause.link is not None else None
-    places = _nodes(cause) | ({link.a, link.b} if link is not None else set()) | {one.node for one in cause.symptoms}
-    cut = chain.from_iterable(topology.behind(one) for one in ([cause.link] if cause.link is not None else sorted(_nodes(cause))))
+    places = nodes_of(cause) | ({link.a, link.b} if link is not None else set()) | {one.node for one in cause.symptoms}
+    cut = chain.from_iterable(topology.behind(one) for one in ([cause.link] if cause.link is not None else sorted(nodes_of(cause))))
     return any(topology.node(name).owner is Owner.CARRIER for name in chain(places, cut))
 
 
 def of_account(effect: Fault, cause: Fault, topology: Topology) -> bool:
     """Of the customer whose number it is, or at whose site it is."""
     numbers = {one.part for one in effect.symptoms}
-    theirs = topology.customers_of(_nodes(cause) | {one.node for one in cause.symptoms})
+    theirs = topology.customers_of(nodes_of(cause) | {one.node for one in cause.symptoms})
     return any(not numbers.isdisjoint(customer.accounts) for customer in theirs)
 
 
 def of_calls(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
     """Calls cross the softswitch, the lines to the carriers, and the carriers."""
-    if any(topology.node(name).role in SWITCHES for name in _nodes(cause)):
+    if any(topology.node(name).role in SWITCHES for name in nodes_of(cause)):
         return True
     return cause.code in {"fibre_cut", "carrier_network", "carrier_quality", "bgp_down", "site_power", "agent_blind"}
 
@@ -197,77 +196,7 @@ RULES = (
     Rule(CALLS, SERVICE | GONE | POOR | STARVED | _set("bgp_down", "nat_dmz", "sip_alg", "mtu_black_hole"), of_calls),
 )
 
-
-_RULES_OF: dict[str, list[Rule]] = {}
+RULES_OF: dict[str, list[Rule]] = {}
 for _rule in RULES:
     for _code in _rule.effects:
-        _RULES_OF.setdefault(_code, []).append(_rule)
-
-
-def _nodes(fault: Fault) -> set[str]:
-    return {fault.node, *fault.nodes} if fault.node is not None else set(fault.nodes)
-
-
-class Past(msgspec.Struct, frozen=True):
-    """A fault that is over, and when it was last seen: for a while (`fresh`) it explains what it leaves behind, for long its echoes."""
-
-    fault: Fault
-    seen: datetime
-    fresh: bool = True
-
-
-def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = ()) -> list[Fault]:
-    """Return the faults that follow from no other, with all the symptoms that follow from them; what follows from the past is left out."""
-    left = sorted(faults, key=lambda one: (one.since, one.identity))
-    left = [one for one in left if not _aftermath(one, past, topology)]
-    by_code: dict[str, list[Fault]] = {}
-    for one in left:
-        by_code.setdefault(one.code, []).append(one)
-    above: dict[int, Fault] = {}
-    for effect in left:
-        cause = _cause_of(effect, by_code, above, topology)
-        if cause is not None:
-            above[id(effect)] = cause
-    for effect in left:
-        root = effect
-        while id(root) in above:
-            root = above[id(root)]
-        if root is not effect:
-            root.symptoms.extend(effect.symptoms)
-            root.nodes |= effect.nodes
-            root.clear(effect.cleared)
-    return [one for one in left if id(one) not in above]
-
-
-def _aftermath(effect: Fault, past: Iterable[Past], topology: Topology) -> bool:
-    """Tell whether a fault began while one that is over now was there, or right after, and follows from it."""
-    for one in past:
-        if not one.fresh and effect.code not in ECHOES:
-            continue
-        after = timedelta(0) if effect.code in GONE or one.fault.code == "agent_blind" else AFTER
-        if not one.fault.since - SLACK <= effect.since <= one.seen + after or one.fault.identity == effect.identity:
-            continue
-        if effect.code == "bgp_flapping" and one.fault.code == "bgp_down" and one.seen - one.fault.since < FLAP:
-            continue  # a session that was gone for a moment has flapped, which is more than that moment
-        if any(one.fault.code in rule.causes and rule.related(effect, one.fault, topology) for rule in _RULES_OF.get(effect.code, ())):
-            return True
-    return False
-
-
-def _cause_of(effect: Fault, by_code: dict[str, list[Fault]], above: dict[int, Fault], topology: Topology) -> Fault | None:
-    for rule in _RULES_OF.get(effect.code, ()):
-        for cause in (one for code, those in by_code.items() if code in rule.causes for one in those):
-            if cause is effect or cause.since > effect.since + SLACK:
-                continue
-            if rule.related(effect, cause, topology) and not _is_above(effect, cause, above):
-                return cause
-    return None
-
-
-def _is_above(effect: Fault, cause: Fault, above: dict[int, Fault]) -> bool:
-    """Tell whether the cause itself follows from the effect."""
-    while id(cause) in above:
-        cause = above[id(cause)]
-        if cause is effect:
-            return True
-    return False
+        RULES_OF.setdefault(_code, []).append(_rule)

@@ -162,9 +162,11 @@ class Reach:
         self.faults.append(fault)
 
     def _meeting(self, parts: list[Element]) -> str:
-        """Return the far node at which several links meet; "" where they do not, or where it is one link."""
-        ends = {far_end(self.topology, part) for part in parts}
-        return ends.pop() if len(ends) == 1 and len(parts) > 1 else ""
+        """Return the dark node at which several links meet; "" where there is none, or only one link."""
+        if len(parts) < 2:
+            return ""
+        ends = set(self.topology.neighbours(parts[0])).intersection(*(self.topology.neighbours(part) for part in parts[1:]))
+        return next(iter(sorted(ends & self.dark.keys())), "")
 
     def _place(self) -> None:
         """Find the element for the nodes that are dark without a port that says why."""

@@ -10,7 +10,7 @@ import msgspec
 from checks.ask import Ask
 from checks.assess import Memory, Rules
 from checks.correlate import RULES
-from checks.correlation.follows import Past
+from checks.correlation.absorb import Past
 from checks.finding import Key
 from checks.history import Track
 from checks.patience import LINGER, Patience, deliberate

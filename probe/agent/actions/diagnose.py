@@ -11,7 +11,7 @@ from checks.ask import Ask
 from checks.assess import Memory, Rules
 from checks.baseline import Baseline
 from checks.correlate import RULES, correlate
-from checks.correlation.follows import Past
+from checks.correlation.absorb import Past
 from checks.diagnosis.ground import Ground, Trouble, customer_of, question_of, survey, wanted
 from checks.diagnosis.plan import FLOWS, Place, Question
 from checks.diagnosis.symptom import Heard, Symptom, heard

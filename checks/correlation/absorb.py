@@ -1,0 +1,129 @@
+"""Faults that follow from others taken in by them: the table of `follows` carried out, and what a fault leaves behind when it is over."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from checks.correlation.fault import Fault
+from checks.correlation.follows import (
+    GONE,
+    RULES_OF,
+    Relation,
+    at_its_end,
+    beyond,
+    dark,
+    nodes_of,
+    same_link,
+    same_node,
+    towards_dark,
+)
+from checks.topology import Element, Topology, link_element
+
+ECHOES = frozenset({"path_change", "bgp_flapping", "link_flapping", "prefixes", "mac_changed", "reboot"})  # they tell of what was, for long
+FLAP = timedelta(seconds=10)
+AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
+SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
+
+
+class Past(msgspec.Struct, frozen=True):
+    """A fault that is over, and when it was last seen: for a while (`fresh`) it explains what it leaves behind, for long its echoes."""
+
+    fault: Fault
+    seen: datetime
+    fresh: bool = True
+
+
+def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = ()) -> list[Fault]:
+    """Return the faults that follow from no other, with all the symptoms that follow from them; what follows from the past is left out."""
+    left = sorted(faults, key=lambda one: (one.since, one.identity))
+    over = tuple(past)
+    left = [one for one in left if not _aftermath(one, over, topology)]
+    causes = _Causes(left, topology)
+    above: dict[int, Fault] = {}
+    for effect in left:
+        cause = _cause_of(effect, causes, above)
+        if cause is not None:
+            above[id(effect)] = cause
+    for effect in left:
+        root = effect
+        while id(root) in above:
+            root = above[id(root)]
+        if root is not effect:
+            root.symptoms.extend(effect.symptoms)
+            root.nodes |= effect.nodes
+            root.clear(effect.cleared)
+    return [one for one in left if id(one) not in above]
+
+
+class _Causes:
+    """The faults by code and by place, so that of thousands only those near an effect are looked at."""
+
+    def __init__(self, faults: list[Fault], topology: Topology) -> None:
+        self.topology = topology
+        self.by_code: dict[str, list[Fault]] = {}
+        self.by_place: dict[Element, list[Fault]] = {}
+        for fault in faults:
+            self.by_code.setdefault(fault.code, []).append(fault)
+            links = {one.link for one in fault.symptoms} | {fault.link}
+            for place in nodes_of(fault) | {one for one in links if one is not None}:
+                self.by_place.setdefault(place, []).append(fault)
+
+    def near(self, effect: Fault, codes: frozenset[str], related: Relation) -> Iterator[Fault]:
+        """Yield the faults of some codes that an effect may be related to, oldest first."""
+        places = self._places(effect, related)
+        if places is None:
+            yield from (one for code in sorted(codes & self.by_code.keys()) for one in self.by_code[code])
+        elif not codes.isdisjoint(self.by_code):
+            found = {id(one): one for place in places for one in self.by_place.get(place, ()) if one.code in codes}
+            yield from sorted(found.values(), key=lambda one: (one.since, one.identity))
+
+    def _places(self, effect: Fault, related: Relation) -> set[Element] | None:
+        """Return where a related cause must be; None where it may be anywhere."""
+        own, topology = nodes_of(effect), self.topology
+        if related in (same_node, dark):
+            return own
+        if related is same_link:
+            return {effect.link} if effect.link is not None else set()
+        if related is towards_dark:
+            return set(topology.neighbours(effect.link)) if effect.link is not None else set()
+        if related is at_its_end:
+            near = {(link_element(link), other) for name in own for link, other in topology.links.get(name, ())}
+            return own | {one for both in near for one in both}
+        if related is beyond:
+            return {one for name in own or {symptom.node for symptom in effect.symptoms} for one in topology.shortest(name)}
+        return None
+
+
+def _aftermath(effect: Fault, past: tuple[Past, ...], topology: Topology) -> bool:
+    """Tell whether a fault began while one that is over now was there, or right after, and follows from it."""
+    for one in past:
+        if not one.fresh and effect.code not in ECHOES:
+            continue
+        after = timedelta(0) if effect.code in GONE or one.fault.code == "agent_blind" else AFTER
+        if not one.fault.since - SLACK <= effect.since <= one.seen + after or one.fault.identity == effect.identity:
+            continue
+        if effect.code == "bgp_flapping" and one.fault.code == "bgp_down" and one.seen - one.fault.since < FLAP:
+            continue  # a session that was gone for a moment has flapped, which is more than that moment
+        if any(one.fault.code in rule.causes and rule.related(effect, one.fault, topology) for rule in RULES_OF.get(effect.code, ())):
+            return True
+    return False
+
+
+def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault]) -> Fault | None:
+    for rule in RULES_OF.get(effect.code, ()):
+        for cause in causes.near(effect, rule.causes, rule.related):
+            if cause is effect or cause.since > effect.since + SLACK:
+                continue
+            if rule.related(effect, cause, causes.topology) and not _is_above(effect, cause, above):
+                return cause
+    return None
+
+
+def _is_above(effect: Fault, cause: Fault, above: dict[int, Fault]) -> bool:
+    """Tell whether the cause itself follows from the effect."""
+    while id(cause) in above:
+        cause = above[id(cause)]
+        if cause is effect:
+            return True
+    return False
