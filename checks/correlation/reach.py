@@ -286,8 +286,8 @@ class Reach:
             return Fault(line_code(self.topology, link), link.name, symptoms, basis, None, chosen, dark, elsewhere=others)
         node = self.topology.node(chosen)
         code, alternatives = "host_down", tuple[str, ...]()
-        if node.owner is Owner.CARRIER and (ours := self._no_route(chosen, symptoms)) is not None:
-            return Fault("path_own_side", ours, symptoms, Basis.CLASS, ours, None, dark, alternatives=("bgp_down", "carrier_network"))
+        if node.owner is Owner.CARRIER and (ours := self._no_route(chosen, symptoms, dark)) is not None:
+            return ours
         if dark == {chosen} and len({one.job for one in symptoms}) == 1 and symptoms[0].cause.code != code:
             return self._one_voice(chosen, symptoms[0], others)
         code = node_code(self.topology, chosen)
@@ -300,19 +300,22 @@ class Reach:
         basis = Basis.CLASS if alternatives else Basis.SILENCE
         return Fault(code, chosen, symptoms, basis, chosen, None, dark, alternatives=alternatives, elsewhere=others)
 
-    def _no_route(self, node: str, symptoms: list[Symptom]) -> str | None:
-        """Return our own router before a carrier's, when it says that it has no way to it although all its lines there are well, and its
-        sessions are told no more: it has lost its routes, or the program that keeps them.
+    def _no_route(self, node: str, symptoms: list[Symptom], dark: frozenset[str]) -> Fault | None:
+        """Return the fault of our own router before a carrier's, when all its lines there are well and its routing sessions are told no
+        more, which its agent told before: it has lost its routes, for the program that keeps them is gone.
         """
         above = self._before(node)
         if above is None or self.topology.node(above).owner is not Owner.COMPANY:
             return None
         since = min(one.since for one in symptoms)
-        lines = [self.picture.plug(link, since)[0] for link, other in self.topology.links.get(above, ()) if other == node]
-        said = any(one.said.startswith("path.unreachable") for one in symptoms)
+        lines = [self.picture.plug(link, since) for link, other in self.topology.links.get(above, ()) if other == node]
         kept = [(memory, key) for _, memory in self.picture.jobs.get(above, ()) for key in memory.tracks if key[0] == "snmp/bgp"]
         lost = bool(kept) and all(memory.absent.get(key) or memory.tracks[key].blind for memory, key in kept)
-        return above if said and lost and lines and all(plug is Plug.UP for plug in lines) else None
+        if not lost or not lines or any(plug is not Plug.UP for plug, _, _ in lines):
+            return None
+        fault = Fault("path_own_side", above, symptoms, Basis.CLASS, above, None, dark, alternatives=("bgp_down", "process_down"))
+        fault.clear(found for _, found, _ in lines)
+        return fault
 
     def _before(self, node: str) -> str | None:
         """Return the node nearest in front of a node that every way to it crosses."""
