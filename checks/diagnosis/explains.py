@@ -10,7 +10,7 @@ def _codes(*lines: str) -> tuple[str, ...]:
     return tuple(code for line in lines for code in line.split())
 
 
-# What a caller never notices: a fault of its own, and no explanation of any complaint.
+# What a caller never notices: a fault of its own, and no explanation of any complaint; in no column below.
 UNHEARD = frozenset(
     _codes(
         "snmp_silent snmp_agent snmp_credentials snmp_answers redundancy_lost cabling fan power_supply temperature ups_battery ups_load",
@@ -77,8 +77,6 @@ ANY: tuple[Collection[str], ...] = (
 
 def rank(cause: str, symptoms: Collection[Symptom]) -> int | None:
     """Return how near a cause is to what was complained of, 0 the nearest; None when nobody would complain of it in these words."""
-    if cause in UNHEARD:
-        return None
     tables = [EXPLAINS[one] for one in symptoms] or [ANY]
     return min((place for columns in tables for place, causes in enumerate(columns) if cause in causes), default=None)
 

@@ -109,6 +109,17 @@ def closeness(one: Diagnosis, topology: Topology, trouble: Trouble) -> int | Non
     return 2 if customer is None and trouble.node is None else None
 
 
+def needed(topology: Topology, trouble: Trouble) -> frozenset[str]:
+    """Return the nodes that the customer's calls need: his own, what lies on the way to them, and those that no call does without."""
+    inventory = topology.inventory
+    customer = trouble.customer or customer_of(inventory.nodes.get(trouble.node or ""), inventory)
+    theirs = customers_nodes(customer, inventory) if customer is not None else frozenset()
+    named = {trouble.node} if trouble.node is not None and trouble.node in inventory.nodes else set()
+    way = {element for name in theirs | named for element in topology.shortest(name) if not element.startswith(LINK)}
+    main = {node.name for node in inventory.nodes.values() if node.role in CALL_ROLES and customer_of(node, inventory) is None}
+    return frozenset({topology.here, *way, *theirs, *main})
+
+
 def _elements(one: Diagnosis, topology: Topology) -> set[str]:
     """Return the culprit as elements of the topology: a port with a link is that link, another part its node, a site its nodes."""
     found: set[str] = set()

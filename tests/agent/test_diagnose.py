@@ -226,6 +226,19 @@ def test_number_is_looked_up_in_the_configured_records(operator: tuple[Path, Doo
     assert told_of.values["number"] == "…1001", "numbers are masked"
 
 
+def test_of_too_much_what_his_calls_need_is_measured(operator: tuple[Path, Door, Gateway], monkeypatch: pytest.MonkeyPatch) -> None:
+    file = operator[0]
+    others = "".join(f'[[node]]\nname = "a{at}"\nsite = "centre"\naddress = "127.0.1.{at}"\n' for at in range(1, 40))
+    file.write_text(file.read_text() + others)
+    monkeypatch.setattr("probe.agent.actions.diagnose.MOST", 10)
+    lines = told(file, customer="Harbour")
+    states = {line.question: line.state for line in lines if isinstance(line, Ended)}
+    assert states["gateway"] is StepState.GOOD
+    last = lines[-1]
+    assert isinstance(last, Conclusion)
+    assert {message.id for message in last.not_looked} >= {"unmeasured.many"}
+
+
 def run(file: Path, *words: str) -> Any:
     place = {"FIRSTLINE_SOCKET": str(file.parent / "none"), "FIRSTLINE_LANG": "en"}
     return CliRunner().invoke(firstline, ["diagnose", *words, "--config", str(file)], env=place)

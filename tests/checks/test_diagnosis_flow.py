@@ -12,7 +12,7 @@ from checks.diagnosis.explains import ANY, EXPLAINS, UNHEARD, next_test, rank
 from checks.diagnosis.ground import Trouble, question_of, survey, wanted
 from checks.diagnosis.plan import FLOWS, Place
 from checks.diagnosis.symptom import CHINESE, Heard, Symptom, heard
-from checks.diagnosis.verdict import Answer, judge, remedy
+from checks.diagnosis.verdict import Answer, judge, needed, remedy
 from checks.finding import Finding, Message, State, Value
 from checks.topology import Topology
 from checks.verdict import Area, CaseKind, Diagnosis, Side, Urgency
@@ -40,7 +40,7 @@ def _nodes() -> dict[str, Node]:
         Node("gw-a", "192.168.50.10", "harbour", "gateway", owner=customer, supplied_by=Owner.COMPANY, warranty_until=date(2027, 3, 31)),
         Node("gw-a2", "192.168.50.11", "harbour", "gateway", owner=Owner.COMPANY),
         Node("site-b", "10.254.0.6", "clinic", "router", owner=customer),
-        Node("gw-b", "192.168.60.10", "clinic", "gateway", owner=customer),
+        Node("gw-b", "192.168.60.10", "clinic", "gateway", "gateway", owner=customer),
     )
     return {node.name: node for node in made}
 
@@ -286,6 +286,11 @@ def test_no_diagnosis_is_lost_and_the_order_of_them_decides_nothing(
     assert sorted(map(repr, told)) == sorted(map(repr, ALL))
     first = judge(ALL, TOPOLOGY, Trouble(customer), symptoms)
     assert (first.answer, first.diagnosis and first.diagnosis.cause) == (verdict.answer, verdict.diagnosis and verdict.diagnosis.cause)
+
+
+def test_what_his_calls_need() -> None:
+    assert needed(TOPOLOGY, HARBOUR) == {"here", "core", "edge", "soft", "site-a", "gw-a", "gw-a2"}
+    assert needed(TOPOLOGY, Trouble(None, "web")) == {"here", "core", "soft", "web"}
 
 
 def test_blind_eyes_are_the_verdict_only_when_nothing_else_explains_it() -> None:

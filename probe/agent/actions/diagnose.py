@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -15,7 +15,7 @@ from checks.correlation.absorb import Past
 from checks.diagnosis.ground import Ground, Trouble, customer_of, question_of, survey, wanted
 from checks.diagnosis.plan import FLOWS, Place, Question
 from checks.diagnosis.symptom import Heard, Symptom, heard
-from checks.diagnosis.verdict import Verdict, judge, remedy
+from checks.diagnosis.verdict import Verdict, judge, needed, remedy
 from checks.finding import Finding, Key, Message, State, base
 from checks.maintenance import Always
 from checks.proof import prove
@@ -81,7 +81,7 @@ async def diagnose(
     with Believing(settings, runner, now, known.memories, known.sight, known.baselines) as believing:
         quiet = _quiet(planned or Planned(settings), now())
         run = _Run(settings, FLOWS[request.kind], survey(settings.inventory, trouble), believing, trouble, quiet)
-        run.begin()
+        run.begin(needed(topology, trouble))
         for question in FLOWS[request.kind]:
             yield Begun(question.name)
             yield await run.end(question)
@@ -204,18 +204,18 @@ class _Run:
         dark = any(ended.state is StepState.UNKNOWN for name, ended in self.ended.items() if name in ours)
         return not dark and self.ended["sight"].state is not StepState.SKIPPED
 
-    def begin(self) -> None:
-        """Begin to measure for all steps at once: what one step waits for, the next can use."""
+    def begin(self, near: Container[str]) -> None:
+        """Begin to measure for all steps at once: what one step waits for, the next can use. Of too much what is `near` comes first."""
         keys = [job.key for job in self._settings.jobs]
         for question in self._flow:
             self._asks[question.name] = wanted(question, self._ground, keys, self._settings.inventory)
-            for ask in self._asks[question.name]:
-                if len(self._tasks) >= MOST:
-                    self._spare += 1
-                    continue
-                task = self._believing.ask(ask)
-                if task is not None:
-                    self._tasks[key_of(ask)] = task
+        known = {key_of(ask): ask for asks in self._asks.values() for ask in asks}
+        asks = sorted(known.values(), key=lambda ask: ask.node not in near) if len(known) > MOST else list(known.values())
+        self._spare = len(asks[MOST:])
+        for ask in asks[:MOST]:
+            task = self._believing.ask(ask)
+            if task is not None:
+                self._tasks[key_of(ask)] = task
 
     async def end(self, question: Question) -> Ended:
         """Wait for a step's measurements and return what they say."""
