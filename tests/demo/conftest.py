@@ -82,7 +82,7 @@ class Demo:
     def folders(self) -> list[Path]:
         return list(self.folder.glob("firstline-demo-*"))
 
-    def gone(self, within_s: float = 5.0, folders: bool = True) -> None:
+    def gone(self, within_s: float = 15.0, folders: bool = True) -> None:
         """Wait until no process of it is left, and no file."""
         end = time.monotonic() + within_s
         while self.processes() or (folders and self.folders()):

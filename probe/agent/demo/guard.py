@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from probe.agent.demo import configuration
-from probe.agent.demo.kernel import CLONE_NEWNS, become_root_inside, die_with_parent, unshare
+from probe.agent.demo.kernel import CLONE_NEWNS, adopt_orphans, become_root_inside, die_with_parent, unshare
 from probe.agent.demo.loopback import Loopback
 from probe.agent.demo.network import Network
 from probe.agent.demo.plan import Where
@@ -85,7 +85,9 @@ def start(where: Where, language: str) -> Started:
         os.close(reader)
         _guard(starter, where, folder, outside, writer)
 
-    pid = fork(guard)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)  # so that the guard, too, has them blocked from its first moment on
+    pid = fork(guard, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
     os.close(writer)
     os.close(lock)
     outside.close()
@@ -133,11 +135,11 @@ def sweep() -> None:
 def _guard(starter: int, where: Where, folder: Path, outside: socket.socket, writer: int) -> None:
     """Be the guard: outlive whoever started the demo by the time that it takes to end it."""
     os.setsid()  # Ctrl-C is for the screen alone, which ends us in its turn
-    signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     _quiet(folder)
+    adopt_orphans()
     if where.network:
         become_root_inside()
-    die_with_parent(signal.SIGTERM)
+    die_with_parent(signal.SIGTERM)  # again: a process that changes what it may do loses it
     world = fork(lambda: _world(where, folder, outside, writer))
     os.close(writer)
     outside.close()
@@ -145,7 +147,9 @@ def _guard(starter: int, where: Where, folder: Path, outside: socket.socket, wri
         signal.sigwait(_AWAITED)
     with contextlib.suppress(ProcessLookupError):
         os.kill(world, signal.SIGKILL)  # and with it, as the first of its process namespace, or as their parent, all the others
-    os.waitpid(world, 0)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()  # for all of them: who still writes into the folder would keep it
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x00020000, 0x10000000, 0x20000000, 0x40000000
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 
 
@@ -39,6 +39,12 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
         _call("prctl", _PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
+def adopt_orphans() -> None:
+    """Become the parent of whatever our children leave behind when they end."""
+    if sys.platform == "linux":
+        _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def mount(kind: str, place: Path, options: str = "") -> bool:
     """Mount a file system without a device in our own mount namespace; False when the kernel refuses it (in containers it may)."""
     with contextlib.suppress(OSError):
@@ -48,12 +54,12 @@ def mount(kind: str, place: Path, options: str = "") -> bool:
 
 
 def become_root_inside() -> None:
-    """Enter a user namespace in which this user is root, with an empty network; the next child is the first of a process namespace.
+    """Enter a user namespace in which this user is root; the next child is the first of a process namespace.
 
     OSError when the kernel, its settings or a container refuse it. There is no way back, so ask in a child.
     """
     user, group = os.geteuid(), os.getegid()
-    unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)  # a network of its own, for there is no way back to that of another owner
+    unshare(CLONE_NEWUSER | CLONE_NEWPID)
     Path("/proc/self/setgroups").write_text("deny", "ascii")
     Path("/proc/self/uid_map").write_text(f"0 {user} 1", "ascii")
     Path("/proc/self/gid_map").write_text(f"0 {group} 1", "ascii")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from probe.agent.demo import links
-from probe.agent.demo.kernel import Place
+from probe.agent.demo.kernel import CLONE_NEWNET, Place, unshare
 from probe.agent.demo.links import Port
 from probe.agent.demo.plan import CABLES, CARRIERS, FIBRES, MACHINES, OURS, SWITCHES
 
@@ -13,7 +13,8 @@ class Network:
     """The machines by name, and the routes that follow the light in the fibres."""
 
     def __init__(self) -> None:
-        """Build it; OSError when the kernel refuses a part."""
+        """Build it, and leave our own network for an empty one; OSError when the kernel refuses a part."""
+        unshare(CLONE_NEWNET)  # from a machine there is no way back to a network of another owner
         self.places = {name: Place(name) for name in (*(one.name for one in MACHINES), *(one.name for one in SWITCHES))}
         self._carried: str | None = None
         for a, a_port, b, b_port in CABLES:

@@ -174,14 +174,14 @@ def _ample() -> dict[str, tuple[int, int]]:
     return {"/": (8 << 30, 2 << 30)}
 
 
-def fork(work: Callable[[], None]) -> int:
-    """Run some work in a child that lives no longer than this process; returns its number."""
+def fork(work: Callable[[], None], told: signal.Signals = signal.SIGKILL) -> int:
+    """Run some work in a child that gets a signal when this process ends; returns its number."""
     pid = os.fork()
     if pid:
         return pid
     code = 1
     try:
-        die_with_parent()
+        die_with_parent(told)
         work()
         code = 0
     finally:
