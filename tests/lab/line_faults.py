@@ -1,6 +1,8 @@
 """Faults of the fibres, of what their ends speak to each other, and of how well they carry."""
 
 import random
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from tests.lab.truth import Truth, fault, truth
 if TYPE_CHECKING:
     from tests.lab.lab import Lab
     from tests.lab.node import Node
+    from tests.lab.wire import Wire
 
 FIBRES = ("fib0", "fib1")
 PEER = {"fib0": topology.POP_FIB0, "fib1": topology.POP_FIB1}
@@ -70,8 +73,28 @@ def admin_down(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
 
 
 @contextmanager
+def _blinking(wire: "Wire", dark_s: float, light_s: float) -> Iterator[None]:
+    """Let a fibre lose its light for so long, again and again."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(light_s):
+            wire.set(carrier=False)
+            over.wait(dark_s)
+            wire.set()
+
+    thread = threading.Thread(target=go_on, name="blinking", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
 def flap(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
-    """A fibre loses its light some times and has it again."""
+    """A fibre loses its light for longer than a BGP session bears it, again and again."""
     name = draw.choice(FIBRES)
     place = FIBRES.index(name)
     for _ in range(draw.randint(2, 3)):
@@ -79,7 +102,8 @@ def flap(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
         lab.until(lambda: lab.peer_states()[place : place + 1] not in ([], ["6"]), "the peer is lost")
         lab.wire[name].set()
         lab.until(lab.both_peers, "BGP again")
-    yield truth("link_flapping bgp_flapping", "carrier", f"{name} edge:{name} edge:{PEER[name]}")
+    with _blinking(lab.wire[name], draw.uniform(1.5, 3), draw.uniform(8, 14)):
+        yield truth("link_flapping bgp_flapping", "carrier", f"{name} edge:{name} edge:{PEER[name]}")
 
 
 @contextmanager
@@ -188,15 +212,17 @@ def loss_line(lab: "Lab", draw: random.Random) -> AbstractContextManager[Truth]:
 
 @contextmanager
 def flap_short(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
-    """A fibre loses its light for less than a second, some times."""
+    """A fibre loses its light for less than a second, again and again."""
     name, edge = draw.choice(FIBRES), lab.node["edge"]
+    wire, dark_s, light_s = lab.wire[name], draw.uniform(0.2, 0.8), draw.uniform(5, 9)
     for _ in range(draw.randint(2, 4)):
-        lab.wire[name].set(carrier=False)
-        lab.until(lambda: not has_carrier(edge, name), "no carrier")
-        lab.wire[name].set()
+        wire.set(carrier=False)
+        time.sleep(dark_s)
+        wire.set()
         lab.until(lambda: has_carrier(edge, name), "carrier")
         lab.until(lab.both_peers, "BGP again")
-    yield truth("link_flapping bgp_flapping", "carrier", f"{name} edge:{name} edge:{PEER[name]}")
+    with _blinking(wire, dark_s, light_s):
+        yield truth("link_flapping bgp_flapping", "carrier", f"{name} edge:{name} edge:{PEER[name]}")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import select
 import struct
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -36,6 +37,7 @@ class Wire:
         command = [sys.executable, __file__, str(a_pid), a_port, str(b_pid), b_port]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         self.settings: dict[str, Any] = {}
+        self._one_at_a_time = threading.Lock()
 
     def _expect(self, word: str) -> None:
         assert self._process.stdout is not None
@@ -47,10 +49,11 @@ class Wire:
     def set(self, **settings: Any) -> None:
         """Make the wire so, and only so; it holds when this returns."""
         assert self._process.stdin is not None
-        self.settings = settings
-        self._process.stdin.write(json.dumps(settings) + "\n")
-        self._process.stdin.flush()
-        self._expect("ok")
+        with self._one_at_a_time:
+            self.settings = settings
+            self._process.stdin.write(json.dumps(settings) + "\n")
+            self._process.stdin.flush()
+            self._expect("ok")
 
     def down(self) -> None:
         self._process.kill()
