@@ -111,6 +111,12 @@ def by_carrier(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa
     return any(topology.node(name).owner is Owner.CARRIER for name in chain(places, cut))
 
 
+def upstream(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """A server of ours that asks one of a carrier's, which is what fails."""
+    ours = all(topology.node(name).owner is not Owner.CARRIER for name in nodes_of(effect))
+    return ours and any(topology.node(name).owner is Owner.CARRIER for name in nodes_of(cause))
+
+
 def of_account(effect: Fault, cause: Fault, topology: Topology) -> bool:
     """Of the customer whose number it is, or at whose site it is."""
     numbers = {one.part for one in effect.symptoms}
@@ -164,6 +170,7 @@ RULES = (
     Rule(GONE | _set("path_broken"), _set("routing_loop"), same_node),
     # names of elsewhere are asked for over the carrier
     Rule(_set("dns"), GONE | POOR | _set("bgp_down", "routing_loop", "saturation", "fibre_degraded", "path_own_side"), by_carrier),
+    Rule(_set("dns"), _set("dns", "service_hung", "process_down"), upstream),
     # what crosses it
     Rule(
         POOR,
@@ -192,7 +199,7 @@ RULES = (
     Rule(_set("gateway_registration", "nat_dmz", "service_hung", "gateway_down"), GONE, dark),
     Rule(_set("gateway_registration"), GONE | _set("gateway_down", "nat_dmz"), of_account),
     Rule(_set("gateway_registration"), _set("gateway_registration"), of_account),
-    Rule(_set("gateway_registration", "account"), SERVICE | _set("host_down", "site_power"), of_calls),
+    Rule(_set("gateway_registration", "gateway_standard", "account"), SERVICE | _set("host_down", "site_power"), of_calls),
     Rule(CALLS, SERVICE | GONE | POOR | STARVED | _set("bgp_down", "nat_dmz", "sip_alg", "mtu_black_hole"), of_calls),
 )
 

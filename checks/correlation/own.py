@@ -75,7 +75,7 @@ def element_of(one: Symptom) -> str:
         return f"{node}:{one.check}:{item}" if item else f"{node}:{one.check}"
     if one.link is not None and one.cause.code in {"interface_down", "interface_admin_down", "fibre_degraded"}:
         return one.link.removeprefix(LINK)
-    return node if one.cause.whole or not item else f"{node}:{item}"
+    return node if one.cause.whole or not item or one.check == "gateway/standard" else f"{node}:{item}"
 
 
 def _is_gateway(node: str, picture: Picture) -> bool:

@@ -70,7 +70,8 @@ class Symptom(msgspec.Struct, frozen=True, gc=False):
         if prober in _PROGRAMS:
             return _PROGRAMS[prober]
         found = _PORT.search(self.part)
-        port = self.part if self.part.isdigit() else found[1] if found else ""
+        first = self.part.partition(" ")[0]  # of "443 portal.example", a port and a server's name
+        port = first if first.isdigit() else found[1] if found else ""
         if port in _WEB or (not port and self.part.startswith(("http://", "https://"))):
             return "web"
         return port or self.part or prober
