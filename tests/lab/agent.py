@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +162,7 @@ class Agent:
         return [
             f"{node} {check} [{item}] {track.get('hard')} soft {track.get('soft')} {track.get('said', '')} since {track.get('since')}"
             for node, check, item, track in tracks
-            if {track.get("hard"), track.get("soft")} & {"warning", "critical"}
-            and not any(fnmatch(check, one) for one in plan.MACHINE_WIDE)
+            if {track.get("hard"), track.get("soft")} & {"warning", "critical"} and not plan.silenced(node, check)
         ]
 
     def down(self) -> None:

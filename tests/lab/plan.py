@@ -1,7 +1,8 @@
 """The operator's own configuration of the lab: what there is, whose it is, and every check that its agent makes."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.lab import topology
@@ -30,6 +31,11 @@ MACHINE_WIDE = (
     "host/descriptors",
     "host/units",
 )
+
+SILENCES = {  # why: nodes, checks
+    "the machine under the lab is no part of the operator": (("agent",), MACHINE_WIDE),
+    "only the database has a disk of its own": (("core", "edge", "soft", "ups", "branch-*"), ("host/disk*", "host/inodes")),
+}
 
 Table = Mapping[str, Any]
 
@@ -94,7 +100,7 @@ def nodes(certificate: str, pages: int = 0) -> Iterator[str]:
     pages of each branch server are asked for.
     """
     yield from node("agent", (check("interfaces", names=["eth0"]), check("host", READ, processes=False), check("sockets", READ)))
-    snmp, arp = check("snmp", READ), check("arp")
+    snmp, arp = check("snmp"), check("arp")
     yield from node("core", (snmp,), kind="switch", role="core", snmp="ro")
     yield from node("edge", (snmp, arp), kind="router", role="core", snmp="ro")
     yield from node("soft", (snmp, arp, *_softswitch(certificate)), role="softswitch", snmp="ro")
@@ -118,7 +124,7 @@ def _pages(count: int) -> Iterator[str]:
 def _softswitch(certificate: str) -> Iterator[str]:
     yield from (check("sip"), check("dns", name=topology.OWN_NAME), check("dns", name=topology.OUTSIDE_NAME), check("tcp", port=80))
     yield from (check("http", host=topology.PORTAL), check("ntp", READ))
-    yield check("tls", READ, server_name=topology.PORTAL, ca_file=certificate)
+    yield check("tls", server_name=topology.PORTAL, ca_file=certificate)
     for home in topology.HOMES:
         yield check("registration", number=home.number)
     yield check("call", "1m", number=CALLED, allowed=[CALLED], daily_cap=1440, talk_s=0.5, caller=topology.HOMES[0].number, timeout="20s")
@@ -149,6 +155,15 @@ def _home(home: topology.Home) -> Iterator[str]:
     yield from node(home.gateway, (check("sip"), looked_at), **device, warranty_until="2027-03-31" if ours else None)
 
 
+def silenced(name: str, check: str) -> bool:
+    """Tell whether a check of a node is measured and never alarmed."""
+    return any(_fits(name, names) and _fits(check, checks) for names, checks in SILENCES.values())
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def configuration(state: str, certificate: str, pages: int = 0) -> str:
     """Return the whole file of the lab's agent, which keeps everything in `state`; `certificate` and `pages` as in `nodes`."""
     parts = [
@@ -156,6 +171,6 @@ def configuration(state: str, certificate: str, pages: int = 0) -> str:
         f'\n[traps]\nlisten = "{topology.AGENT}:162"\n',
         table("credential", {"name": "ro", "snmp": "v2c", "community": {"file": f"{state}/community"}}),
         table("feed", {"name": "lines", "kind": "jsonl", "path": f"{state}/cases.jsonl"}),
-        table("silence", {"name": "the machine under the lab is no part of the operator", "checks": MACHINE_WIDE}),
+        *(table("silence", {"name": name, "nodes": nodes, "checks": checks}) for name, (nodes, checks) in SILENCES.items()),
     ]
     return "".join([*parts, *sites(), *nodes(certificate, pages), *links()])
