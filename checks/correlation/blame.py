@@ -96,7 +96,7 @@ def _owner(fault: Fault, topology: Topology) -> Owner:
 
 def _of_customer(fault: Fault, topology: Topology) -> bool:
     """Tell whether a lost registration is of one customer's numbers: our registrar has told it, and others' it still has."""
-    return bool(_by_number(fault, topology))
+    return len(_by_number(fault, topology)) == 1  # of several customers at once it is our registrar
 
 
 def _by_number(fault: Fault, topology: Topology) -> set[str]:

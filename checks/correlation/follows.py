@@ -131,6 +131,12 @@ def of_calls(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: 
     return cause.code in {"fibre_cut", "carrier_network", "carrier_quality", "bgp_down", "site_power", "agent_blind"}
 
 
+def at_the_switch(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """Said of a gateway by the softswitch, which says it of itself, too."""
+    here = any(topology.node(name).role in SWITCHES for name in nodes_of(cause))
+    return here and not any(topology.node(name).role in SWITCHES for name in nodes_of(effect))
+
+
 def anywhere(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
     """Whatever is not the agent's own."""
     return True
@@ -171,10 +177,11 @@ RULES = (
     # names of elsewhere are asked for over the carrier
     Rule(_set("dns"), GONE | POOR | _set("bgp_down", "routing_loop", "saturation", "fibre_degraded", "path_own_side"), by_carrier),
     Rule(_set("dns"), _set("dns", "service_hung", "process_down"), upstream),
+    Rule(_set("path_change"), _set("bgp_flapping"), beyond),
     # what crosses it
     Rule(
         POOR,
-        _set("saturation", "fibre_degraded", "interface_errors", "duplex", "link_flapping", "conntrack", "routing_loop", "bgp_flapping"),
+        _set("saturation", "fibre_degraded", "interface_errors", "duplex", "link_flapping", "conntrack", "routing_loop"),
         beyond,
     ),
     Rule(POOR | LATE, GONE | _set("bgp_down", "path_own_side"), beyond),
@@ -199,6 +206,11 @@ RULES = (
     Rule(_set("gateway_registration", "nat_dmz", "service_hung", "gateway_down"), GONE, dark),
     Rule(_set("gateway_registration"), GONE | _set("gateway_down", "nat_dmz"), of_account),
     Rule(_set("gateway_registration"), _set("gateway_registration"), of_account),
+    Rule(
+        _set("gateway_registration", "gateway_standard", "account", "service_blocked", "service_error"),
+        _set("account", "service_blocked", "service_error"),
+        at_the_switch,
+    ),
     Rule(_set("gateway_registration", "gateway_standard", "account"), SERVICE | _set("host_down", "site_power"), of_calls),
     Rule(CALLS, SERVICE | GONE | POOR | STARVED | _set("bgp_down", "nat_dmz", "sip_alg", "mtu_black_hole"), of_calls),
 )
