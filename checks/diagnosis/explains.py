@@ -32,7 +32,7 @@ _HEARD = _codes(  # calls pass, and sound bad
     "loss delay carrier_quality path_voice voice_quality saturation duplex interface_errors fibre_degraded optics_tx",
     "cpu device_cpu pressure cpu_stolen datagrams_lost retransmission test_call_quality",
 )
-_COMES_AND_GOES = _codes("link_flapping bgp_flapping reboot")  # over again when it is asked for
+_COMES_AND_GOES = _codes("link_flapping bgp_flapping reboot")  # over when it is asked for: no reason for what lasts
 _ONE_WAY = _codes("nat_dmz sip_alg voice_one_way test_call_audio service_blocked mtu_black_hole gateway_standard conntrack")
 _REGISTRATION = _codes(
     "gateway_registration account gateway_down nat_dmz sip_alg certificate dns mtu_black_hole gateway_standard registration",
@@ -60,8 +60,8 @@ EXPLAINS: dict[Symptom, tuple[Collection[str], ...]] = {
         _HEARD + _CAPACITY,
         _GONE,
     ),
-    Symptom.BAD_QUALITY: (_HEARD, _ONE_WAY, _CAPACITY, _COMES_AND_GOES),
-    Symptom.CANT_REGISTER: (_REGISTRATION, _GONE, _CAPACITY, _HEARD, _COMES_AND_GOES),
+    Symptom.BAD_QUALITY: (_HEARD, _ONE_WAY, _CAPACITY),
+    Symptom.CANT_REGISTER: (_REGISTRATION, _GONE, _CAPACITY, _HEARD),
     Symptom.SLOW: (_SLUGGISH, _HEARD + _CAPACITY, _GONE),
     Symptom.WRONG_NUMBER: (_codes("gateway_standard account"),),  # our configuration, or the gateway's
 }

@@ -116,6 +116,8 @@ def test_every_cause_is_one_that_somebody_notices_or_one_that_nobody_does() -> N
         ("wrong-number", "fibre_cut", None),
         ("no-calls", "fan", None),
         ("no-calls", "redundancy_lost", None),
+        ("drops", "bgp_flapping", 0),
+        ("bad-quality", "bgp_flapping", None),
     ],
 )
 def test_what_explains_which_words(symptom: str, cause: str, place: int | None) -> None:
