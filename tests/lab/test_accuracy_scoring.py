@@ -34,7 +34,8 @@ def ran(planted: tuple[Planted, ...], *stories: tuple[Moment, ...], undone_s: fl
     [
         (CUT, RIGHT, ""),
         (CUT, said(6, "fibre_cut", "fib0", "carrier"), ""),
-        (CUT, said(6, "fibre_cut", "fib0+lan-a", "carrier"), "element"),
+        (CUT, said(6, "fibre_cut", "fib0+lan-a", "carrier"), ""),
+        (CUT, said(6, "fibre_cut", "lan-b+lan-a", "carrier"), "element"),
         (CUT, said(6, "fibre_cut", "edge:fib0", "carrier"), ""),
         (CUT, said(6, "fibre_cut", "edge", "carrier"), "element"),
         (CUT, said(6, "host_down", "pop", "carrier"), "cause"),

@@ -23,6 +23,7 @@ PATIENCE_S = {"live": 45.0, "cached": 90.0, "statistical": 330.0}  # from when o
 WRONG_FOR_S = 25.0  # from when on what is wrong and does not change is taken for the last word
 NOTHING_S = 40.0  # so long nothing may be said, where nothing is wrong
 CLEAR_S = 45.0
+WARM_S = 10.0  # the longest period of the plan but that of the test call
 CALM_S = 2.0
 LOOK_S = 0.25
 MOST_TRIES = 25  # of drawing faults that can stand beside each other
@@ -35,20 +36,32 @@ class Campaign:
     """
 
     def __init__(self, wrong: Path | None = None, settle_s: float = SETTLE_S) -> None:
-        self.lab = Lab()
         self.wrong, self.settle_s = wrong, settle_s
-        self.agent = Agent(self.lab)
         self._commit = _commit()
+        self.up()
+
+    def up(self) -> None:
+        """Bring up a lab and its agent, and wait until every check was measured twice."""
+        self.lab = Lab()
+        self.agent = Agent(self.lab)
         try:
             self.agent.start()
         except BaseException:
             self.down()
             raise
+        self._fresh = True
+        time.sleep(WARM_S)
 
     def down(self) -> None:
         """Take everything away."""
         self.agent.down()
         self.lab.down()
+
+    def renew(self) -> None:
+        """Begin with another lab and agent: what an earlier fault left in the machines and in memory is no part of the next run."""
+        if not self._fresh:
+            self.down()
+            self.up()
 
     def calm(self) -> None:
         """Return when no case is open and nothing bad is remembered; an agent that does not come to it begins anew."""
@@ -56,6 +69,7 @@ class Campaign:
             self.agent.restart()
         time.sleep(CALM_S)
         self.agent.events()
+        self._fresh = False
 
     def _clear(self, within_s: float) -> bool:
         end = time.monotonic() + within_s

@@ -57,8 +57,8 @@ def work(waiting: "multiprocessing.Queue[Task]", results: Path) -> None:
             except queue.Empty:
                 return
             try:
-                if campaign is None:
-                    campaign = Campaign(results.with_suffix(""))
+                campaign = campaign or Campaign(results.with_suffix(""))
+                campaign.renew()
                 one = _do(campaign, task)
                 failures = 0
             except Exception as why:  # whatever breaks a lab, the others go on

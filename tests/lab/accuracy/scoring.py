@@ -20,8 +20,8 @@ def place(element: str) -> str:
 
 
 def names(planted: Planted, element: str) -> bool:
-    """Tell whether an element is one of the right ones, or some of them ("fib0+fib1"); a node alone stands for any part of it."""
-    return all(one in planted.elements or place(one) in planted.elements for one in element.split("+"))
+    """Tell whether an element is one of the right ones, or has one among several ("fib0+fib1"); a node alone stands for any part of it."""
+    return any(one in planted.elements or place(one) in planted.elements for one in element.split("+"))
 
 
 def objection(planted: Planted, said: Moment, alternatives: Sequence[str] = ()) -> str:
