@@ -37,7 +37,8 @@ class Past(msgspec.Struct, frozen=True):
 def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = ()) -> list[Fault]:
     """Return the faults that follow from no other, with all the symptoms that follow from them; what follows from the past is left out."""
     left = sorted(faults, key=lambda one: (one.since, one.identity))
-    over = tuple(past)
+    present = {one.identity for one in left}
+    over = tuple(one for one in past if one.fault.identity not in present)
     left = [one for one in left if not _aftermath(one, over, topology)]
     causes = _Causes(left, topology)
     above: dict[int, Fault] = {}

@@ -195,7 +195,8 @@ RULES = (
     # a machine that comes back: its services take their time
     Rule(SERVICE | _set("gateway_down"), GONE | _set("reboot"), dark),
     # a machine that lacks something
-    Rule(SERVICE | _set("records_missing"), STARVED, same_node),
+    Rule((SERVICE | _set("records_missing")) - _set("process_down"), STARVED, same_node),
+    Rule(_set("process_down"), STARVED - _set("cpu", "device_cpu", "pressure", "disk_slow", "conntrack"), same_node),
     Rule(_set("memory", "disk_slow", "pressure", "processes_stuck"), _set("oom", "read_only"), same_node),
     Rule(_set("service_hung", "database"), _set("connections"), same_node),
     Rule(_set("certificate"), _set("clock"), same_node),

@@ -59,7 +59,7 @@ class Quality:
             probes.append(Probe(tuple(self._suspects(one)), sent, lost))
             whose.append(one)
         near = {element for probe in probes for element in probe.crosses}
-        since = max(one.since for one in lossy)
+        since = min(one.since for one in lossy)
         bad = {one.job for one in lossy}
         for node in sorted(self._near(near)):
             for job, memory in self.picture.jobs.get(node, ()):

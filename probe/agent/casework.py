@@ -19,7 +19,7 @@ from checks.verdict import Diagnosis
 from probe.agent.planned import Planned
 from probe.agent.watching import Watch
 from probe.schedule import JobKey
-from reports.case import Case, CaseEvent, EventKind, Step
+from reports.case import Case, CaseEvent, EventKind, Identity, Step
 from reports.opening import plan
 from reports.store.errors import StoreError
 from reports.store.store import Store
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 GATHER_S = 0.3  # changes that come together are looked at together
 LOOK_AGAIN_S = 30.0  # without any change: windows of maintenance end, a store comes back
 RETRY_S = 2.0
+WIDE = 200  # keys of a diagnosis of which a new proof costs so much that it is not made again at each change
+PROVEN_FOR = timedelta(seconds=30)
 WAITING_S = 0.5  # while a verdict waits for measurements it is looked at this often
 MOMENT = timedelta(microseconds=1)
 
@@ -43,6 +45,7 @@ class Casework:
         self.store_problem: str | None = None
         self.broken = False
         self._patience = Patience()
+        self._proven: dict[Identity, datetime] = {}
         self._asks: tuple[Ask, ...] = ()
 
     def wake(self) -> None:
@@ -128,7 +131,7 @@ class Casework:
         said = (EventKind.OPENED, EventKind.UPDATED)
         return [
             self._attach(step, diagnoses[step.case.identity], memories, rules)
-            if step.kind in said and step.case.identity in diagnoses
+            if step.kind in said and step.case.identity in diagnoses and not self._lately(step, diagnoses[step.case.identity])
             else step
             for step in steps
         ]
@@ -155,16 +158,26 @@ class Casework:
         if gone:
             self._store.drop_tracks(gone)
 
+    def _lately(self, step: Step, diagnosis: Diagnosis) -> bool:
+        """Tell whether a wide diagnosis was proven just now: each time costs seconds, and it changes with every reading that comes in."""
+        if step.kind is EventKind.OPENED or len(diagnosis.keys) < WIDE:
+            return False
+        now, before = self._now(), self._proven.get(_identity(diagnosis))
+        return before is not None and now - before < PROVEN_FOR
+
     def _attach(self, step: Step, diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules]) -> Step:
         try:
             proof = prove(diagnosis, memories, rules, self._watch.settings.inventory)
         except ValueError as why:
             log.warning("%s at %s goes without new evidence: %s", diagnosis.cause, diagnosis.element, why)
             return step
+        if len(diagnosis.keys) >= WIDE:
+            self._proven = {one.identity: self._proven[one.identity] for one in self.open if one.identity in self._proven}
+            self._proven[_identity(diagnosis)] = self._now()
         return msgspec.structs.replace(step, evidence=proof, case=msgspec.structs.replace(step.case, rules=RULES))
 
 
-def _identity(one: Diagnosis) -> tuple[str, str, str]:
+def _identity(one: Diagnosis) -> Identity:
     return (one.kind, one.cause, one.element)
 
 

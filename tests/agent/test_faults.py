@@ -211,7 +211,7 @@ def made_good(text: str) -> str:
     """Return the evidence with every bad reading replaced by the good one before them."""
     proof = json.loads(text)
     for strand in proof["evidence"]["strands"]:
-        good = strand["start"]["before"] or strand["steps"][0]["seen"]
+        good = strand["start"].get("before") or strand["steps"][0]["seen"]
         for step in strand["steps"]:
             step["seen"]["outcome"] = good["outcome"]
     return json.dumps(proof)
