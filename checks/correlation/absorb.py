@@ -39,7 +39,6 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
     left = sorted(faults, key=lambda one: (one.since, one.identity))
     present = {one.identity for one in left}
     over = tuple(one for one in past if one.fault.identity not in present)
-    left = [one for one in left if not _aftermath(one, over, topology)]
     causes = _Causes(left, topology)
     above: dict[int, Fault] = {}
     for effect in left:
@@ -54,7 +53,7 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
             root.symptoms.extend(effect.symptoms)
             root.nodes |= effect.nodes
             root.clear(effect.cleared)
-    return [one for one in left if id(one) not in above]
+    return [one for one in left if id(one) not in above and not _aftermath(one, over, topology)]
 
 
 class _Causes:

@@ -400,3 +400,17 @@ def test_no_element_is_blamed_for_being_gone_behind_which_something_answers(node
     for one in world.said():
         if one.cause in {"host_down", "customer_router", "gateway_down", "carrier_network"} and one.element in INVENTORY.nodes:
             assert set(TOPOLOGY.behind(one.element)) <= nodes, one.element
+
+
+def test_a_second_cut_takes_all_of_the_first_into_one_fault() -> None:
+    world = cut_off(World(), "fib0", peers={"10.255.0.2": "idle"})
+    world.measure(9)
+    first, patience = deliberate(world.memories, TOPOLOGY, Patience(), world.now)
+    assert [one.cause for one in first.diagnoses] == ["redundancy_lost"]
+    cut_off(world, "fib0", "fib1", dark=BEHIND_FIBRES, peers={"10.255.0.2": "idle", "10.255.0.6": "idle"})
+    for _ in range(4):
+        world.measure(1)
+        now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
+    (one,) = now.diagnoses
+    assert (one.cause, one.element) == ("fibre_cut", "fib0+fib1")
+    assert set(first.diagnoses[0].keys) <= set(one.keys)
