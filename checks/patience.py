@@ -17,7 +17,9 @@ from checks.topology import Topology
 
 HOLD = timedelta(seconds=6)  # how long a verdict waits for the measurements that it asked for
 ECHO = timedelta(hours=1)  # how long what only tells of the past (a path that changed) is explained by it
+ENDING = timedelta(seconds=30)  # how long what a fault explained may take to be believed good again
 LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
+PLACED = ("loss", "delay", "carrier_quality", "path_voice")  # causes that are placed by counting
 MOST = 10_000  # faults remembered, the newest
 
 
@@ -36,7 +38,7 @@ def deliberate(
     The correlation's `diagnoses` are those that wait no longer; `waiting` has those that do as well.
     """
     past = {
-        identity: one if now - one.seen <= LINGER else msgspec.structs.replace(one, fresh=False)
+        identity: Past(one.fault, one.seen, now - one.seen <= LINGER, now - one.seen <= ENDING)
         for identity, one in patience.past.items()
         if now - one.seen <= ECHO
     }
@@ -45,6 +47,8 @@ def deliberate(
     ready = []
     for one in whole.diagnoses:
         identity = (one.kind, one.cause, one.element)
+        if one.cause in PLACED and identity not in told and any((one.kind, code, at) in told for code in PLACED for at in one.elsewhere):
+            continue  # it may as well be where it was said to be: chance alone makes a loss look as if it began elsewhere now
         if identity in told or identity not in whole.waiting:
             ready.append(one)
             continue

@@ -18,6 +18,7 @@ from checks.correlation.follows import (
     same_node,
     towards_dark,
 )
+from checks.finding import Key
 from checks.topology import Element, Topology, link_element
 
 ECHOES = frozenset({"path_change", "bgp_flapping", "link_flapping", "prefixes", "mac_changed", "reboot"})  # they tell of what was, for long
@@ -27,11 +28,14 @@ SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late 
 
 
 class Past(msgspec.Struct, frozen=True):
-    """A fault that is over, and when it was last seen: for a while (`fresh`) it explains what it leaves behind, for long its echoes."""
+    """A fault that is over, and when it was last seen: for a moment (`ending`) all that it explained may still have to be believed good
+    again, for a while (`fresh`) it explains what it leaves behind, for long its echoes.
+    """
 
     fault: Fault
     seen: datetime
     fresh: bool = True
+    ending: bool = True
 
 
 def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = ()) -> list[Fault]:
@@ -39,6 +43,7 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
     left = sorted(faults, key=lambda one: (one.since, one.identity))
     present = {one.identity for one in left}
     over = tuple(one for one in past if one.fault.identity not in present)
+    bad = frozenset(symptom.key for one in left for symptom in one.symptoms)
     causes = _Causes(left, topology)
     above: dict[int, Fault] = {}
     for effect in left:
@@ -53,7 +58,7 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
             root.symptoms.extend(effect.symptoms)
             root.nodes |= effect.nodes
             root.clear(effect.cleared)
-    return [one for one in left if id(one) not in above and not _aftermath(one, over, topology)]
+    return [one for one in left if id(one) not in above and not _aftermath(one, over, bad, topology)]
 
 
 class _Causes:
@@ -95,9 +100,13 @@ class _Causes:
         return None
 
 
-def _aftermath(effect: Fault, past: tuple[Past, ...], topology: Topology) -> bool:
+def _aftermath(effect: Fault, past: tuple[Past, ...], bad: frozenset[Key], topology: Topology) -> bool:
     """Tell whether a fault began while one that is over now was there, or right after, and follows from it."""
+    keys = {symptom.key for symptom in effect.symptoms}
     for one in past:
+        then = {symptom.key for symptom in one.fault.symptoms} if one.ending and effect.since <= one.seen else set()
+        if keys <= then and not then <= bad:  # some of it is good again, and the rest is about to be
+            return True
         if not one.fresh and effect.code not in ECHOES:
             continue
         after = timedelta(0) if effect.code in GONE or one.fault.code == "agent_blind" else AFTER

@@ -25,6 +25,7 @@ DELAY = frozenset({"icmp/latency", "icmp/jitter", "path/delay", "stamp/delay", "
 VOICE = frozenset({"path/voice", "stamp/voice"})
 NETWORK = LOSS | DELAY | VOICE
 MOST_NEAR = 30  # nodes whose good readings are taken in, for each element that may be at fault
+NAMED = 3.0  # a fault is so much likelier where a trace says that the loss begins
 CHANCES = (0.01, 0.003, 0.001, 0.0003, 0.0001)  # of a fault, by `_rank`: our choice
 
 
@@ -68,14 +69,18 @@ class Quality:
                     sent, lost = _packets(memory)
                     if sent and lost < sent:
                         probes.append(Probe(tuple(sorted(self.topology.crossed(node))), sent, lost))
-        ranks = {element: CHANCES[self._rank(element, [one for one in lossy if element in self._suspects(one)])] for element in near}
+        over = {element: [one for one in lossy if element in self._suspects(one)] for element in near}
+        chances = {
+            element: CHANCES[self._rank(element, crossing)] * (NAMED if self._named(element, crossing) else 1)
+            for element, crossing in over.items()
+        }
         left = network
-        for suspect in localise(probes, ranks):
+        for suspect in localise(probes, chances):
             explained = {whose[number].node for number in suspect.explains if number < len(whose)}
             symptoms = [one for one in left if one.node in explained and suspect.element in self._suspects(one)]
             if not symptoms:
                 continue
-            rivals = tuple(one.removeprefix(LINK) for one in suspect.rivals if self._rank(one, symptoms) <= 2)
+            rivals = tuple(one.removeprefix(LINK) for one in suspect.rivals)
             self.faults.append(self._fault(suspect.element, symptoms, rivals))
             left = _without(left, symptoms)
         return left
@@ -106,11 +111,14 @@ class Quality:
         return self._fault(chosen, votes[chosen], rivals)
 
     def _suspects(self, symptom: Symptom) -> list[Element]:
-        """Return the elements that may be why: what its packets may have crossed, on the stretch that a trace names."""
+        """Return the elements that may be why: what its packets may have crossed."""
         topology = self.topology
-        crossed = sorted(topology.shortest(symptom.node) - {topology.here})
-        stage = symptom.said.rpartition(".")[2] if symptom.said.startswith("path.") else ""
-        return [one for one in crossed if _at_stage(one, stage, topology)] or crossed
+        return sorted(topology.shortest(symptom.node) - {topology.here})
+
+    def _named(self, element: Element, symptoms: Iterable[Symptom]) -> bool:
+        """Tell whether a trace names the stretch on which an element lies; it is a hint, for a trace sends few packets to each hop."""
+        stages = {one.said.rpartition(".")[2] for one in symptoms if one.said.startswith("path.")}
+        return any(_at_stage(element, stage, self.topology) for stage in stages)
 
     def _cleared(self, element: Element, symptom: Symptom) -> bool:
         return any(
@@ -204,7 +212,7 @@ def _of(outcome: object) -> tuple[int, int]:
 
 
 def _at_stage(element: Element, stage: str, topology: Topology) -> bool:
-    """Tell whether an element lies on the stretch that a path's trace names; every one does where it names none."""
+    """Tell whether an element lies on the stretch that a path's trace names."""
     link = topology.link(element)
     owners = {topology.node(name).owner for name in ((link.a, link.b) if link is not None else (element,))}
     match stage:
@@ -216,4 +224,4 @@ def _at_stage(element: Element, stage: str, topology: Topology) -> bool:
             return owners != {Owner.COMPANY}
         case "our-side":
             return owners == {Owner.COMPANY}
-    return True
+    return False
