@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.simulator", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--setting", choices=SETTINGS, action="append")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--trials", type=int, default=400)
+    parser.add_argument("--trials", type=int, default=120)
     parser.add_argument("--failures", type=int, default=detector.FAILURES)
     parser.add_argument("--write", action="store_true")
     told = parser.parse_args()

@@ -17,7 +17,7 @@ from checks.localise import Probe, localise
 
 PORTS = 48
 COUNTS = (1, 5, 20, 50)
-FAILURES = 2000  # failed links drawn for each count: so many windows with one of them, a fifth with five
+FAILURES = 1200  # failed links drawn for each count: so many windows with one of them, a fifth with five
 LEAST = 150  # windows of any count: those with many failed links differ most, for links fail together
 NAMED = 0.5  # a link is named when it is likelier at fault than not; of two that can't be told apart none is
 VALID = 3.0  # points by which the published methods may differ from what was published
