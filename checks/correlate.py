@@ -19,6 +19,8 @@ from checks.correlation.own import said, silent_services, slow_services
 from checks.correlation.picture import JobKey, Picture
 from checks.correlation.quality import Quality
 from checks.correlation.reach import Reach
+from checks.correlation.vantage import Others
+from checks.correlation.view import View
 from checks.topology import Topology
 from checks.verdict import Diagnosis
 
@@ -49,8 +51,8 @@ def identity(diagnosis: Diagnosis) -> Identity:
     return (diagnosis.kind, diagnosis.cause, diagnosis.element)
 
 
-def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Iterable[Past] = ()) -> Correlation:
-    """Return what is wrong; what a fault of the `past` left behind is not.
+def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Iterable[Past] = (), views: Iterable[View] = ()) -> Correlation:
+    """Return what is wrong; what a fault of the `past` left behind is not. `views` are what other agents see, fresh ones only.
 
     A warning makes a diagnosis as a critical state does, with normal urgency: passive became active service. Departures from the usual
     alone (`.usual`) make none, for they are hints and show in the status; beside a real finding of the same cause they are part of it.
@@ -58,9 +60,9 @@ def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Itera
     picture = Picture(memories, topology)
     if not picture.symptoms:
         return Correlation()
-    reach, quality = Reach(picture), Quality(picture)
+    reach, quality = Reach(picture, Others(views, topology)), Quality(picture)
     own = [fault for fault in said(picture) if not _taken(fault, reach)]
-    faults = [*reach.faults, *silent_services(reach.alive, picture), *quality.faults, *slow_services(quality.slow), *own]
+    faults = [*reach.faults, *silent_services(reach.alive, picture), *quality.faults, *slow_services(quality.slow, picture), *own]
     faults = blindness(faults, picture, reach)
     diagnoses, waiting, found = [], {}, {}
     for fault in absorb(_merged(faults), topology, past):

@@ -23,6 +23,8 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
         if others and not any((alive := picture.alive_at(node)) is not None and alive > since for node in others):
             blind = Fault("agent_blind", here, fault.symptoms, Basis.SAID, here, fault.link)
             return [blind, *(one for one in faults if one is not fault)]
+    if (reach.lit or reach.shared) and _everything_is_dark(picture, reach):
+        return _as_others_see(faults, here, reach)
     if len(reach.dark) >= LEAST and _everything_is_dark(picture, reach):
         first = [one for one in faults if one.nodes]
         symptoms = [symptom for one in first for symptom in one.symptoms]
@@ -32,6 +34,17 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
         blind.asks = [one for fault in first for one in fault.asks]
         return [blind, *(one for one in faults if not one.nodes)]
     return faults
+
+
+def _as_others_see(faults: list[Fault], here: str, reach: Reach) -> list[Fault]:
+    """Return the faults when nothing answers us, but another agent knows what there is: what it sees as well is not gone, we are blind;
+    what it can't see either is the far thing.
+    """
+    own = [one for one in faults if (one.nodes or one.element == here) and one not in reach.shared]
+    if not any(one.nodes & reach.lit or one.code == "agent_blind" for one in own):
+        return faults
+    blind = Fault("agent_blind", here, [symptom for one in own for symptom in one.symptoms], Basis.SILENCE, here)
+    return [blind, *(one for one in faults if one not in own)]
 
 
 def _everything_is_dark(picture: Picture, reach: Reach) -> bool:

@@ -103,6 +103,11 @@ def beyond(effect: Fault, cause: Fault, topology: Topology) -> bool:
     return any(places & topology.shortest(name) for name in measured)
 
 
+def of_echoes(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """Echoes alone, of which a whole burst was lost where others lose some."""
+    return all(one.check.startswith("icmp/") for one in effect.symptoms) and beyond(effect, cause, topology)
+
+
 def by_carrier(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
     """Something that takes away the carrier, or the way to it."""
     link = topology.link(cause.link) if cause.link is not None else None
@@ -192,6 +197,7 @@ RULES = (
     ),
     Rule(SERVICE | _set("host_down", "customer_router", "gateway_down"), _set("conntrack"), beyond),
     Rule(_set("mtu_small"), _set("mtu_black_hole"), beyond),
+    Rule(_set("service_hung"), _set("loss", "carrier_quality", "saturation", "fibre_degraded"), of_echoes),
     # a machine that comes back: its services take their time
     Rule(SERVICE | _set("gateway_down"), GONE | _set("reboot"), dark),
     # a machine that lacks something

@@ -9,6 +9,7 @@ from checks.correlation.sites import TOGETHER
 from checks.topology import LINK
 
 LIKE = {cause.code: cause.like for cause in CAUSES}
+WAY = frozenset({"icmp", "path", "stamp"})  # what measures the way to a node and nothing else of it
 SERVICES = frozenset(
     {"process_down", "service_error", "service_blocked", "dns", "account"}
 )  # of a program, not of one name that it was asked for
@@ -56,16 +57,23 @@ def silent_services(alive: Iterable[Symptom], picture: Picture) -> list[Fault]:
     return _by_host(faults)
 
 
-def slow_services(slow: Iterable[Symptom]) -> list[Fault]:
-    """Return a fault for each service that answers late."""
+def slow_services(slow: Iterable[Symptom], picture: Picture) -> list[Fault]:
+    """Return a fault for each service that answers late; the way to it is to be measured before it is said so."""
     groups: dict[tuple[str, str], list[Symptom]] = {}
     for one in slow:
         groups.setdefault((one.cause.code, element_of(one)), []).append(one)
-    return [
-        Fault(code, element, symptoms, Basis.SAID, symptoms[0].node)
-        for (code, element), symptoms in sorted(groups.items())
-        if not all(one.check.endswith(".usual") for one in symptoms)
-    ]
+    faults = []
+    for (code, element), symptoms in sorted(groups.items()):
+        if all(one.check.endswith(".usual") for one in symptoms):
+            continue
+        node, since = symptoms[0].node, min(one.since for one in symptoms)
+        fault = Fault(code, element, symptoms, Basis.SAID, node)
+        for job, memory in picture.jobs.get(node, ()):
+            old = memory.last_at is not None and memory.last_at < since
+            if job[1] in WAY and (old or any(track.doubtful for track in memory.tracks.values())):
+                fault.asks.append(ask(job, "quality", element))
+        faults.append(fault)
+    return faults
 
 
 def element_of(one: Symptom) -> str:

@@ -20,7 +20,8 @@ from probe.observation.icmp import EchoSample
 from probe.observation.path import PathSample
 from probe.observation.stamp import StampSample
 
-LOSS = frozenset({"icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back"})
+LATELY = "stamp/loss-lately"
+LOSS = frozenset({"icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back", LATELY})
 DELAY = frozenset({"icmp/latency", "icmp/jitter", "path/delay", "stamp/delay", "stamp/jitter"})
 VOICE = frozenset({"path/voice", "stamp/voice"})
 NETWORK = LOSS | DELAY | VOICE
@@ -55,7 +56,11 @@ class Quality:
         if not lossy:
             return network
         probes, whose = [], []
+        acute = [one for one in lossy if base(one.check) != LATELY]
+        told = {one.job for one in acute}
         for one in lossy:
+            if one.check == LATELY and one.job in told:
+                continue  # its last session alone says more of now than the minutes before it
             sent, lost = _counted(self.picture, one)
             probes.append(Probe(tuple(self._suspects(one)), sent, lost))
             whose.append(one)
@@ -66,7 +71,7 @@ class Quality:
             for job, memory in self.picture.jobs.get(node, ()):
                 seen = memory.before
                 if job not in bad and seen is not None and seen.at >= since and isinstance(seen.outcome, EchoSample | StampSample):
-                    sent, lost = _packets(memory)
+                    sent, lost = (not acute and _lately(seen.outcome)) or _packets(memory)
                     if sent and lost < sent:
                         probes.append(Probe(tuple(sorted(self.topology.crossed(node))), sent, lost))
         over = {element: [one for one in lossy if element in self._suspects(one)] for element in near}
@@ -187,6 +192,8 @@ def _in_time(memory: Memory, symptom: Symptom) -> bool:
 
 def _counted(picture: Picture, one: Symptom) -> tuple[int, int]:
     """Return the packets sent and lost by which a loss is believed: those of its last readings together."""
+    if one.check == LATELY and (sums := _lately(one.standing.finding.seen.outcome)) is not None:
+        return sums
     memory = next(memory for job, memory in picture.jobs[one.node] if job == one.job)
     sent = lost = 0
     for moment in memory.recent:
@@ -200,6 +207,12 @@ def _counted(picture: Picture, one: Symptom) -> tuple[int, int]:
 
 def _packets(memory: Memory) -> tuple[int, int]:
     return _of(memory.before.outcome) if memory.before is not None else (0, 0)
+
+
+def _lately(outcome: object) -> tuple[int, int] | None:
+    """Return the packets sent and lost of the last minutes' sessions together."""
+    both = outcome.lately_both if isinstance(outcome, StampSample) else None
+    return (both.sent, both.lost) if both is not None else None
 
 
 def _of(outcome: object) -> tuple[int, int]:

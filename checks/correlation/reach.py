@@ -16,12 +16,14 @@ from checks.correlation.life import lives
 from checks.correlation.names import far_end, is_leaf, line_code, node_code
 from checks.correlation.picture import OPER, Picture, Plug, Symptom
 from checks.correlation.sites import TOGETHER, join_sites
+from checks.correlation.vantage import Others, name_the_blind, shut_out
 from checks.finding import Finding
 from checks.topology import LINK, Element
 from probe.inventory import Owner
 
 MISPLACED = 0.2  # the share of what answers behind an element up to which the inventory is taken to be wrong, not the silence
 LEAST_DARK = 4  # … but only where so many are dark
+FEW = 3  # dark nodes of a fault about which other agents are waited for
 NET = "icmp"  # what is asked of a node that has no check of its own
 
 
@@ -45,16 +47,29 @@ class Cut(msgspec.Struct, frozen=True):
 class Reach:
     """All silence of a picture, sorted: `faults`, and `alive`, the silent symptoms of nodes that answer otherwise."""
 
-    def __init__(self, picture: Picture) -> None:
-        self.picture, self.topology = picture, picture.topology
+    def __init__(self, picture: Picture, others: Others) -> None:
+        self.picture, self.topology, self.others = picture, picture.topology, others
         self.alive: list[Symptom] = []
         self.dark = self._find_dark()
+        self.lit = frozenset(name for name, one in self.dark.items() if others.see(name, one.since))  # dark to us alone
+        self.shared: list[Fault] = []  # of what another agent can't see either
         self.down = self._down()
         self.faults: list[Fault] = []
         self._cut_off()
         self._place()
         self._lonely_ports()
-        self.faults = join_sites(self.faults, self.dark.keys(), picture)
+        if others.views:
+            name_the_blind(self.faults, self.lit, others, self.topology)
+            self._await_others()
+        self.faults = join_sites(self.faults, self.dark.keys() - self.lit, picture)
+
+    def _await_others(self) -> None:
+        """Have a fault wait for the word of other agents that measure what it leaves dark."""
+        for fault in self.faults:
+            for name in sorted(fault.nodes)[:FEW]:
+                one = self.dark[name]
+                if self.others.await_word(name, one.since):
+                    fault.asks.append(ask(one.symptoms[0].job, "parent", name))
 
     def _find_dark(self) -> dict[str, Dark]:
         by_node: dict[str, list[Symptom]] = {}
@@ -133,7 +148,7 @@ class Reach:
         meeting = self._meeting(parts)
         if any(one.said == "interfaces.admin-down" for one in said):
             fault = Fault("interface_admin_down", link.name, symptoms, Basis.SAID, None, parts[0], nodes)
-        elif meeting in nodes and (len(parts) > 2 or topology.node(meeting).owner is not Owner.CARRIER):
+        elif meeting in nodes - self.lit and (len(parts) > 2 or topology.node(meeting).owner is not Owner.CARRIER):
             # one machine without power takes all its lines with it; that so many are cut at once is much less likely
             fault = Fault(
                 node_code(self.topology, meeting),
@@ -146,15 +161,17 @@ class Reach:
                 alternatives=(line_code(self.topology, link),),
             )
             fault.elsewhere = tuple(part.removeprefix(LINK) for part in parts)
-        elif len(parts) == 1 and far in nodes and is_leaf(self.topology, far) and topology.node(far).owner is Owner.COMPANY:
+        elif len(parts) == 1 and far in nodes - self.lit and is_leaf(self.topology, far) and topology.node(far).owner is Owner.COMPANY:
             fault = Fault("host_down", far, symptoms, Basis.CLASS, far, parts[0], nodes, elsewhere=(link.name,))
             fault.alternatives = ("interface_down",)
         else:
             name = "+".join(one.name for part in parts if (one := topology.link(part)) is not None)
             fault = Fault(line_code(self.topology, link), name, symptoms, Basis.PORT, None, parts[0], nodes)
-            if meeting:
+            if meeting and meeting not in self.lit:
                 fault.alternatives, fault.elsewhere = (node_code(self.topology, meeting),), (meeting,)
-            if fault.code == "customer_line":
+            if far in self.lit:
+                pass  # another agent sees it: it is the line
+            elif fault.code == "customer_line":
                 fault.alternatives, fault.elsewhere, fault.basis = ("customer_router",), (far,), Basis.CLASS
             elif fault.code == "interface_down":
                 fault.alternatives, fault.elsewhere, fault.basis = ("host_down",), (far,), Basis.CLASS
@@ -177,6 +194,8 @@ class Reach:
                 cut = self._suspects(root)
                 if cut.suspects:
                     groups.setdefault(cut.suspects[0], []).append(cut)
+                elif root.node in self.lit:
+                    self.faults.append(shut_out(list(self.left.pop(root.node).symptoms), root.node))
                 else:
                     self._mute(self.left.pop(root.node))
             for cuts in groups.values():
@@ -206,7 +225,8 @@ class Reach:
                     break
             suspects.append(element)
             asks += self._stale(element, root.since)
-        return Cut(root, self._not_known_good(suspects, root.node), tuple(asks), against)
+        left = self.others.narrowed(suspects, root.node, root.since) if self.others.views else suspects
+        return Cut(root, self._not_known_good(left, root.node), tuple(asks), against)
 
     def _not_known_good(self, suspects: list[Element], root: str) -> tuple[Element, ...]:
         """Return the suspects, nearest to the agent first, from behind the last node that answered when it was last asked.
@@ -265,7 +285,8 @@ class Reach:
         links = [one for one in left if one.startswith(LINK)]
         chosen = nodes[-1] if nodes else links[-1] if links else shared[-1]
         roots = {cut.root.node for cut in cuts}
-        dark = [self.left.pop(name) for name in list(self.left) if name in roots or not roots.isdisjoint(topology.chain(name))]
+        behind = [name for name in self.left if not roots.isdisjoint(topology.chain(name)) and not self.others.apart(name, chosen)]
+        dark = [self.left.pop(name) for name in dict.fromkeys((*sorted(roots), *behind))]
         symptoms = [one for node in dark for one in node.symptoms]
         names = frozenset(node.node for node in dark)
         others = tuple(one.removeprefix(LINK) for one in left if one != chosen)
@@ -277,6 +298,8 @@ class Reach:
         fault.clear(found for plug, found, _ in plugs.values() if plug is Plug.UP)
         fault.clear([self._near_sign(cuts[0].suspects[0], fault.since)])
         self.faults.append(fault)
+        if any(self.others.blind_to(name) for name in roots):
+            self.shared.append(fault)
 
     def _silent_fault(self, chosen: Element, symptoms: list[Symptom], dark: frozenset[str], others: tuple[str, ...], up: bool) -> Fault:
         """Name the fault of a node, or of a link no port of which is measured, with nothing but silence behind it."""

@@ -242,6 +242,7 @@ def test_what_hides_others_is_one_case_and_they_are_unknown(fault: str, running:
     mended = time.monotonic()
     until(lambda: not running.status()["cases"] and set(states(running).values()) == {"ok"}, WITHIN_S, why=f"the truth after {fault}")
     print(f"{fault}: truth is back after {time.monotonic() - mended:.1f} s")
+    until(lambda: running.lines()[before:][-1:] and running.lines()[-1]["event"] == "cleared", why="told that it is over")
     events = [line["event"] for line in running.lines()[before:] if line["event"] != "updated"]
     assert events == ["opened", "cleared"], running.lines()[before:]
     assert reasons(running) == set()
