@@ -1,7 +1,8 @@
 """Finding failed links in deTector's setting: ours beside SCORE, Tomo, PLL and a majority vote, all on the same windows.
 
 The setting counts only when the published methods come out as published; what the paper leaves open, or what we could not read of it, was
-fitted to *them* (never to ours), by a random search over SETTING for the smallest largest difference at 1 and 50 failed links.
+fitted to *them*, by a random search over SETTING for the smallest largest difference at 1 and 50 failed links, and then by hand
+(docs/bench-simulator.md says what else was tried).
 """
 
 import time
