@@ -33,7 +33,7 @@ CAUSES = (
         "loss",
         _RESOURCE,
         URGENT,
-        ("icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back"),
+        ("icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back", "stamp/loss-lately"),
         whole=True,
         sort=_POOR,
         felt=True,

@@ -15,9 +15,11 @@ from msgspec import Meta
 from probe import job
 from probe.dial import FAMILIES, DialError, address_of, failure_of
 from probe.inventory import Node
+from probe.observation.failure import Failure
 from probe.observation.observation import Outcome
 from probe.observation.stamp import StampSample
 from probe.probers.hop_channel import round_trip_ms
+from probe.probers.stamp_history import History
 from probe.resolve import Unresolved, resolve
 from probe.stamp_wire import HOPS, PORT, OwnClock, Reflection, question, read_reflection
 from probe.target import read_address_and_port
@@ -71,13 +73,23 @@ class Losses(NamedTuple):
 
 
 class StampProber:
-    """Holds what is known of our own clock; each session has a socket of its own."""
+    """Holds what is known of our own clock, and the last sessions with each target; each session has a socket of its own."""
 
     def __init__(self) -> None:
         self._clock = OwnClock()
+        self._history = History()
 
     async def ask(self, node: Node, options: Options) -> Outcome:
-        """Return what one session saw. Silence is a sample with `answered` 0."""
+        """Return what one session saw, and the last ones together. Silence is a sample with `answered` 0."""
+        target, start = f"{node.name} {options.port}", time.monotonic()
+        seen = await self._session(node, options)
+        if isinstance(seen, StampSample):
+            return self._history.note(target, start, seen)
+        if not seen.ours:
+            self._history.forget(target)
+        return seen
+
+    async def _session(self, node: Node, options: Options) -> StampSample | Failure:
         try:
             family, address = (await resolve(address_of(node), FAMILIES[options.family]))[0]
         except (DialError, Unresolved) as why:

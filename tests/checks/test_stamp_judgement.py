@@ -8,7 +8,7 @@ from checks.finding import Finding, State
 from checks.stamp import CHECKS, CLOCK_MS, Limits, judge
 from probe.observation.failure import OURS, Failure, Kind
 from probe.observation.observation import Observation
-from probe.observation.stamp import StampSample
+from probe.observation.stamp import Lost, StampSample
 
 OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
 
@@ -84,4 +84,6 @@ def test_what_we_could_not_see_is_no_outage(kind) -> None:
 
 
 def test_every_finding_is_announced() -> None:
-    assert list(judged(session())) == [check.name for check in CHECKS]
+    lately = Lost(3000, 0, 0.0, 3000)
+    whole = session(lately_s=300.0, lately_sessions=30, lately_both=lately, lately_out=lately, lately_back=lately)
+    assert list(judged(whole)) == [check.name for check in CHECKS]

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks.assess import Memory, Rules, assess
+from checks.stamp import Limits, judge
 from probe.inventory import Node
 from probe.observation.failure import Failure, Kind
+from probe.observation.observation import Observation
 from probe.observation.stamp import StampSample
 from probe.probers import stamp as prober
 from probe.probers.stamp import SKIPPED, Came, Losses, Options, _Session, jitter_ms, losses, read_target
@@ -398,6 +402,31 @@ class TestThroughRouters:
         with peer("reflect", "::", "862", "fd00:0:0::/64", chain=chain):
             seen = msgspec.convert(chain.ask("stamp", "2001:db8::10", **(QUICK | {"count": 5})), StampSample | Failure)
         assert seen.answered == 5
+
+    @pytest.mark.long
+    @pytest.mark.parametrize(
+        ("match", "way"), [("ip daddr 203.0.113.10 udp dport 862", "out"), ("ip saddr 203.0.113.10 udp sport 862", "back")]
+    )
+    def test_1_percent_of_a_line_is_said_within_300_s(self, chain: Any, match: str, way: str) -> None:
+        """As the service asks: a session every 10 s, sooner while a bad reading is not believed yet; 100 s of them before, unharmed."""
+        chain.heal()
+        memory, rules = Memory(), Rules(judge, Limits())
+        with peer("reflect", "0.0.0.0", "862", "10.0.0.0/24", chain=chain):
+            begun = time.monotonic() + 100
+            start, hurt, said = begun - 100, False, ""
+            while not said and start < begun + 300:
+                time.sleep(max(0.0, start - time.monotonic()))
+                if start >= begun and not hurt:
+                    chain.nft("pop", f"{match} numgen random mod 100 == 0 drop")
+                    hurt = True
+                seen = msgspec.convert(chain.ask("stamp", "203.0.113.10"), StampSample | Failure)
+                memory, result = assess(Observation("agent", "far", "stamp", datetime.now(UTC), 1.0, seen), memory, rules)
+                track = memory.tracks.get(("stamp/loss-lately", ""))
+                said = track.said if track is not None and track.bad else ""
+                start = time.monotonic() + 1.0 if result.repeat else start + 10.0
+            assert (said, hurt) == (f"stamp.lately.{way}", True)
+            assert time.monotonic() - begun <= 300
+        chain.heal()
 
 
 def test_a_session_takes_the_time_it_says() -> None:
