@@ -3,7 +3,7 @@
 Pure: a fold over moments; the service and a replay go through the same.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -12,6 +12,7 @@ from checks.assess import Memory
 from checks.correlate import Correlation, Identity, correlate
 from checks.correlation.absorb import Past
 from checks.correlation.picture import JobKey
+from checks.correlation.view import View, fresh
 from checks.finding import Key
 from checks.topology import Topology
 
@@ -31,7 +32,12 @@ class Patience(msgspec.Struct, frozen=True):
 
 
 def deliberate(
-    memories: Mapping[JobKey, Memory], topology: Topology, patience: Patience, now: datetime, told: Collection[Identity] = ()
+    memories: Mapping[JobKey, Memory],
+    topology: Topology,
+    patience: Patience,
+    now: datetime,
+    told: Collection[Identity] = (),
+    views: Iterable[View] = (),
 ) -> tuple[Correlation, Patience]:
     """Return what can be told now, what is still asked for, and the patience after it. `told` are the diagnoses that are told already.
 
@@ -42,7 +48,7 @@ def deliberate(
         for identity, one in patience.past.items()
         if now - one.seen <= ECHO
     }
-    whole = correlate(memories, topology, past.values())
+    whole = correlate(memories, topology, past.values(), fresh(views, now))
     first: dict[Key, datetime] = {}
     ready = []
     for one in whole.diagnoses:

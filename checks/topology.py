@@ -8,6 +8,8 @@ second way nothing is dominated, which is what redundancy means.
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 
+import msgspec
+
 from probe.inventory import Customer, Inventory, Link, Node
 
 LEAVES = frozenset({"server", "gateway", "ups"})  # kinds that forward nothing for others, as long as there is another way
@@ -49,6 +51,7 @@ class Topology:
         for element in self.order[1:]:
             self._children.setdefault(self.parent[element], []).append(element)
         self._chains: dict[str, tuple[Element, ...]] = {}
+        self._elsewhere: dict[str, Topology] = {}  # by place: the nodes on which other agents stand
         self._shortest: dict[str, tuple[frozenset[Element], frozenset[Element]]] = {}
         self._sites: dict[str, list[str]] = {}
         for node in inventory.nodes.values():
@@ -59,6 +62,12 @@ class Topology:
     def here(self) -> str:
         """The node on which the agent stands."""
         return self.inventory.here
+
+    def seen_from(self, here: str) -> "Topology":
+        """Return the same network as it is seen from another node; made once for each."""
+        if here not in self._elsewhere:
+            self._elsewhere[here] = Topology(msgspec.structs.replace(self.inventory, here=here))
+        return self._elsewhere[here]
 
     def node(self, name: str) -> Node:
         """Return a node; one that the inventory does not list is known by its name alone."""

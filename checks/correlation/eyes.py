@@ -41,7 +41,8 @@ def _as_others_see(faults: list[Fault], here: str, reach: Reach) -> list[Fault]:
     what it can't see either is the far thing.
     """
     own = [one for one in faults if (one.nodes or one.element == here) and one not in reach.shared]
-    if not any(one.nodes & reach.lit or one.code == "agent_blind" for one in own):
+    seen = frozenset(name for name in reach.lit if reach.others.see_over_the_network(name, reach.dark[name].since))
+    if not any(one.nodes & seen or (one.code, one.element) == ("agent_blind", here) for one in own):
         return faults
     blind = Fault("agent_blind", here, [symptom for one in own for symptom in one.symptoms], Basis.SILENCE, here)
     return [blind, *(one for one in faults if one not in own)]

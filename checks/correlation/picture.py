@@ -77,6 +77,14 @@ class Symptom(msgspec.Struct, frozen=True, gc=False):
         return port or self.part or prober
 
 
+class Dark(msgspec.Struct, frozen=True):
+    """A dark node: its silent symptoms, and the time since which nothing of it answered."""
+
+    node: str
+    symptoms: tuple[Symptom, ...]
+    since: datetime
+
+
 class Plug(StrEnum):
     """What the ports of a link say of it."""
 

@@ -14,25 +14,16 @@ from checks.causes import Sort
 from checks.correlation.fault import Basis, Fault, ask
 from checks.correlation.life import lives
 from checks.correlation.names import far_end, is_leaf, line_code, node_code
-from checks.correlation.picture import OPER, Picture, Plug, Symptom
+from checks.correlation.picture import OPER, Dark, Picture, Plug, Symptom
 from checks.correlation.sites import TOGETHER, join_sites
-from checks.correlation.vantage import Others, name_the_blind, shut_out
+from checks.correlation.vantage import Others, await_others, name_the_blind, shut_out
 from checks.finding import Finding
 from checks.topology import LINK, Element
 from probe.inventory import Owner
 
 MISPLACED = 0.2  # the share of what answers behind an element up to which the inventory is taken to be wrong, not the silence
 LEAST_DARK = 4  # … but only where so many are dark
-FEW = 3  # dark nodes of a fault about which other agents are waited for
 NET = "icmp"  # what is asked of a node that has no check of its own
-
-
-class Dark(msgspec.Struct, frozen=True):
-    """A dark node: its silent symptoms, and the time since which nothing of it answered."""
-
-    node: str
-    symptoms: tuple[Symptom, ...]
-    since: datetime
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -51,7 +42,7 @@ class Reach:
         self.picture, self.topology, self.others = picture, picture.topology, others
         self.alive: list[Symptom] = []
         self.dark = self._find_dark()
-        self.lit = frozenset(name for name, one in self.dark.items() if others.see(name, one.since))  # dark to us alone
+        self.lit = frozenset(name for name, one in self.dark.items() if others.see(name, one.since))  # not gone: dark to us alone
         self.shared: list[Fault] = []  # of what another agent can't see either
         self.down = self._down()
         self.faults: list[Fault] = []
@@ -59,17 +50,9 @@ class Reach:
         self._place()
         self._lonely_ports()
         if others.views:
-            name_the_blind(self.faults, self.lit, others, self.topology)
-            self._await_others()
+            name_the_blind(self.faults, self.dark, others, picture)
+            await_others(self.faults, self.dark, others)
         self.faults = join_sites(self.faults, self.dark.keys() - self.lit, picture)
-
-    def _await_others(self) -> None:
-        """Have a fault wait for the word of other agents that measure what it leaves dark."""
-        for fault in self.faults:
-            for name in sorted(fault.nodes)[:FEW]:
-                one = self.dark[name]
-                if self.others.await_word(name, one.since):
-                    fault.asks.append(ask(one.symptoms[0].job, "parent", name))
 
     def _find_dark(self) -> dict[str, Dark]:
         by_node: dict[str, list[Symptom]] = {}

@@ -3,12 +3,15 @@
 What only one can't see is not gone: the fault lies on that one's way. What all of them can't see lies where their ways are one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from checks.correlation.fault import Basis, Fault
+from checks.correlation.fault import Basis, Fault, ask
+from checks.correlation.picture import Dark, Picture, Symptom
 from checks.correlation.view import View
 from checks.topology import Element, Topology
+
+FEW = 3  # dark nodes of a fault about which other agents are waited for
 
 
 class Others:
@@ -16,11 +19,15 @@ class Others:
 
     def __init__(self, views: Iterable[View], topology: Topology) -> None:
         self.views, self._topology = tuple(views), topology
-        self._crossed: dict[str, dict[Element, datetime]] = {}
+        self._crossed: dict[int, dict[Element, datetime]] = {}
 
     def see(self, node: str, since: datetime) -> bool:
         """Tell whether some other agent has seen a node alive since then."""
         return any(view.sees(node, since) for view in self.views)
+
+    def see_over_the_network(self, node: str, since: datetime) -> bool:
+        """Tell the same of agents that see more than themselves."""
+        return any(view.sees(node, since) for view in self.views if not view.blind)
 
     def blind_to(self, node: str) -> list[View]:
         """Return the views to which a node is dark as well."""
@@ -31,22 +38,30 @@ class Others:
         return any(view.knows(node) and node not in view.dark and not view.sees(node, since) for view in self.views)
 
     def narrowed(self, suspects: Sequence[Element], node: str, since: datetime) -> list[Element]:
-        """Return what is left of the suspects for a dark node: not what others have crossed since, and of two agents' ways the common part."""
+        """Return what is left of the suspects for a dark node: not what others have crossed since, and of two ways the common part."""
         left = [one for one in suspects if not any(self._across(view, one, since) for view in self.views)]
         for view in self.blind_to(node):
-            theirs = self._topology.seen_from(view.here).chain(node)
+            theirs = set(self._topology.seen_from(view.here).chain(node))
             left = [one for one in left if one in theirs] or left
+        for view in self.views:
+            if view.here == node and view.blind:  # it lives, and nothing answers it: what it crosses to all of that
+                theirs = self._common(view)
+                left = [one for one in left if one in theirs] or left
         return left
 
     def apart(self, node: str, element: Element) -> bool:
         """Tell whether a node is dark to another agent whose way to it does not cross an element: that is not why."""
         return any(element not in self._topology.seen_from(view.here).chain(node) for view in self.blind_to(node))
 
+    def _common(self, view: View) -> set[Element]:
+        ways = [self._topology.seen_from(view.here).chain(name) for name in view.dark]
+        return set(ways[0]).intersection(*ways[1:])
+
     def _across(self, view: View, element: Element, since: datetime) -> bool:
         """Tell whether something answered another agent since then that it can't reach without crossing an element."""
-        crossed = self._crossed.get(view.agent)
+        crossed = self._crossed.get(id(view))
         if crossed is None:
-            crossed = self._crossed[view.agent] = _crossed(view, self._topology.seen_from(view.here))
+            crossed = self._crossed[id(view)] = _crossed(view, self._topology.seen_from(view.here))
         at = crossed.get(element)
         return at is not None and at >= since
 
@@ -62,22 +77,33 @@ def _crossed(view: View, topology: Topology) -> dict[Element, datetime]:
     return crossed
 
 
-def name_the_blind(faults: Iterable[Fault], lit: frozenset[str], others: Others, topology: Topology) -> None:
-    """Rename faults that are an agent's blindness: ours, when all that is left is our own uplink, and another's that sees nothing itself."""
-    here = topology.here
-    blind = {view.here for view in others.views if view.blind}
+def name_the_blind(faults: Iterable[Fault], dark: Mapping[str, Dark], others: Others, picture: Picture) -> None:
+    """Rename faults that are an agent's blindness: ours, when our own uplink is all that is left, or another's, whom nothing answers of
+    what answers us.
+    """
+    topology = picture.topology
+    here, lit = topology.here, {name for name, one in dark.items() if others.see(name, one.since)}
+    blind = {view.here for view in others.views if view.blind and any(picture.alive_at(name) and name not in dark for name in view.dark)}
     for fault in faults:
-        if fault.nodes and fault.nodes <= blind & lit and len(fault.nodes) == 1:
+        if len(fault.nodes) == 1 and fault.nodes <= blind & lit:
             fault.code, fault.element = "agent_blind", next(iter(fault.nodes))
             fault.node, fault.alternatives, fault.elsewhere = fault.element, (), ()
         elif fault.link is not None and here in topology.neighbours(fault.link) and _alone(fault) and fault.nodes & lit:
             fault.code, fault.element, fault.node, fault.nodes = "agent_blind", here, here, frozenset()
 
 
+def await_others(faults: Iterable[Fault], dark: Mapping[str, Dark], others: Others) -> None:
+    """Have a fault wait for the word of other agents that measure what it leaves dark."""
+    for fault in faults:
+        for name in sorted(fault.nodes)[:FEW]:
+            if others.await_word(name, dark[name].since):
+                fault.asks.append(ask(dark[name].symptoms[0].job, "parent", name))
+
+
 def _alone(fault: Fault) -> bool:
     return fault.node is None and not fault.elsewhere and fault.basis in {Basis.SILENCE, Basis.WIDE}
 
 
-def shut_out(symptoms: list, node: str) -> Fault:  # type: ignore[type-arg]
+def shut_out(symptoms: list[Symptom], node: str) -> Fault:
     """Return the fault of a node that others see, over all that lies between: something stops us alone, a filter or a wrong route."""
     return Fault("service_blocked", node, symptoms, Basis.CLASS, alternatives=("path_own_side", "agent_blind"))
