@@ -35,6 +35,7 @@ MACHINE_WIDE = (
 SILENCES = {  # why: nodes, checks
     "the machine under the lab is no part of the operator": (("agent",), MACHINE_WIDE),
     "only the database has a disk of its own": (("core", "edge", "soft", "ups", "branch-*"), ("host/disk*", "host/inodes")),
+    "what is mounted is the business of the machine under the lab": (("*",), ("host/mount", "host/read-only")),
 }
 
 Table = Mapping[str, Any]

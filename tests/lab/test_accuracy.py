@@ -15,7 +15,7 @@ LATE_S = 30.0  # twice what is promised of a machine that has nothing else to do
 
 @pytest.fixture(scope="module")
 def campaign() -> Iterator[Campaign]:
-    one = Campaign(settle_s=SETTLE_S)
+    one = Campaign(settle_s=SETTLE_S, warm_s=1.0)
     yield one
     one.down()
 

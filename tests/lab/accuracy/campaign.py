@@ -27,6 +27,7 @@ WARM_S = 10.0  # the longest period of the plan but that of the test call
 CALM_S = 2.0
 LOOK_S = 0.25
 MOST_TRIES = 25  # of drawing faults that can stand beside each other
+MOST_STARTS = 5  # with another first one, where none can stand beside it
 NOISE = {"loss": 0.001}
 
 
@@ -35,13 +36,13 @@ class Campaign:
     for other symptoms when all is told.
     """
 
-    def __init__(self, wrong: Path | None = None, settle_s: float = SETTLE_S) -> None:
-        self.wrong, self.settle_s = wrong, settle_s
+    def __init__(self, wrong: Path | None = None, settle_s: float = SETTLE_S, warm_s: float = WARM_S) -> None:
+        self.wrong, self.settle_s, self.warm_s = wrong, settle_s, warm_s
         self._commit = _commit()
         self.up()
 
     def up(self) -> None:
-        """Bring up a lab and its agent, and wait until every check was measured twice."""
+        """Bring up a lab and its agent, and wait until every check was measured twice (`warm_s`)."""
         self.lab = Lab()
         self.agent = Agent(self.lab)
         try:
@@ -50,7 +51,7 @@ class Campaign:
             self.down()
             raise
         self._fresh = True
-        time.sleep(WARM_S)
+        time.sleep(self.warm_s)
 
     def down(self) -> None:
         """Take everything away."""
@@ -89,22 +90,12 @@ class Campaign:
 
     def several(self, count: int, seed: int, among: Sequence[str]) -> Outcome:
         """Plant faults at different places, drawn by the seed, and return what came of them."""
+        names = rehearsed(count, seed, among)
         self.calm()
-        draw = random.Random(f"several-{seed}")
         began = time.time()
-        with ExitStack() as all_of_them:
-            known: list[Planted] = []
-            for name in draw.sample(among, min(len(among), MOST_TRIES)):
-                if len(known) == count:
-                    break
-                if any(one.fault == name for one in known):
-                    continue
-                with ExitStack() as this:
-                    planted = as_planted(FAULTS[name], self._plant(this, FAULTS[name], seed))
-                    if planted.causes and not any(disturb(planted, other) for other in known):
-                        known.append(planted)
-                        all_of_them.push(this.pop_all())
-            return self._watch(all_of_them, known, seed, began)
+        with ExitStack() as planted:
+            known = [as_planted(FAULTS[name], self._plant(planted, FAULTS[name], seed)) for name in names]
+            return self._watch(planted, known, seed, began)
 
     def quiet(self, minutes: float, seed: int) -> Outcome:
         """Let the wires lose one frame in a thousand, and nothing else happen; return what was said."""
@@ -123,7 +114,7 @@ class Campaign:
                 wire.set()
 
     def _plant(self, stack: ExitStack, fault: Fault, seed: int) -> Truth:
-        return stack.enter_context(fault.plant(self.lab, random.Random(f"{fault.name}-{seed}")))
+        return stack.enter_context(fault.plant(self.lab, drawing(fault, seed)))
 
     def _watch(self, planted: ExitStack, known: list[Planted], seed: int, began: float) -> Outcome:
         planting_s = time.time() - began
@@ -245,6 +236,37 @@ class _Watched:
             more = self._more.get(case, {})
             found.append(Story(case, tuple(moments), tuple(more.get("alternatives", ())), tuple(more.get("elsewhere", ()))))
         return tuple(found)
+
+
+def drawing(fault: Fault, seed: int) -> random.Random:
+    """Return what draws a fault's place and severity."""
+    return random.Random(f"{fault.name}-{seed}")
+
+
+def rehearsed(count: int, seed: int, among: Sequence[str]) -> list[str]:
+    """Return the names of so many faults that can stand beside each other, drawn by the seed; what each is, is seen in a lab that no agent
+    watches.
+    """
+    names = random.Random(f"several-{seed}").sample(among, min(len(among), MOST_TRIES))
+    lab = Lab()
+    try:
+        found = (_beside(count, seed, names[first:], lab) for first in range(MOST_STARTS))
+        return next(some for some in found if len(some) > 1)
+    finally:
+        lab.down()
+
+
+def _beside(count: int, seed: int, names: Sequence[str], lab: Lab) -> list[str]:
+    """Return the first of these faults with the next ones that it bears."""
+    known: list[Planted] = []
+    for name in names:
+        if len(known) == count:
+            break
+        with FAULTS[name].plant(lab, drawing(FAULTS[name], seed)) as truth:
+            planted = as_planted(FAULTS[name], truth)
+        if planted.causes and not any(disturb(planted, other) for other in known):
+            known.append(planted)
+    return [one.fault for one in known]
 
 
 def as_planted(fault: Fault, truth: Truth) -> Planted:
