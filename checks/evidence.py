@@ -5,7 +5,7 @@ Live, with `memories` and `rules` by Job.key: `checks.proof.prove` gathers as li
 work here are those of then.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from itertools import islice
 
@@ -13,6 +13,7 @@ import msgspec
 
 from checks.assess import Memory, Rules
 from checks.correlate import RULES, correlate
+from checks.correlation.view import View
 from checks.extent import Extent, cut
 from checks.strand import JobKey, played, strand_of
 from checks.topology import LINK, Topology
@@ -38,14 +39,16 @@ def gather(
     inventory: Inventory,
     width: Width = Width.OWN,
     made: dict[tuple[JobKey, bool], Strand] | None = None,
+    views: Iterable[View] = (),
 ) -> Evidence:
     """Return the evidence of a diagnosis: the strands of jobs, and the slice of the inventory that leads to the same ways.
 
     `own`: every job of which a track or a good reading is named by the diagnosis; `near`: also those of the nodes on the way, next to them
     and at the culprit's site, and of some nodes behind each of them, as many again as are dark, and all that lies behind the culprit;
     `bad`: also every job with something bad, and the whole inventory; `all`: all jobs.
-    Both mappings are by (node, prober, item); `made` keeps strands from one width to the next. Raises ValueError when a key of the
-    diagnosis is in no memory, for evidence that can't carry the verdict is worse than none, and of more than MOST_STRANDS jobs.
+    Both mappings are by (node, prober, item); `made` keeps strands from one width to the next; `views` are cut to
+    the nodes of the slice. Raises ValueError when a key of the diagnosis is in no memory, for evidence that can't carry the verdict is
+    worse than none, and of more than MOST_STRANDS jobs.
     """
     jobs = jobs_of(diagnosis, memories)
     nodes = {job[0] for job in jobs} | _culprits(diagnosis, inventory)
@@ -65,7 +68,9 @@ def gather(
             made[job, short] = strand_of(job, memories[job], rules[job], short)
     strands = tuple(made[job, short] for job in sorted(jobs) if job in rules)
     whole = width in (Width.BAD, Width.ALL)
-    return Evidence(RULES, strands, inventory if whole else slice_of(inventory, nodes, diagnosis), width)
+    views = tuple(views)
+    needed = inventory if whole else slice_of(inventory, nodes | _ways_of(views, diagnosis, inventory), diagnosis)
+    return Evidence(RULES, strands, needed, width, tuple(_cut(view, needed) for view in views))
 
 
 def jobs_of(diagnosis: Diagnosis, memories: Mapping[JobKey, Memory]) -> set[JobKey]:
@@ -106,7 +111,7 @@ def derive(evidence: Evidence, cause: str, element: str) -> Diagnosis | None:
 
 def derive_all(evidence: Evidence) -> list[Diagnosis]:
     """Return every diagnosis that the evidence leads to: a changed reading may lead to another cause, or to none."""
-    return list(correlate(replay(evidence), Topology(evidence.inventory)).diagnoses)
+    return list(correlate(replay(evidence), Topology(evidence.inventory), (), evidence.views).diagnoses)
 
 
 def same_rules(evidence: Evidence) -> bool:
@@ -150,6 +155,25 @@ def _near(diagnosis: Diagnosis, nodes: Collection[str], quiet: Collection[str], 
         signs |= set(islice(bright, max(FEW_SIGNS, len(dark))))
     behind = {name for culprit in (diagnosis.element, LINK + diagnosis.element) for name in topology.behind(culprit)}
     return signs, signs | behind
+
+
+def _ways_of(views: Iterable[View], diagnosis: Diagnosis, inventory: Inventory) -> set[str]:
+    """Return the nodes on the ways of other agents to those that a diagnosis finds bad."""
+    extent, found = _extent(_Same(inventory)), set[str]()
+    for view in views:
+        theirs = extent.topology.seen_from(view.here)
+        found |= {node for key in diagnosis.keys for node in extent.nodes_of(theirs.chain(key[1]))}
+    return found & inventory.nodes.keys()
+
+
+def _cut(view: View, inventory: Inventory) -> View:
+    known = {*inventory.nodes, view.here}
+    return View(
+        view.agent,
+        view.here,
+        {node: at for node, at in view.alive.items() if node in known},
+        {node: at for node, at in view.dark.items() if node in known},
+    )
 
 
 class _Same:

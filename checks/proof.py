@@ -1,11 +1,12 @@
 """A verdict together with what it stands on: what is kept with a case, and derived again when somebody asks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from checks.assess import Memory, Rules
 from checks.correlate import RULES
+from checks.correlation.view import View
 from checks.evidence import derive, derive_all, gather, jobs_of, same_rules
 from checks.strand import JobKey
 from checks.verdict import Diagnosis, Evidence, Strand, Width
@@ -39,7 +40,13 @@ class _Head(msgspec.Struct, frozen=True):
     evidence: _Widths
 
 
-def prove(diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules], inventory: Inventory) -> bytes:
+def prove(
+    diagnosis: Diagnosis,
+    memories: Mapping[JobKey, Memory],
+    rules: Mapping[JobKey, Rules],
+    inventory: Inventory,
+    views: Iterable[View] = (),
+) -> bytes:
     """Return the proof of a diagnosis as JSON, with as little evidence as derives to the same bytes: it is derived from what was written.
 
     When nothing up to MOST_STRANDS jobs and MOST_BYTES leads there, the proof has no evidence and says so (`width_of`). ValueError when
@@ -47,16 +54,17 @@ def prove(diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mappin
     """
     verdict = msgspec.structs.replace(diagnosis, evidence=None)
     jobs_of(diagnosis, memories)
-    before: tuple[object, object] | None = None
+    before: tuple[object, ...] | None = None
+    views = tuple(views)
     made: dict[tuple[JobKey, bool], Strand] = {}
     for width in WIDTHS:
         try:
-            evidence = gather(verdict, memories, rules, inventory, width, made)
+            evidence = gather(verdict, memories, rules, inventory, width, made, views)
         except (ArithmeticError, LookupError, ValueError):  # too much, or a reading that can't be judged a second time
             continue
-        if (evidence.strands, evidence.inventory) == before:
+        if (evidence.strands, evidence.inventory, evidence.views) == before:
             continue  # the same again would lead to the same
-        before = (evidence.strands, evidence.inventory)
+        before = (evidence.strands, evidence.inventory, evidence.views)
         text = _encoded(Proof(verdict, evidence))
         if len(text) <= MOST_BYTES and _leads(text):
             return text

@@ -5,11 +5,12 @@ behind the first. A `job` stands before the first reading of its job and again w
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from checks.baseline import Baseline
+from checks.correlation.view import View
 from checks.finding import Key
 from checks.history import Rule
 from checks.sight import Route, Sight
@@ -77,7 +78,19 @@ class Forgotten(msgspec.Struct, frozen=True, tag_field="line", tag="forgotten"):
     item: str
 
 
-Line = Recording | Job | Reading | Stale | Forgotten
+class Views(msgspec.Struct, frozen=True, tag_field="line", tag="views"):
+    """What other agents saw, all of it, as a round of correlation took it in; it holds until the next such line."""
+
+    at: datetime
+    views: tuple[View, ...]
+
+
+Line = Recording | Job | Reading | Stale | Forgotten | Views
+
+
+def lasting(view: View) -> View:
+    """Return a view that does not grow stale: an evidence is of one moment."""
+    return View(view.agent, view.here, {**view.alive, view.here: datetime.max.replace(tzinfo=UTC)}, view.dark)
 
 
 def lines_of(evidence: Evidence, agent: str) -> Iterator[Line]:
@@ -92,4 +105,6 @@ def lines_of(evidence: Evidence, agent: str) -> Iterator[Line]:
             at = step.seen.at + timedelta(milliseconds=step.seen.took_ms)
             found = strand.found if number == len(strand.steps) else ()
             readings.append(Reading(at, step.seen, step.sight or Sight(), step.usual, found))
+    if evidence.views and readings:
+        yield Views(min(one.at for one in readings), tuple(map(lasting, evidence.views)))
     yield from sorted(readings, key=lambda one: (one.at, one.seen.node, one.seen.prober, one.seen.item, one.seen.at))

@@ -15,9 +15,10 @@ import msgspec
 
 from checks.assess import Memory, Rules, Scene, assess, matters, stale
 from checks.correlate import Identity, correlate, identity
+from checks.correlation.view import View, fresh
 from checks.finding import Key
 from checks.patience import Patience, deliberate
-from checks.recording import Forgotten, Job, Line, Reading, Recording, Stale
+from checks.recording import Forgotten, Job, Line, Reading, Recording, Stale, Views
 from checks.sight import Sight
 from checks.strand import JobKey, memory_of, rules_of, with_said
 from checks.topology import Topology
@@ -73,6 +74,7 @@ class Replay:
         self._idle = 0
         self._patience = Patience()
         self._waits = False
+        self._views: tuple[View, ...] = ()
         self._open: dict[Identity, frozenset[Key]] = {}  # told, and something of it is still bad: what the service has a case of
 
     def take(self, line: Line) -> Iterator[Told]:
@@ -83,6 +85,9 @@ class Replay:
             raise Misfit('the first line is no {"line": "recording", …}: begin with the first line of a recording')
         elif isinstance(line, Job):
             self._learn(line)
+        elif isinstance(line, Views):
+            yield from self._advance(line.at)
+            self._views = line.views
         else:
             yield from self._advance(line.at)
             changed = self._read(line) if isinstance(line, Reading) else self._age(line)
@@ -95,7 +100,7 @@ class Replay:
         if self._now is None or self._topology is None:
             return
         yield from self._advance(self._now + LOOK_AGAIN + GATHER)
-        for one in correlate(self.memories, self._topology).diagnoses:
+        for one in correlate(self.memories, self._topology, (), fresh(self._views, self._now)).diagnoses:
             if identity(one) not in self.diagnoses:
                 yield Told(Kind.BORN, self._now, one, held=True)
 
@@ -181,7 +186,7 @@ class Replay:
         assert self._topology is not None
         bad = {track.key for memory in self.memories.values() if memory.bad for track in memory.tracks.values() if track.bad}
         self._open = {name: keys for name, keys in self._open.items() if not keys.isdisjoint(bad)}
-        whole, self._patience = deliberate(self.memories, self._topology, self._patience, at, self._open)
+        whole, self._patience = deliberate(self.memories, self._topology, self._patience, at, self._open, self._views)
         self._waits = bool(whole.asks)
         found = {identity(one): one for one in whole.diagnoses}
         self._open.update((name, frozenset(one.keys)) for name, one in found.items())

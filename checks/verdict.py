@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from checks.baseline import Baseline
+from checks.correlation.view import View
 from checks.finding import Finding, Key, Levels, Message, State
 from checks.history import RULE, Rule, Track
 from checks.sight import Route, Sight
@@ -120,13 +121,15 @@ class Width(StrEnum):
 class Evidence(msgspec.Struct, frozen=True):
     """All that a verdict was derived from, so that it can be derived again, offline, to the same bytes.
 
-    `rules` is the version of the judgement, `inventory` the slice of it that the verdict needs, `width` how much that was.
+    `rules` is the version of the judgement, `inventory` the slice of it that the verdict needs, `width` how much that was. `views` are what
+    other agents saw of its nodes.
     """
 
     rules: str
     strands: tuple[Strand, ...]
     inventory: Inventory
     width: Width = Width.OWN
+    views: tuple[View, ...] = ()
 
     @property
     def observations(self) -> tuple[Observation, ...]:

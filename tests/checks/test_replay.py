@@ -93,9 +93,9 @@ def test_what_the_recording_leaves_open_is_told_as_such() -> None:
 def test_a_gap_of_weeks_costs_a_few_looks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[datetime] = []
 
-    def looked(memories: Any, topology: Topology, patience: Patience, now: datetime, told: Any) -> Any:
+    def looked(memories: Any, topology: Topology, patience: Patience, now: datetime, *more: Any) -> Any:
         looks.append(now)
-        return deliberate(memories, topology, patience, now, told)
+        return deliberate(memories, topology, patience, now, *more)
 
     monkeypatch.setattr("checks.replay.deliberate", looked)
     play(HEAD, job(), *readings([GOOD, REFUSED, REFUSED, REFUSED]), *readings([REFUSED], first=40_000))
