@@ -20,7 +20,7 @@ from checks.finding import Key
 from checks.history import Track
 from reports.case import DONE, Case, CaseEvent, Step, case_from_row, event_from_row
 from reports.complaint import Complaint, complaint_from_row
-from reports.store import accept, baselines, connect, deliveries, lock, migrate, parts, sole, tables
+from reports.store import accept, baselines, connect, deliveries, lock, migrate, parts, sight, sole, tables
 from reports.store.errors import LimitReached, StoreAway
 from reports.store.integrity import problems
 from reports.store.plainly import said_plainly
@@ -274,9 +274,28 @@ class Store:
         with self._write(self._durable) as connection:
             return deliveries.revive(connection, self.agent, feed, now)
 
+    @property
+    def shared(self) -> bool:
+        """Whether several agents may share it: then each tells the others what it sees."""
+        return self._path is None
+
+    def tell_sight(self, told: Sequence[sight.Sight], anew: bool = False) -> None:
+        """Write what this agent sees, for the others; `anew` forgets what it saw before. For a shared store only."""
+        with self._write(self._quick) as connection:
+            if anew:
+                sight.forget(connection, self.agent)
+            sight.put(connection, told)
+
+    def sights(self, since: int) -> tuple[int, list[sight.Sight]]:
+        """Return the database's time, and what other agents have told since then; microseconds. For a shared store only."""
+        with self._read() as connection:
+            return sight.get(connection, self.agent, since)
+
     def prune(self, now: datetime) -> int:
         """Drop outbox lines that were delivered and are older than 90 days, and say how many; cases and their events stay."""
         with self._write(self._durable) as connection:
+            if self.shared:
+                sight.prune(connection)
             return deliveries.forget_delivered(connection, self.agent, now - DELIVERED_KEPT)
 
     def note(self, key: str, value: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0002"
+REVISION = "0003"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -175,6 +175,17 @@ maintenance = sa.Table(
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+sight = sa.Table(
+    "sight",
+    metadata,
+    sa.Column("agent", sa.Text, primary_key=True),
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("here", sa.Text, nullable=False),
+    sa.Column("alive_at", Instant),
+    sa.Column("dark_since", Instant),
+    sa.Column("written_at", Instant, nullable=False),
 )
 
 meta = sa.Table(
