@@ -21,6 +21,7 @@ from checks.correlation.quality import Quality
 from checks.correlation.reach import Reach
 from checks.correlation.vantage import Others
 from checks.correlation.view import View
+from checks.finding import Key
 from checks.topology import Topology
 from checks.verdict import Diagnosis
 
@@ -60,9 +61,11 @@ def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Itera
     picture = Picture(memories, topology)
     if not picture.symptoms:
         return Correlation()
-    reach, quality = Reach(picture, Others(views, topology)), Quality(picture)
-    own = [fault for fault in said(picture) if not _taken(fault, reach)]
-    faults = [*reach.faults, *silent_services(reach.alive, picture), *quality.faults, *slow_services(quality.slow, picture), *own]
+    reach = Reach(picture, Others(views, topology))
+    quality = Quality(picture, reach.alive)
+    used = {symptom.key for fault in reach.faults for symptom in fault.symptoms}
+    own = [fault for fault in said(picture) if _left(fault, used)]
+    faults = [*reach.faults, *silent_services(quality.silent, picture), *quality.faults, *slow_services(quality.slow, picture), *own]
     faults = blindness(faults, picture, reach)
     diagnoses, waiting, found = [], {}, {}
     for fault in absorb(_merged(faults), topology, past):
@@ -74,11 +77,10 @@ def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Itera
     return Correlation(tuple(sorted(diagnoses, key=lambda one: (one.cause, one.element))), waiting, found)
 
 
-def _taken(fault: Fault, reach: Reach) -> bool:
-    """Tell whether a port's own word was used where silence was placed."""
-    used = {one.key for other in reach.faults for one in other.symptoms}
+def _left(fault: Fault, used: set[Key]) -> bool:
+    """Tell whether something is left of a fault besides a port's own word that was used where silence was placed."""
     fault.symptoms = [one for one in fault.symptoms if one.key not in used]
-    return not fault.symptoms
+    return bool(fault.symptoms)
 
 
 def _merged(faults: list[Fault]) -> list[Fault]:

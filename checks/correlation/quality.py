@@ -31,9 +31,11 @@ CHANCES = (0.01, 0.003, 0.001, 0.0003, 0.0001)  # of a fault, by `_rank`: our ch
 
 
 class Quality:
-    """All poor readings of a picture, placed: `faults`, and `slow`, the poor answers that are not the network's own measures."""
+    """All poor readings of a picture, placed: `faults`, `slow`, the poor answers that are not the network's own measures, and `silent`,
+    those silent symptoms of nodes that answer otherwise (`alive`) which are no loss.
+    """
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, alive: list[Symptom]) -> None:
         self.picture, self.topology = picture, picture.topology
         poor = [one for one in picture.symptoms if one.sort is Sort.POOR]
         network = [one for one in poor if base(one.check) in NETWORK]
@@ -41,7 +43,11 @@ class Quality:
         self.hints = {one.link for one in picture.symptoms if one.link is not None and one.sort is Sort.OWN}
         self.faults: list[Fault] = []
         certain = [one for one in network if not one.check.endswith(".usual")]
-        left = self._place_loss([one for one in certain if base(one.check) in LOSS], certain)
+        lossy = [one for one in certain if base(one.check) in LOSS]
+        lost = [one for one in alive if base(one.check) == "icmp/loss"] if lossy else []  # whole bursts, among others that lost some
+        left = self._place_loss([*lossy, *lost], [*certain, *lost])
+        self.silent = _without(alive, [one for fault in self.faults for one in fault.symptoms])
+        left = _without(left, alive)
         while left:
             fault = self._place_delay(left)
             self.faults.append(fault)
