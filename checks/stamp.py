@@ -32,6 +32,7 @@ JITTER = Levels(
 ALLOWED = 1e-3  # packet loss of one way, ITU-T Y.1541 table 1, classes 0 to 4
 SURE = 3.09  # standard deviations: what is shown holds in 999 of 1,000 cases where packets are lost one by one
 SCATTER = 2.0  # and in 98 of 100 by how unlike each other the sessions are: losses of one, two or three of thirty show nothing
+LEAST_LOST = 10  # fewer show nothing: where few are sent, chance would make that many of 0.1 % about once a year
 OVER = 1e-5  # the chance of as many packets without a loss, below which what was lost before is over
 CLOCK_MS = 20.0  # both clocks' error, up to which a delay of one way is believed: a sixth of what disturbs
 
@@ -113,7 +114,7 @@ def least(lost: Lost) -> float:
     The smaller of two lower bounds: that of a Poisson count (Wilson and Hilferty's approximation of chi-square, PNAS 17, 1931), right where
     packets are lost one by one, and that by the scatter between sessions, right where they are lost in bursts.
     """
-    if not lost.lost:
+    if lost.lost < LEAST_LOST:
         return 0.0
     count = lost.lost * max(0.0, 1 - 1 / (9 * lost.lost) - SURE / (3 * sqrt(lost.lost))) ** 3
     return max(0.0, min(count / lost.sent, lost.lost / lost.sent - SCATTER * lost.error))

@@ -63,6 +63,12 @@ def test_where_the_ways_are_not_known_apart_the_other_may_lose_what_it_is_allowe
     assert (found.state, found.message.id) == (state, "stamp.lately.both")
 
 
+@pytest.mark.parametrize(("lost", "state"), [(9, OK), (10, WARNING)])
+def test_where_few_are_sent_ten_must_be_lost(lost, state) -> None:
+    found = judged(told(Lost(500, lost, **EVEN), Lost(500, lost, **EVEN), Lost(500, 0, **EVEN)))
+    assert found.state is state
+
+
 @given(st.integers(1, 10**6), st.integers(0, 10**6), st.floats(0, 1))
 def test_what_is_shown_is_never_more_than_what_was_seen(sent, lost, error) -> None:
     lost = min(lost, sent)

@@ -410,6 +410,7 @@ class TestThroughRouters:
     def test_1_percent_of_a_line_is_said_within_300_s(self, chain: Any, match: str, way: str) -> None:
         """As the service asks: a session every 10 s, sooner while a bad reading is not believed yet; 100 s of them before, unharmed."""
         chain.heal()
+        chain.forget()
         memory, rules = Memory(), Rules(judge, Limits())
         with peer("reflect", "0.0.0.0", "862", "10.0.0.0/24", chain=chain):
             begun = time.monotonic() + 100
