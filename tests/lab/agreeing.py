@@ -1,6 +1,6 @@
 """The flow and the agent: does `firstline diagnose` say of a fault what the running agent's case says, beside the service and without one?
 
-`python -m tests.lab.agreeing [--labs N] [--results FILE] [--faults a,b] [--report]` plants every fault of the lab (seed 1) in a lab and
+`python -m tests.lab.agreeing [--labs N] [--results FILE] [--page FILE] [--faults a,b] [--report]` plants every fault of the lab (seed 1) in a lab and
 around an agent of its own, and prints the figures. What is in the results file already is not done again. Root.
 """
 
@@ -22,6 +22,7 @@ import msgspec
 
 from tests.lab.accuracy.outcome import Planted
 from tests.lab.accuracy.scoring import objection, percentile
+from tests.lab.accuracy.sections import put
 from tests.lab.agent import FIRSTLINE, Agent
 from tests.lab.agreement import Agreement, Case, Look, Run, told_of
 from tests.lab.complaints import HARBOUR, WITHIN_S
@@ -207,6 +208,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--labs", type=int, default=1, help="labs beside each other [default: 1]")
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"one JSON line a run [default: {RESULTS.relative_to(ROOT)}]")
+    parser.add_argument("--page", type=Path, help="whose section of these figures is written anew [default: standard output]")
     parser.add_argument("--report", action="store_true", help="run nothing")
     asked = parser.parse_args()
     unknown = sorted(set(asked.faults) - FAULTS.keys())
@@ -218,7 +220,10 @@ def main() -> int:
         _do([task for task in tasks if not FAULTS[task[0]].machine_wide], asked.labs, asked.results)
         _do([task for task in tasks if FAULTS[task[0]].machine_wide], 1, asked.results)
     runs = read(asked.results)
-    print(section(runs))
+    if asked.page:
+        put(asked.page, section(runs))
+    else:
+        print(section(runs))
     return 0 if all(Agreement(one).agrees for one in runs) else 1
 
 

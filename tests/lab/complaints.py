@@ -1,13 +1,9 @@
-"""Complaints in the lab: who says what while which fault lasts. `python -m tests.lab.complaints [NAME …]` has the running agent look into
-each and prints what it says, whether that is right, and how long it took.
-"""
+"""Complaints in the lab: who says what while which fault lasts. `python -m tests.lab.complaining` has the running agent look into each."""
 
 import json
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -153,31 +149,3 @@ def show(one: Outcome) -> str:
             lines.append(f"       {step['state']:8} {step['question']:10} {said or step['note'] or ''}")
     lines += [f"       also {other['cause']} at {other['element']}, {other['side']}" for other in one.told["others"]]
     return "\n".join(lines)
-
-
-def main(names: Sequence[str]) -> int:
-    """Look into the complaints whose name holds one of the words (all without any); 0 when at least 35 of 36 are right and none is late."""
-    chosen = [one for one in COMPLAINTS if not names or any(name in one.name for name in names)]
-    lab = Lab()
-    agent = Agent(lab)
-    outcomes = []
-    try:
-        agent.start()
-        for complaint in chosen:
-            try:
-                outcomes.append(looked_into(lab, agent, complaint))
-            except (AssertionError, subprocess.SubprocessError) as why:  # the fault could not be made, or not be undone: the others are still worth hearing
-                print(f"WRONG  {complaint.name}: {why}", flush=True)
-            else:
-                print(show(outcomes[-1]), flush=True)
-            quiet(agent)
-    finally:
-        agent.down()
-        lab.down()
-    right, slowest = sum(one.right for one in outcomes), max((one.took_s for one in outcomes), default=0.0)
-    print(f"{right} of {len(chosen)} right, the slowest in {slowest:.1f} s")
-    return 0 if right >= len(chosen) - len(chosen) // 36 and slowest <= WITHIN_S else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

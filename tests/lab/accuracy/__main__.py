@@ -7,7 +7,7 @@ ended goes on where it was; --report only writes the page anew. Root; every lab 
 import argparse
 from pathlib import Path
 
-from tests.lab.accuracy import outcome, report
+from tests.lab.accuracy import outcome, report, sections
 from tests.lab.accuracy.labs import Task, run
 from tests.lab.accuracy.scoring import judge
 from tests.lab.faults import FAULTS
@@ -31,7 +31,8 @@ def main() -> None:
     found = [judge(one) for one in outcome.read(asked.results)]
     page = report.page(found)
     if asked.page:
-        asked.page.write_text(page)
+        others = sections.of_others(asked.page.read_text()) if asked.page.exists() else ""
+        asked.page.write_text(page + others)
     else:
         print(page)
 

@@ -1,0 +1,136 @@
+"""`python -m tests.lab.complaining [NAME …] [--labs N] [--results FILE] [--page FILE]`: the running agent looks into the 36 complaints.
+
+Each in a lab and by an agent of its own; prints what it says, whether that is right and how long it took. What is in the results file
+already is not done again. 0 when at least 35 of 36 are right and none is late. Root.
+"""
+
+import argparse
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import msgspec
+
+from tests.lab.accuracy.scoring import percentile
+from tests.lab.accuracy.sections import put
+from tests.lab.agent import Agent
+from tests.lab.complaints import COMPLAINTS, WITHIN_S, Complaint, looked_into, show
+from tests.lab.lab import Lab
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "build" / "complaints.jsonl"
+GROUPS = {"company": "our own side", "carrier": "the carrier's", "customer": "the customer's", "none": "no fault, or none of his"}
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What came of one complaint; `told` are the lines for people."""
+
+    name: str
+    group: str
+    right: bool
+    answer: str
+    said: str
+    next_test: str
+    took_s: float
+    load: float
+    told: str
+
+
+def answered(number: int) -> Answered:
+    """Bring up a lab and its agent, have one complaint looked into while its fault lasts, and return what came of it."""
+    complaint = COMPLAINTS[number]
+    lab = Lab()
+    try:
+        agent = Agent(lab)
+        try:
+            agent.start()
+            one = looked_into(lab, agent, complaint)
+        finally:
+            agent.down()
+    finally:
+        lab.down()
+    answer, test = str(one.told["answer"]), str(one.told["next_test"] or "")
+    load = round(os.getloadavg()[0], 1)
+    return Answered(complaint.name, complaint.group, one.right, answer, one.said, test, round(one.took_s, 1), load, show(one))
+
+
+def read(results: Path) -> list[Answered]:
+    """Return what is in a results file; a last line that was left unfinished is not."""
+    lines = results.read_bytes().splitlines(keepends=True) if results.exists() else []
+    return [msgspec.json.decode(line, type=Answered) for line in lines if line.endswith(b"\n")]
+
+
+def section(found: Sequence[Answered]) -> str:
+    """Return the figures as a section of docs/accuracy.md."""
+    lines = [
+        f"## Complaints\n\n`python -m tests.lab.complaining` makes this: {len(COMPLAINTS)} complaints in the users' words while a fault"
+    ]
+    lines += [
+        "lasts that the agent has not seen before; right is cause (or its declared class), side and element. The goal: 35 of 36, each"
+    ]
+    lines += [f"within {WITHIN_S:g} s.\n", "| whose fault | complaints | right | p50, s | slowest, s |", "| --- | --: | --: | --: | --: |"]
+    for title, some in (
+        *((name, [one for one in found if one.group == group]) for group, name in GROUPS.items()),
+        ("all", list(found)),
+    ):
+        took = [one.took_s for one in some]
+        if took:
+            lines.append(f"| {title} | {len(some)} | {sum(one.right for one in some)} | {percentile(took, 0.5):.1f} | {max(took):.1f} |")
+    lines.append(f"\nThe machine's load was {max((one.load for one in found), default=0.0):g} at most.")
+    if wrong := [one for one in found if not one.right]:
+        lines += ["\n| wrong | what was said |", "| --- | --- |", *(f"| {one.name} | {one.said} |" for one in wrong)]
+    if open_ones := [one for one in found if one.answer == "undetermined"]:
+        lines += [
+            "\n| undetermined | the next test it names |",
+            "| --- | --- |",
+            *(f"| {one.name} | {one.next_test} |" for one in open_ones),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _do(numbers: Sequence[int], labs: int, results: Path) -> None:
+    results.parent.mkdir(parents=True, exist_ok=True)
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(labs, mp_context=spawning, max_tasks_per_child=1) as pool, results.open("ab") as out:
+        waiting = {pool.submit(answered, number): number for number in numbers}
+        for done in as_completed(waiting):
+            try:
+                one = done.result()
+            except Exception as why:  # whatever breaks a lab, the others go on
+                print(f"{COMPLAINTS[waiting[done]].name}: the lab failed: {why!r}"[:3000], file=sys.stderr, flush=True)
+                continue
+            out.write(msgspec.json.encode(one) + b"\n")
+            out.flush()
+            print(f"{one.told} (load {one.load})", file=sys.stderr, flush=True)
+
+
+def chosen(names: Sequence[str]) -> list[Complaint]:
+    """Return the complaints whose name holds one of the words; all without any."""
+    return [one for one in COMPLAINTS if not names or any(name in one.name for name in names)]
+
+
+def main() -> int:
+    """Do what is not done yet and print the figures, or write them into the page."""
+    parser = argparse.ArgumentParser(prog="python -m tests.lab.complaining", description=(__doc__ or "").partition("\n")[2])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a part of the names of those wanted [default: all]")
+    parser.add_argument("--labs", type=int, default=1, help="labs beside each other [default: 1]")
+    parser.add_argument("--results", type=Path, default=RESULTS, help=f"one JSON line each [default: {RESULTS.relative_to(ROOT)}]")
+    parser.add_argument("--page", type=Path, help="whose section of these figures is written anew [default: standard output]")
+    asked = parser.parse_args()
+    wanted = chosen(asked.names)
+    done = {one.name for one in read(asked.results)}
+    _do([COMPLAINTS.index(one) for one in wanted if one.name not in done], asked.labs, asked.results)
+    found = [one for one in read(asked.results) if one.name in {complaint.name for complaint in wanted}]
+    if asked.page:
+        put(asked.page, section(found))
+    else:
+        print(section(found))
+    right, late = sum(one.right for one in found), any(one.took_s > WITHIN_S for one in found)
+    return 0 if right >= len(wanted) - len(wanted) // 36 and not late else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
