@@ -51,7 +51,7 @@ def failure_of(why: BaseException, job: Job) -> Failure:
         case Unresolved():
             return why.failure
         case TimeoutError():
-            return Failure(Kind.TIMEOUT, f"none within {job.timeout_s:g} s")
+            return Failure(Kind.TIMEOUT, f"> {job.timeout_s:g} s")
         case ssl.SSLError():  # an OSError whose numbers are OpenSSL's own: 1 is not EPERM
             return Failure(Kind.REJECTED, why.reason or "TLS failed")
         case OSError() if why.errno in _KIND_OF_ERRNO:

@@ -132,7 +132,7 @@ async def _within(seconds: float, asking: Coroutine[Any, Any, _Seen]) -> _Seen |
         async with asyncio.timeout(seconds):
             return await asking
     except TimeoutError:
-        return Failure(Kind.TIMEOUT, f"none within {seconds:g} s")
+        return Failure(Kind.TIMEOUT, f"> {seconds:g} s")
 
 
 @asynccontextmanager

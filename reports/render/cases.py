@@ -12,12 +12,13 @@ from reports.locale.figures import clock, span
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, pad, paint, table, width, wrap
 from reports.render.findings import limit_text
-from reports.render.likeness import alternatives
+from reports.render.likeness import could_be
 from reports.render.outcome import outcome_text
 from reports.render.story import complaint_lines, story_lines
 
 _MOST_URGENT = (Urgency.EMERGENCY, Urgency.URGENT, Urgency.NORMAL)
 _SHOWN_READINGS = 20
+_LINES = 3  # of a summary in the list
 
 
 def by_urgency(cases: Sequence[Case]) -> list[Case]:
@@ -37,20 +38,24 @@ def case_table(
 def case_lines(
     cases: Sequence[Case], texts: Texts, now: datetime, colour: bool = False, columns: int = 100, zone: tzinfo | None = None
 ) -> list[str]:
-    """Return a line for each case, in the order in which they are to be worked; what happened gives way to the other columns."""
+    """Return the cases in the order in which they are to be worked, a line each; what happened goes on below where it has no room."""
     ordered = by_urgency(cases)
-    rows = _fitted([_row(case, texts, now, zone) for case in ordered], columns)
-    urgency = max((width(row[0]) for row in rows), default=0)
+    rows, said = _fitted([_row(case, texts, now, zone) for case in ordered], columns)
+    urgency, number = (max((width(row[at]) for row in rows), default=0) for at in (0, 1))
     lines = []
-    for case, row, line in zip(ordered, rows, table(rows), strict=True):
+    for case, row, line, more in zip(ordered, rows, table(rows), said, strict=True):
         word, rest = pad(row[0], urgency), clip(line, columns)
         bad = colour and case.cleared_at is None and rest.startswith(word)
         lines.append(paint(word, case.severity, bad) + rest[len(word) :] if bad else rest)
+        lines += [clip(" " * (urgency + number + 4) + part, columns) for part in more]
     return lines
 
 
-def _fitted(rows: list[list[str]], columns: int) -> list[list[str]]:
-    """Return the rows with their summary clipped; where it would have less than 30 cells, without state, affected and side."""
+def _fitted(rows: list[list[str]], columns: int) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the rows with the beginning of their summary, and its further lines, two at most.
+
+    Where it would have less than 30 cells, state, affected and side are left out.
+    """
     left = list(range(len(rows[0]))) if rows else []
     room = columns
     for dropped in (None, 6, 5, 3):
@@ -58,7 +63,10 @@ def _fitted(rows: list[list[str]], columns: int) -> list[list[str]]:
         room = columns - sum(max(width(row[at]) for row in rows) + 2 for at in left if at != 2)
         if room >= min(30, max((width(row[2]) for row in rows), default=0)):
             break
-    return [[clip(row[at], max(16, room)) if at == 2 else row[at] for at in left] for row in rows]
+    room = max(16, room)
+    said = [wrap(row[2], room) for row in rows]
+    said = [lines if len(lines) <= _LINES else [*lines[: _LINES - 1], clip(" ".join(lines[_LINES - 1 :]), room)] for lines in said]
+    return [[lines[0] if at == 2 else row[at] for at in left] for row, lines in zip(rows, said, strict=True)], [one[1:] for one in said]
 
 
 def case_page(
@@ -128,7 +136,7 @@ def _standing(case: Case, texts: Texts) -> str:
 def _unsure(case: Case, texts: Texts) -> list[tuple[str, str]]:
     """Return what it can't be told from, where else it may be, and the test that would decide."""
     facts = []
-    if alike := alternatives(case.cause, case.alternatives, case.element, texts):
+    if alike := could_be(case.cause, case.alternatives, case.element, texts):
         facts.append((texts.text("case.alternatives"), alike))
     if case.elsewhere:
         facts.append((texts.text("case.elsewhere"), ", ".join(map(printable, case.elsewhere))))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from checks.finding import State
 
 _COLOURS = {State.OK: "32", State.WARNING: "33", State.CRITICAL: "1;31", State.UNKNOWN: "35"}
+_OPENING, _CLOSING = frozenset("（《“"), frozenset("，。、；：？！）》”")  # a line neither ends nor begins with these
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -76,9 +77,9 @@ def join(parts: Sequence[str]) -> str:
 
 def _pieces(text: str) -> list[str]:
     pieces = [""]
-    for character in text:
+    for character, after in zip(text, (*text[1:], ""), strict=False):
         pieces[-1] += character
-        if character == " " or _cells(character) == 2:
+        if character == " " or (_cells(character) == 2 and character not in _OPENING and after not in _CLOSING):
             pieces.append("")
     return pieces
 

@@ -11,6 +11,7 @@ from reports.locale.figures import clock, span
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width, wrap
 from reports.render.findings import limit_text
+from reports.render.likeness import could_be
 
 _MARK = {StepState.GOOD: "✓", StepState.BAD: "✗", StepState.UNKNOWN: "?", StepState.SKIPPED: "–"}
 _COLOUR = {StepState.GOOD: State.OK, StepState.BAD: State.CRITICAL, StepState.UNKNOWN: State.UNKNOWN}
@@ -175,13 +176,14 @@ def _of(one: Diagnosis, told: Conclusion, texts: Texts, zone: tzinfo | None) -> 
     elif one.affected:
         yield texts.text("diagnose.affected"), [", ".join(map(printable, one.affected))]
     if one.alternatives:
-        yield texts.text("diagnose.alternatives"), [join([texts.text(f"cause.{code}", element=one.element) for code in one.alternatives])]
+        yield texts.text("diagnose.alternatives"), [could_be(one.cause, one.alternatives, one.element, texts)]
     if one.elsewhere:
         yield texts.text("diagnose.elsewhere"), [join([printable(element) for element in one.elsewhere])]
 
 
 def _evidence(found: Finding, texts: Texts, now: datetime, zone: tzinfo | None) -> str:
-    said = _told(" ".join(filter(None, (found.seen.node, found.key[3]))), found.message, texts)
+    name = " ".join(filter(None, (found.seen.node, found.check, found.key[3])))
+    said = texts.text("diagnose.pair", name=printable(name), text=texts.say(found.message))
     limit = limit_text(found.levels, texts) if found.levels is not None else ""
     return f"{clock(found.seen.at, now, zone)}  {said}" + (f" ({limit})" if limit else "")
 

@@ -128,7 +128,7 @@ def _with_limit(found: Finding, texts: Texts, source: bool = False) -> str:
     if not limit or found.levels is None:
         return said
     if source:
-        return texts.text("handoff.said-source", said=said, limit=limit, source=source_text(found.levels, texts))
+        return texts.text("handoff.said-source", said=said, limit=limit, source=source_text(found.levels, texts).partition(": ")[0])
     return texts.text("handoff.said-limit", said=said, limit=limit)
 
 

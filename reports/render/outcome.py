@@ -7,10 +7,12 @@ import msgspec
 from checks.finding import Message
 from probe.observation.failure import Failure
 from probe.observation.observation import Outcome
+from probe.observation.stamp import Lost
 from reports.locale.figures import number, rate, size
 from reports.locale.text import Texts, printable
 
 _SHOWN = 5
+_LAST = ("address", "source", "protocol", "agreed", "nat_address")  # the same in every reading of a check
 
 
 def outcome_text(outcome: Outcome, texts: Texts) -> str:
@@ -18,14 +20,23 @@ def outcome_text(outcome: Outcome, texts: Texts) -> str:
     if isinstance(outcome, Failure):
         return texts.say(Message(f"failure.{outcome.kind}", {"detail": outcome.detail}))
     said = []
-    for name in outcome.__struct_fields__:
-        text = _field(name, getattr(outcome, name))
+    fields = [(name, getattr(outcome, name)) for name in outcome.__struct_fields__]
+    for name, value in sorted(fields, key=lambda field: (not isinstance(field[1], Lost), field[0] in _LAST)):
+        text = _field(name, value, texts)
         if text:
             said.append(text)
     return ", ".join(said[:_SHOWN])
 
 
-def _field(name: str, value: Any) -> str:
+def _field(name: str, value: Any, texts: Texts) -> str:
+    if isinstance(value, Failure):
+        return f"{name}: {outcome_text(value, texts)}"
+    if isinstance(value, Lost):
+        return f"{name.replace('_', ' ')} lost {number(value.lost)} of {number(value.sent)}" if value.lost else ""
+    if isinstance(value, msgspec.Struct) and getattr(value, "code", None) is not None:
+        return f"{name}: {value.code}"  # type: ignore[attr-defined]
+    if isinstance(value, bool) and name == "reached":
+        return name if value else f"not {name}"
     if value is None or isinstance(value, bool | bytes | msgspec.Struct | dict):
         return ""
     if isinstance(value, tuple):

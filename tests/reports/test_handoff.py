@@ -70,7 +70,7 @@ def sheet(cut: bool = True) -> Handoff:
     echo = EchoSample("10.255.0.2", 20, 0 if cut else 20, (), None, None, None, None)
     echo = msgspec.structs.replace(echo) if cut else echo
     edge = End(EDGE, "ge-0/0/3", Site("pop-a"), (reading(seen("edge", "snmp", device)),), "10.255.0.2")
-    failure = Failure(Kind.TIMEOUT, "none within 5 s")
+    failure = Failure(Kind.TIMEOUT, "> 5 s")
     far = End(POP, "xe-1/0/0", Site("carrier-room"), (reading(seen("pop", "icmp", failure if cut else echo)),), "10.0.0.1")
     far = msgspec.structs.replace(far, not_measured=(not_measured("credential", "pop"),))
     carrier = Carrier("Example Net", ("desk@example.net", "+1 555 0100"), 4.0)

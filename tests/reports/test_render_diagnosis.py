@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 21, 14, 24, 11, tzinfo=UTC)
 ASKED = Request(CaseKind.NETWORK, "Harbour Logistics", symptoms=("no-calls", "drops-after-30"))
 ECHO = Observation("pop-a", "gw-a", "icmp", NOW, 1040.0, EchoSample("192.168.50.10", 5, 0))
 SILENT = Finding("icmp/loss", ECHO, State.CRITICAL, Message("icmp.no-reply", {"sent": 5}), LOSS, value=1.0)
-REFUSED = next(iter(sip.judge(Observation("pop-a", "gw-a", "sip", NOW, 1.0, Failure(Kind.TIMEOUT, "none within 4 s")), None, sip.Limits())))
+REFUSED = next(iter(sip.judge(Observation("pop-a", "gw-a", "sip", NOW, 1.0, Failure(Kind.TIMEOUT, "> 4 s")), None, sip.Limits())))
 CAUSE = BY_CODE[CaseKind.EQUIPMENT, "gateway_down"]
 WORDS = {"element": "gw-a", "node": "gw-a"}
 FAULT = Diagnosis(

@@ -145,3 +145,10 @@ def test_texts_import_nothing_heavy():
     code = "import sys, reports.locale.text; print(*sorted({n.partition('.')[0] for n in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."})
     assert not {"babel", "hatchling", "asyncio", "click"} & set(loaded.stdout.split())
+
+
+def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one():
+    text = "至运营商机房的线路中断（光纤一、光纤二），业务无法到达运营商：请报修。"
+    for cells in range(8, 60):
+        lines = wrap(text, cells)
+        assert not any(line[0] in "，。：）、" or line[-1] == "（" for line in lines), lines

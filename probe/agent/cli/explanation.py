@@ -26,7 +26,7 @@ def explanation_text(proof: Proof, explanation: Explanation, said: Texts, colour
         lines += ["", said.text("explain.strand", name=" ".join(filter(None, (strand.node, strand.prober, strand.item))))]
         before = strand.start.before
         steps = [*([before] if before is not None else []), *(step.seen for step in strand.steps)]
-        lines += [clip(f"   {seen.at:%H:%M:%S}  {outcome_text(seen.outcome, said)}", columns) for seen in steps]
+        lines += [clip(f"   {seen.at.astimezone():%H:%M:%S}  {outcome_text(seen.outcome, said)}", columns) for seen in steps]
         lines += [clip(f"   {one.check} {one.item}  {said.text('explain.taken')}", columns) for one in strand.found[:MOST_TAKEN]]
     if explanation.derived is not None:
         lines += ["", said.text("explain.findings")]
