@@ -74,9 +74,9 @@ def test_case_that_comes_right_later_is_as_late_as_that() -> None:
     [
         ((said(5.0, "bgp_down", "edge", "company"),), False),  # it stood to the end
         ((said(5.0, "bgp_down", "edge", "company"), said(9.0, "bgp_down", "edge", "company", "merged")), True),
-        ((said(5.0, "bgp_down", "edge", "company"), said(15.1, "bgp_down", "edge", "company", "merged")), False),
+        ((said(5.0, "bgp_down", "edge", "company"), said(20.1, "bgp_down", "edge", "company", "merged")), False),
         ((said(5.0, "bgp_down", "edge", "company"), said(9.0, "bgp_down", "edge", "company", "cleared")), True),
-        ((said(5.0, "bgp_down", "edge", "company"), said(15.1, "bgp_down", "edge", "company", "cleared")), False),
+        ((said(5.0, "bgp_down", "edge", "company"), said(20.1, "bgp_down", "edge", "company", "cleared")), False),
         ((RIGHT,), False),  # one fault is one case
         ((said(40.0, "bgp_flapping", "edge", "company"),), False),  # opened when the fault was gone, and left
         ((said(40.0, "bgp_flapping", "edge", "company"), said(48.0, "bgp_flapping", "edge", "company", "cleared")), True),

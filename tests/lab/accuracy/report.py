@@ -126,9 +126,13 @@ def _confusions(single: Sequence[Judged]) -> Iterator[str]:
         counts: Counter[tuple[str, str]] = confusion(single, what)
         yield f"## Confusion by {what}"
         yield ""
-        rows = [(true, said, count) for (true, said), count in sorted(counts.items()) if what == "side" or said not in true.split(" | ")]
+        rows = [
+            (true, said, count)
+            for (true, said), count in sorted(counts.items())
+            if what == "side" or said not in (true, *true.split(" / "))
+        ]
         if what == "cause":
-            agreed = sum(count for (true, said), count in counts.items() if said in true.split(" | "))
+            agreed = sum(count for (true, said), count in counts.items() if said in (true, *true.split(" / ")))
             yield f"Said what was true: {_share(agreed, counts.total())}. " + ("The others:" if rows else "There are no others.")
             yield ""
         if rows:

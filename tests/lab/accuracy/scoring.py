@@ -9,7 +9,7 @@ import msgspec
 
 from tests.lab.accuracy.outcome import Moment, Outcome, Planted, Story
 
-WRONG_STANDS_S = 10.0  # a wrong case that was merged or cleared sooner than this woke nobody
+WRONG_STANDS_S = 15.0  # a wrong case that was merged or cleared within the time in which a fault has to be told
 ENDS = frozenset({"merged", "cleared"})
 UNDETERMINED = "undetermined"
 
@@ -136,12 +136,13 @@ def percentile(values: Iterable[float], share: float) -> float | None:
 
 
 def confusion(judged: Iterable[Judged], what: str) -> Counter[tuple[str, str]]:
-    """Count (true, said) of single faults by "side" or "cause"; what was not told is "nothing", more than one case "several"."""
+    """Count (true, said) of single faults by "side" or "cause"; what was not told is "nothing", different ones at once "several"."""
     counts: Counter[tuple[str, str]] = Counter()
     for one in judged:
         (planted,) = one.outcome.planted
         true = planted.side if what == "side" else planted.causes
-        counts[" | ".join(sorted(true)) or "nothing", _told(one, what)] += 1
+        label = " / ".join(sorted(true)) or "nothing"
+        counts[label, label if one.right else _told(one, what)] += 1
     return counts
 
 
