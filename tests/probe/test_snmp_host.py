@@ -131,6 +131,12 @@ def test_file_system_that_turns_read_only() -> None:
     assert (meant.read_only, meant.remounted_read_only) == (True, False)
 
 
+def test_file_system_of_which_a_table_cut_short_told_nothing_was_not_writable() -> None:
+    untold = {oid: value for oid, value in ROOT.items() if oid != f"{FS}.5.6"}
+    (after,) = server({**LINUX, **ROOT, f"{FS}.5.6": 2}, look({**LINUX, **untold})).filesystems
+    assert (after.read_only, after.remounted_read_only) == (True, False)
+
+
 def test_what_is_no_storage_is_left_out() -> None:
     values = {
         **stored(1, 4, "/proc/sys", 4096, 10, 10),

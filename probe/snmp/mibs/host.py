@@ -73,7 +73,7 @@ async def read_host(
     ticks = {oid: ticked for oid in TICKS if (ticked := natural(values.get(oid))) is not None}
     earlier = before.ticks if before is not None and since.unbroken else {}
     held = before.writable if before is not None else frozenset()
-    filesystems = await read_filesystems(talk, storage, held)
+    filesystems, told_writable = await read_filesystems(talk, storage, held)
     missing: dict[str, str] = {}
     cpu = cpu_of(values, ticks, earlier, list(loads.values()))
     memory = _memory(values) or memory_of(storage)
@@ -92,8 +92,7 @@ async def read_host(
         cpu, (), memory, filesystems, (), None, None, natural(values.get(PROCESSES)), None, None, (), (), running, None, None,
         _booted(since), None, missing, since.over_s if before is not None else None, None, (), since.uptime_s,
     )  # fmt: skip
-    writable = held | {system.mount for system in filesystems if not system.read_only}
-    return HostLook(host, ticks=ticks, writable=writable)
+    return HostLook(host, ticks=ticks, writable=held | told_writable)
 
 
 def _booted(since: Since) -> datetime | None:

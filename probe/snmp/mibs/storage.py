@@ -115,14 +115,16 @@ def _is_image(path: str) -> bool:
     return path.startswith((*BENEATH, *_IMAGES))
 
 
-async def read_filesystems(talk: Talk, rows: list[Storage], writable: frozenset[str]) -> tuple[FilesystemSample, ...]:
-    """Return the file systems of a server; `writable` were so at an earlier look.
+async def read_filesystems(
+    talk: Talk, rows: list[Storage], writable: frozenset[str]
+) -> tuple[tuple[FilesystemSample, ...], frozenset[str]]:
+    """Return the file systems of a server, and which of them it says are writable; `writable` were so at an earlier look.
 
     What an ordinary user may still write is dskAvail where the agent lists it; else size less used, some per cent too much.
     """
     disks = [row for row in rows if row.type_ in DISKS and row.total and not _is_image(path_of(row.descr))]
     if not disks:
-        return ()
+        return (), frozenset()
     remote, types, links = await talk.walk_all(FS_STEADY, keep=True)
     access = await talk.walk(FS_ACCESS)
     paths = await talk.walk(DISK_PATH, keep=True)
@@ -130,6 +132,7 @@ async def read_filesystems(talk: Talk, rows: list[Storage], writable: frozenset[
     fs_of = {str(number(link)): index for index, link in links.items()}
     disk_of = {text(path): index for index, path in paths.items()}
     found: dict[str, FilesystemSample] = {}
+    told = set()  # what a table that was cut short left out was told neither way
     for row in disks:
         mount, fs, disk = path_of(row.descr), fs_of.get(row.index, ""), disk_of.get(path_of(row.descr), "")
         fstype = _fstype(types.get(fs))
@@ -144,13 +147,16 @@ async def read_filesystems(talk: Talk, rows: list[Storage], writable: frozenset[
             continue
         if fstype in ALWAYS_FULL or mount in found:
             continue
-        read_only = number(access.get(fs)) == 2
+        mode = number(access.get(fs))
+        read_only = mode == 2
+        if mode == 1:
+            told.add(mount)
         share = natural(nodes.get(disk))
         found[mount] = FilesystemSample(
             mount, text(remote.get(fs)), fstype, total, available, None, None, read_only, read_only and mount in writable,
             inodes_used_ratio=share / 100 if share is not None and share <= 100 else None,
         )  # fmt: skip
-    return tuple(found.values())
+    return tuple(found.values()), frozenset(told)
 
 
 def _fstype(value: Value | None) -> str:
