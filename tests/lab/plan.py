@@ -12,28 +12,7 @@ AGREED = "the customer's Ms Li, on the telephone"
 CALLED = "02155556666"
 SUPPLIED = "LabGate"  # the gateway that the company supplies
 
-# The agent's own host is the machine under the lab: how busy it is, how full, and how good its clock is are no part of the operator.
-MACHINE_WIDE = (
-    "host/clock-sync",
-    "host/boot",
-    "host/cpu",
-    "host/load",
-    "host/iowait",
-    "host/steal",
-    "host/pressure",
-    "host/disk*",
-    "host/inodes",
-    "host/memory",
-    "host/swap",
-    "host/oom",
-    "host/zombies",
-    "host/uninterruptible",
-    "host/descriptors",
-    "host/units",
-)
-
 SILENCES = {  # why: nodes, checks
-    "the machine under the lab is no part of the operator": (("agent",), MACHINE_WIDE),
     "only the database has a disk of its own": (("core", "edge", "soft", "ups", "branch-*"), ("host/disk*", "host/inodes")),
     "what is mounted is the business of the machine under the lab": (("*",), ("host/mount", "host/read-only")),
 }
@@ -97,10 +76,13 @@ def node(name: str, checks: Iterable[str] = (), **more: Any) -> Iterator[str]:
 
 
 def nodes(certificate: str, pages: int = 0) -> Iterator[str]:
-    """Yield every node with its checks; `certificate` is the file of the portal's authority as the agent sees it, `pages` how many more
-    pages of each branch server are asked for.
+    """Yield every node with its checks, but no `host` check of the agent: its host is the machine under the lab, whose clock mostly nobody
+    sets, and by such a clock no other is judged.
+
+    `certificate` is the file of the portal's authority as the agent sees it, `pages` how many more pages of each branch server are asked
+    for.
     """
-    yield from node("agent", (check("interfaces", names=["eth0"]), check("host", READ, processes=False), check("sockets", READ)))
+    yield from node("agent", (check("interfaces", names=["eth0"]), check("sockets", READ)))
     snmp, arp = check("snmp"), check("arp")
     yield from node("core", (snmp,), kind="switch", role="core", snmp="ro")
     yield from node("edge", (snmp, arp), kind="router", role="core", snmp="ro")
