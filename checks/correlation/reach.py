@@ -5,6 +5,7 @@ cleared behind which anything still answers. The fault lies in what is left betw
 to the agent; a port that is down names it, a port that is up clears its cable.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -171,9 +172,11 @@ class Reach:
     def _place(self) -> None:
         """Find the element for the nodes that are dark without a port that says why."""
         while self.left:
-            roots = [one for one in self.left.values() if not any(above in self.left for above in self.topology.chain(one.node)[:-1])]
+            under: dict[str, list[str]] = {}  # by root, which is dark with nothing dark before it: what is dark behind it, itself included
+            for name in self.left:
+                under.setdefault(next(one for one in self.topology.chain(name) if one in self.left), []).append(name)
             groups: dict[Element, list[Cut]] = {}
-            for root in sorted(roots, key=lambda one: one.node):
+            for root in (self.left[name] for name in sorted(under)):
                 cut = self._suspects(root)
                 if cut.suspects:
                     groups.setdefault(cut.suspects[0], []).append(cut)
@@ -182,7 +185,7 @@ class Reach:
                 else:
                     self._mute(self.left.pop(root.node))
             for cuts in groups.values():
-                self._place_group(cuts)
+                self._place_group(cuts, under)
 
     def _mute(self, dark: Dark) -> None:
         """Make the fault of a node that is silent itself although something behind it answers: it forwards, and is not gone."""
@@ -255,8 +258,8 @@ class Reach:
             asks.append(ask((element, NET, ""), "parent", element))
         return asks
 
-    def _place_group(self, cuts: list[Cut]) -> None:
-        """Choose the element for the roots that share their first suspect."""
+    def _place_group(self, cuts: list[Cut], under: Mapping[str, list[str]]) -> None:
+        """Choose the element for the roots that share their first suspect; `under` are the dark nodes behind each."""
         topology, picture = self.topology, self.picture
         shared = list(cuts[0].suspects)
         for cut in cuts[1:]:
@@ -268,7 +271,7 @@ class Reach:
         links = [one for one in left if one.startswith(LINK)]
         chosen = nodes[-1] if nodes else links[-1] if links else shared[-1]
         roots = {cut.root.node for cut in cuts}
-        behind = [name for name in self.left if not roots.isdisjoint(topology.chain(name)) and not self.others.apart(name, chosen)]
+        behind = [name for root in sorted(roots) for name in under[root] if not self.others.apart(name, chosen)]
         dark = [self.left.pop(name) for name in dict.fromkeys((*sorted(roots), *behind))]
         symptoms = [one for node in dark for one in node.symptoms]
         names = frozenset(node.node for node in dark)
