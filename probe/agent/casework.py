@@ -11,6 +11,7 @@ from checks.ask import Ask
 from checks.assess import Memory, Rules
 from checks.correlate import RULES
 from checks.correlation.absorb import Past
+from checks.correlation.view import View, fresh
 from checks.finding import Key
 from checks.history import Track
 from checks.patience import LINGER, Patience, deliberate
@@ -47,6 +48,8 @@ class Casework:
         self._patience = Patience()
         self._proven: dict[Identity, datetime] = {}
         self._asks: tuple[Ask, ...] = ()
+        self.waits = asyncio.Event()  # set while a verdict waits for what may still change it
+        self.views: tuple[View, ...] = ()  # what other agents on the same store see; replaced by the exchange
 
     def wake(self) -> None:
         """Say that something is believed now that was not before."""
@@ -59,7 +62,7 @@ class Casework:
 
     def past(self, now: datetime) -> tuple[Past, ...]:
         """Return the faults of the last moments, whose aftermath is no fault of its own."""
-        return tuple(one for one in self._patience.past.values() if now - one.seen <= LINGER)
+        return recent(self._patience, now)
 
     def tell(self) -> None:
         """Say that the store has accepted something from elsewhere."""
@@ -88,8 +91,12 @@ class Casework:
         now = self._now()
         watch = self._watch
         memories = dict(watch.memories)  # everything below looks at this one moment, whatever is measured meanwhile
-        steps = await asyncio.to_thread(self._decide, memories, dict(watch.rules), now)
+        views = fresh(self.views, now)
+        if views and any(memory.bad for memory in memories.values()):
+            watch.recorder.views(views, now)
+        steps = await asyncio.to_thread(self._decide, memories, dict(watch.rules), now, views)
         watch.ask(self._asks)
+        (self.waits.set if self._asks else self.waits.clear)()
         moved, gone = watch.take_moved()
         try:
             events = await asyncio.to_thread(self._store.accept, steps, now)
@@ -112,7 +119,9 @@ class Casework:
         if events:
             self._on_events()
 
-    def _decide(self, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules], now: datetime) -> list[Step]:
+    def _decide(
+        self, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules], now: datetime, views: tuple[View, ...]
+    ) -> list[Step]:
         """Return the steps from the open cases to what these memories say.
 
         Runs in a thread: with thousands of cases it takes a second, in which measuring must go on. It reads values that are replaced,
@@ -120,7 +129,7 @@ class Casework:
         """
         watch, cases = self._watch, self.open
         told = {case.identity for case in cases if case.cleared_at is None}
-        correlation, self._patience = deliberate(memories, watch.topology, self._patience, now, told)
+        correlation, self._patience = deliberate(memories, watch.topology, self._patience, now, told, views)
         self._asks = correlation.asks
         known = {case.identity for case in cases}
         diagnoses = {_identity(one): one for one in correlation.diagnoses if _identity(one) in known or not self._planned.covers(one, now)}
@@ -130,7 +139,7 @@ class Casework:
         steps = plan(diagnoses.values(), tracks, cases, now, unwatched)
         said = (EventKind.OPENED, EventKind.UPDATED)
         return [
-            self._attach(step, diagnoses[step.case.identity], memories, rules)
+            self._attach(step, diagnoses[step.case.identity], memories, rules, views)
             if step.kind in said and step.case.identity in diagnoses and not self._lately(step, diagnoses[step.case.identity])
             else step
             for step in steps
@@ -165,9 +174,16 @@ class Casework:
         now, before = self._now(), self._proven.get(_identity(diagnosis))
         return before is not None and now - before < PROVEN_FOR
 
-    def _attach(self, step: Step, diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules]) -> Step:
+    def _attach(
+        self,
+        step: Step,
+        diagnosis: Diagnosis,
+        memories: Mapping[JobKey, Memory],
+        rules: Mapping[JobKey, Rules],
+        views: tuple[View, ...],
+    ) -> Step:
         try:
-            proof = prove(diagnosis, memories, rules, self._watch.settings.inventory)
+            proof = prove(diagnosis, memories, rules, self._watch.settings.inventory, views)
         except ValueError as why:
             log.warning("%s at %s goes without new evidence: %s", diagnosis.cause, diagnosis.element, why)
             return step

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from checks.assess import Memory
+from checks.correlation.view import fresh
 from checks.diagnosis.plan import FLOWS
 from checks.verdict import Diagnosis
 from probe.agent.actions.complaints import complaint_of, hang
@@ -66,8 +67,9 @@ class LookingInto:
                 yield line
 
     def _known(self) -> Known:
-        watch, past = self._watch, self._casework.past(self._now())
-        return Known(dict(watch.memories), dict(watch.rules), watch.eyes.sight, self._usual.baselines, past, True)
+        watch, now = self._watch, self._now()
+        past, views = self._casework.past(now), fresh(self._casework.views, now)
+        return Known(dict(watch.memories), dict(watch.rules), watch.eyes.sight, self._usual.baselines, past, views, True)
 
     async def _hang(self, diagnosis: Diagnosis, proof: bytes | None, request: Request) -> Opened | None:
         try:

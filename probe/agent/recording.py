@@ -16,8 +16,9 @@ import msgspec
 from checks.assess import Memory, Rules, Scene
 from checks.baseline import Baseline
 from checks.correlate import RULES
+from checks.correlation.view import View
 from checks.finding import Finding, Key
-from checks.recording import VERSION, Forgotten, Job, Line, Reading, Recording, Stale
+from checks.recording import VERSION, Forgotten, Job, Line, Reading, Recording, Stale, Views
 from checks.sight import Sight
 from checks.strand import said_of, start_of
 from probe.agent.settings.settings import Settings
@@ -43,7 +44,8 @@ class Recorder:
         self._most = self._size = 0
         self._settings: Settings | None = None
         self._retry_at = 0.0
-        self._sight: Sight | None = None  # these three: what the present file says already
+        self._sight: Sight | None = None  # these four: what the present file says already
+        self._views: tuple[View, ...] = ()
         self._rules: dict[JobKey, Rules] = {}
         self._usual: dict[JobKey, tuple[object, dict[Key, Baseline]]] = {}
 
@@ -80,6 +82,11 @@ class Recorder:
         """Write that a job that was measured for once is forgotten."""
         if self._path is not None and self._rules.pop(key, None) is not None:
             self._write(Forgotten(_now(), *key))
+
+    def views(self, views: tuple[View, ...], now: datetime) -> None:
+        """Write what other agents see, when it changed; only of use while something is bad."""
+        if self._path is not None and self._file is not None and views != self._views and self._write(Views(now, views)):
+            self._views = views
 
     def close(self) -> None:
         """Stop recording; what is written stays."""
@@ -136,6 +143,7 @@ class Recorder:
     def _forget(self) -> None:
         self._size = 0
         self._sight = None
+        self._views = ()
         self._rules.clear()
         self._usual.clear()
 

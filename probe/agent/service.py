@@ -29,6 +29,7 @@ from probe.agent.showing import Showing
 from probe.agent.telling import Telling, open_feeds
 from probe.agent.traps import Traps, open_socket, receiving
 from probe.agent.usual import Usual
+from probe.agent.vantage import Vantage
 from probe.agent.watching import STALE_SWEEP_S, Watch
 from probe.run import Runner
 from probe.stamp_reflector import reflecting
@@ -196,6 +197,7 @@ class Service:
             ("watch", self.watch.run),
             ("sweep", self.watch.sweep),
             ("casework", self.casework.run),
+            ("vantage", Vantage(self.watch, self.casework, store, utc_now).run),
             ("telling", self.telling.run),
             ("backlog", self.telling.look),
             ("usual", partial(self.usual.run, utc_now, save, read)),

@@ -12,6 +12,7 @@ from checks.assess import Memory, Rules
 from checks.baseline import Baseline
 from checks.correlate import RULES, correlate
 from checks.correlation.absorb import Past
+from checks.correlation.view import View
 from checks.diagnosis.ground import Ground, Trouble, customer_of, question_of, survey, wanted
 from checks.diagnosis.plan import FLOWS, Place, Question
 from checks.diagnosis.symptom import Heard, Symptom, heard
@@ -62,6 +63,7 @@ class Known(msgspec.Struct, frozen=True):
     sight: Sight = Sight()
     baselines: Mapping[Key, Baseline] = {}
     past: tuple[Past, ...] = ()
+    views: tuple[View, ...] = ()
     running: bool = False
 
 
@@ -85,7 +87,7 @@ async def diagnose(
         for question in FLOWS[request.kind]:
             yield Begun(question.name)
             yield await run.end(question)
-        found = [one for one in await run.decide(topology, known.past) if not all(quiet(key[1], key[2]) for key in one.keys)]
+        found = [one for one in await run.decide(topology, known) if not all(quiet(key[1], key[2]) for key in one.keys)]
         verdict = judge(found, topology, trouble, {one.symptom for one in symptoms}, run.seen)
         told = run.conclude(request, verdict, known.running, now())
         told = msgspec.structs.replace(told, calls=await calls_told(settings, request, now()))
@@ -109,7 +111,7 @@ async def _hung(told: Conclusion, hang: Hang, believing: Believing, known: Known
         return msgspec.structs.replace(told, open_problem=Message("diagnose.nothing-to-open"))
     proof: bytes | None = None
     try:
-        proof = prove(told.diagnosis, believing.memories, {**known.rules, **believing.rules}, believing.inventory)
+        proof = prove(told.diagnosis, believing.memories, {**known.rules, **believing.rules}, believing.inventory, known.views)
     except (KeyError, ValueError) as why:
         log.warning("%s at %s goes without evidence: %s", told.diagnosis.cause, told.diagnosis.element, why)
     try:
@@ -281,10 +283,10 @@ class _Run:
                 return Message("skipped.consent")
         return Message(f"skipped.{name}")
 
-    async def decide(self, topology: Topology, past: Sequence[Past]) -> tuple[Diagnosis, ...]:
+    async def decide(self, topology: Topology, known: Known) -> tuple[Diagnosis, ...]:
         """Return what correlate says, once what it asks for was measured as far as time allows."""
         measured: set[JobKey] = set()
-        found = correlate(self._believing.memories, topology, past)
+        found = correlate(self._believing.memories, topology, known.past, known.views)
         for _ in range(ROUNDS):
             asks = [ask for ask in found.asks if key_of(ask) not in measured]
             left = self._start + WHOLE_S - self._loop.time()
@@ -293,7 +295,7 @@ class _Run:
             measured |= {key_of(ask) for ask in asks}
             tasks = [task for ask in asks if (task := self._believing.ask(ask)) is not None]
             await self._wait(tasks, self._loop.time() + min(ROUND_S, left))
-            found = correlate(self._believing.memories, topology, past)
+            found = correlate(self._believing.memories, topology, known.past, known.views)
         return found.diagnoses
 
     def conclude(self, request: Request, verdict: Verdict, watched: bool, at: datetime) -> Conclusion:
