@@ -7,24 +7,22 @@ around an agent of its own, and prints the figures. What is in the results file 
 import argparse
 import contextlib
 import json
-import multiprocessing
 import os
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from tests.lab.accuracy.outcome import Planted
 from tests.lab.accuracy.scoring import objection, percentile
 from tests.lab.accuracy.sections import put
 from tests.lab.agent import FIRSTLINE, Agent
 from tests.lab.agreement import Agreement, Case, Look, Run, told_of
+from tests.lab.apart import each, read
 from tests.lab.complaints import HARBOUR, WITHIN_S
 from tests.lab.eye import ISOLATED
 from tests.lab.faults import FAULTS, Fault, Truth
@@ -55,21 +53,19 @@ WORD = {fault: word for word, faults in WORDS.items() for fault in faults}
 EQUIPMENT = frozenset({"gateway_hung", "gateway_unregistered", "gateway_not_standard", "sip_alg"})
 
 
-def run(name: str, seed: int) -> Run:
-    """Plant one fault in a lab of its own, wait for the agent's case, and look into the complaint beside the service and without it."""
-    fault = FAULTS[name]
-    lab = Lab()
-    try:
-        agent = Agent(lab)
-        try:
-            agent.start()
-            time.sleep(WARM_S)
-            with fault.plant(lab, random.Random(f"{name}-{seed}")) as truth:
-                return looked_at(agent, fault, truth, seed)
-        finally:
-            agent.down()
-    finally:
-        lab.down()
+class Task(NamedTuple):
+    """A fault by its name, and what draws its place and severity."""
+
+    fault: str
+    seed: int
+
+
+def run(lab: Lab, agent: Agent, task: Task) -> Run:
+    """Plant one fault, wait for the agent's case, and look into the complaint beside the service and without it."""
+    time.sleep(WARM_S)
+    fault = FAULTS[task.fault]
+    with fault.plant(lab, random.Random(f"{task.fault}-{task.seed}")) as truth:
+        return looked_at(agent, fault, truth, task.seed)
 
 
 def looked_at(agent: Agent, fault: Fault, truth: Truth, seed: int) -> Run:
@@ -150,28 +146,6 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def read(results: Path) -> list[Run]:
-    """Return the runs of a results file; a last line that was left unfinished is none."""
-    lines = results.read_bytes().splitlines(keepends=True) if results.exists() else []
-    return [msgspec.json.decode(line, type=Run) for line in lines if line.endswith(b"\n")]
-
-
-def _do(tasks: Sequence[tuple[str, int]], labs: int, results: Path) -> None:
-    results.parent.mkdir(parents=True, exist_ok=True)
-    spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(labs, mp_context=spawning, max_tasks_per_child=1) as pool, results.open("ab") as out:
-        waiting = {pool.submit(run, *task): task for task in tasks}
-        for done in as_completed(waiting):
-            try:
-                one = done.result()
-            except Exception as why:  # whatever breaks a lab, the others go on
-                print(f"{waiting[done]}: the lab failed: {why!r}"[:3000], file=sys.stderr, flush=True)
-                continue
-            out.write(msgspec.json.encode(one) + b"\n")
-            out.flush()
-            print(Agreement(one).line, file=sys.stderr, flush=True)
-
-
 def section(runs: Sequence[Run]) -> str:
     """Return the figures as a section of docs/accuracy.md."""
     found = [Agreement(one) for one in runs]
@@ -201,6 +175,11 @@ def section(runs: Sequence[Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def line(one: Run) -> str:
+    """Return a run in one line for people."""
+    return Agreement(one).line
+
+
 def main() -> int:
     """Do what is not done yet and print the figures; 0 when both looks agree with the case wherever they can."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab.agreeing", description=(__doc__ or "").partition("\n")[0])
@@ -215,11 +194,11 @@ def main() -> int:
     if unknown:
         raise SystemExit(f"no fault named {', '.join(unknown)}; there are: {', '.join(FAULTS)}")
     if not asked.report:
-        done = {(one.planted.fault, one.seed) for one in read(asked.results)}
-        tasks = [(name, asked.seed) for name in asked.faults if (name, asked.seed) not in done]
-        _do([task for task in tasks if not FAULTS[task[0]].machine_wide], asked.labs, asked.results)
-        _do([task for task in tasks if FAULTS[task[0]].machine_wide], 1, asked.results)
-    runs = read(asked.results)
+        done = {(one.planted.fault, one.seed) for one in read(asked.results, Run)}
+        tasks = [Task(name, asked.seed) for name in asked.faults if (name, asked.seed) not in done]
+        each(run, [task for task in tasks if not FAULTS[task.fault].machine_wide], asked.labs, asked.results, line)
+        each(run, [task for task in tasks if FAULTS[task.fault].machine_wide], 1, asked.results, line)
+    runs = read(asked.results, Run)
     if asked.page:
         put(asked.page, section(runs))
     else:

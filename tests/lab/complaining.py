@@ -5,11 +5,9 @@ already is not done again. 0 when at least 35 of 36 are right and none is late. 
 """
 
 import argparse
-import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import msgspec
@@ -17,6 +15,7 @@ import msgspec
 from tests.lab.accuracy.scoring import percentile
 from tests.lab.accuracy.sections import put
 from tests.lab.agent import Agent
+from tests.lab.apart import each, read
 from tests.lab.complaints import COMPLAINTS, WITHIN_S, Complaint, looked_into, show
 from tests.lab.lab import Lab
 
@@ -39,28 +38,18 @@ class Answered(msgspec.Struct, frozen=True):
     told: str
 
 
-def answered(number: int) -> Answered:
-    """Bring up a lab and its agent, have one complaint looked into while its fault lasts, and return what came of it."""
-    complaint = COMPLAINTS[number]
-    lab = Lab()
-    try:
-        agent = Agent(lab)
-        try:
-            agent.start()
-            one = looked_into(lab, agent, complaint)
-        finally:
-            agent.down()
-    finally:
-        lab.down()
+def answered(lab: Lab, agent: Agent, name: str) -> Answered:
+    """Have one complaint looked into while its fault lasts, and return what came of it."""
+    complaint = next(one for one in COMPLAINTS if one.name == name)
+    one = looked_into(lab, agent, complaint)
     answer, test = str(one.told["answer"]), str(one.told["next_test"] or "")
     load = round(os.getloadavg()[0], 1)
-    return Answered(complaint.name, complaint.group, one.right, answer, one.said, test, round(one.took_s, 1), load, show(one))
+    return Answered(name, complaint.group, one.right, answer, one.said, test, round(one.took_s, 1), load, show(one))
 
 
-def read(results: Path) -> list[Answered]:
-    """Return what is in a results file; a last line that was left unfinished is not."""
-    lines = results.read_bytes().splitlines(keepends=True) if results.exists() else []
-    return [msgspec.json.decode(line, type=Answered) for line in lines if line.endswith(b"\n")]
+def line(one: Answered) -> str:
+    """Return one in lines for people."""
+    return f"{one.told} (load {one.load})"
 
 
 def section(found: Sequence[Answered]) -> str:
@@ -91,22 +80,6 @@ def section(found: Sequence[Answered]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _do(numbers: Sequence[int], labs: int, results: Path) -> None:
-    results.parent.mkdir(parents=True, exist_ok=True)
-    spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(labs, mp_context=spawning, max_tasks_per_child=1) as pool, results.open("ab") as out:
-        waiting = {pool.submit(answered, number): number for number in numbers}
-        for done in as_completed(waiting):
-            try:
-                one = done.result()
-            except Exception as why:  # whatever breaks a lab, the others go on
-                print(f"{COMPLAINTS[waiting[done]].name}: the lab failed: {why!r}"[:3000], file=sys.stderr, flush=True)
-                continue
-            out.write(msgspec.json.encode(one) + b"\n")
-            out.flush()
-            print(f"{one.told} (load {one.load})", file=sys.stderr, flush=True)
-
-
 def chosen(names: Sequence[str]) -> list[Complaint]:
     """Return the complaints whose name holds one of the words; all without any."""
     return [one for one in COMPLAINTS if not names or any(name in one.name for name in names)]
@@ -121,9 +94,9 @@ def main() -> int:
     parser.add_argument("--page", type=Path, help="whose section of these figures is written anew [default: standard output]")
     asked = parser.parse_args()
     wanted = chosen(asked.names)
-    done = {one.name for one in read(asked.results)}
-    _do([COMPLAINTS.index(one) for one in wanted if one.name not in done], asked.labs, asked.results)
-    found = [one for one in read(asked.results) if one.name in {complaint.name for complaint in wanted}]
+    done = {one.name for one in read(asked.results, Answered)}
+    each(answered, [one.name for one in wanted if one.name not in done], asked.labs, asked.results, line)
+    found = [one for one in read(asked.results, Answered) if one.name in {complaint.name for complaint in wanted}]
     if asked.page:
         put(asked.page, section(found))
     else:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.lab.agreeing import WORD, run
+from tests.lab.agreeing import WORD, Task, run
 from tests.lab.agreement import OVER_TIME, Agreement
+from tests.lab.apart import alone
 from tests.lab.complaints import WITHIN_S
 from tests.lab.faults import FAULTS
 from tests.lab.lab import NEEDS
@@ -13,7 +14,7 @@ SHORT = ("sip_503", "both_fibres_cut", "line_cut")  # one of each side
 
 
 def agreed(fault: str) -> None:
-    found = Agreement(run(fault, 1))
+    found = Agreement(alone(run, Task(fault, 1)))
     told = "\n".join([found.line, found.why_beside, found.why_alone, *found.run.bad])
     assert found.case is not None or not found.run.planted.causes, told
     assert found.agrees, told
