@@ -3,7 +3,7 @@
 Pure: a fold over moments; the service and a replay go through the same.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,8 +18,6 @@ from checks.topology import Topology
 
 HOLD = timedelta(seconds=6)  # how long a verdict waits for the measurements that it asked for
 ECHO = timedelta(hours=1)  # how long what only tells of the past (a path that changed) is explained by it
-ENDING = timedelta(seconds=30)  # how long what a fault explained may take to be believed good again
-LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
 PLACED = ("loss", "delay", "carrier_quality", "path_voice")  # causes that are placed by counting
 MOST = 10_000  # faults remembered, the newest
 
@@ -29,6 +27,13 @@ class Patience(msgspec.Struct, frozen=True):
 
     first: Mapping[Key, datetime] = {}
     past: Mapping[Identity, Past] = {}
+
+
+def recent(patience: Patience, now: datetime) -> Iterator[tuple[Identity, Past]]:
+    """Yield the faults of the last hour, and how long ago each was there."""
+    for identity, one in patience.past.items():
+        if now - one.seen <= ECHO:
+            yield identity, Past(one.fault, one.seen, now - one.seen)
 
 
 def deliberate(
@@ -43,11 +48,7 @@ def deliberate(
 
     The correlation's `diagnoses` are those that wait no longer; `waiting` has those that do as well.
     """
-    past = {
-        identity: Past(one.fault, one.seen, now - one.seen <= LINGER, now - one.seen <= ENDING)
-        for identity, one in patience.past.items()
-        if now - one.seen <= ECHO
-    }
+    past = dict(recent(patience, now))
     whole = correlate(memories, topology, past.values(), fresh(views, now))
     first: dict[Key, datetime] = {}
     ready = []

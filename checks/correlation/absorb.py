@@ -8,6 +8,7 @@ import msgspec
 from checks.correlation.fault import Fault
 from checks.correlation.follows import (
     GONE,
+    POOR,
     RULES_OF,
     Relation,
     at_its_end,
@@ -22,20 +23,21 @@ from checks.finding import Key
 from checks.topology import Element, Topology, link_element
 
 ECHOES = frozenset({"path_change", "bgp_flapping", "link_flapping", "prefixes", "mac_changed", "reboot"})  # they tell of what was, for long
+LATELY = "stamp/loss-lately"
+ENDING = timedelta(seconds=30)  # how long what a fault explained may take to be believed good again
+EMPTY = timedelta(minutes=6)  # … and what was lost in the last minutes to be forgotten
+LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
 FLAP = timedelta(seconds=10)
 AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
 SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
 
 
 class Past(msgspec.Struct, frozen=True):
-    """A fault that is over, and when it was last seen: for a moment (`ending`) all that it explained may still have to be believed good
-    again, for a while (`fresh`) it explains what it leaves behind, for long its echoes.
-    """
+    """A fault that is over, when it was last seen, and how long ago that is: for a while it explains what it leaves behind."""
 
     fault: Fault
     seen: datetime
-    fresh: bool = True
-    ending: bool = True
+    age: timedelta = timedelta(0)
 
 
 def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = ()) -> list[Fault]:
@@ -101,22 +103,41 @@ class _Causes:
 
 
 def _aftermath(effect: Fault, past: tuple[Past, ...], bad: frozenset[Key], topology: Topology) -> bool:
-    """Tell whether a fault began while one that is over now was there, or right after, and follows from it."""
-    keys = {symptom.key for symptom in effect.symptoms}
-    for one in past:
-        then = {symptom.key for symptom in one.fault.symptoms} if one.ending and effect.since <= one.seen else set()
-        if keys <= then and not then <= bad:  # some of it is good again, and the rest is about to be
-            return True
-        if not one.fresh and effect.code not in ECHOES:
-            continue
-        after = timedelta(0) if effect.code in GONE or one.fault.code == "agent_blind" else AFTER
-        if not one.fault.since - SLACK <= effect.since <= one.seen + after or one.fault.identity == effect.identity:
-            continue
-        if effect.code == "bgp_flapping" and one.fault.code == "bgp_down" and one.seen - one.fault.since < FLAP:
-            continue  # a session that was gone for a moment has flapped, which is more than that moment
-        if any(one.fault.code in rule.causes and rule.related(effect, one.fault, topology) for rule in RULES_OF.get(effect.code, ())):
-            return True
-    return False
+    """Tell whether a fault is what another one that is over now left behind."""
+    return any(
+        one.fault.identity != effect.identity and (_ends(effect, one, bad) or _empties(effect, one) or _follows(effect, one, topology))
+        for one in past
+    )
+
+
+def _ends(effect: Fault, past: Past, bad: frozenset[Key]) -> bool:
+    """Tell whether a fault is the rest of one that is ending: some of what that explained is good again, the rest is about to be."""
+    then = {symptom.key for symptom in past.fault.symptoms}
+    if past.age > ENDING or effect.since > past.seen or then <= bad:
+        return False
+    gone = nodes_of(past.fault)
+    return all(symptom.key in then or symptom.node in gone for symptom in effect.symptoms)
+
+
+def _empties(effect: Fault, past: Past) -> bool:
+    """Tell whether a fault is what minutes of measuring still hold of a loss that is over."""
+    if past.age > EMPTY or effect.code not in POOR:
+        return False
+    nodes = {symptom.node for symptom in past.fault.symptoms}
+    return all(symptom.check == LATELY and symptom.node in nodes for symptom in effect.symptoms)
+
+
+def _follows(effect: Fault, past: Past, topology: Topology) -> bool:
+    """Tell whether a fault began while another was there, or right after, and follows from it."""
+    cause = past.fault
+    if past.age > LINGER and effect.code not in ECHOES:
+        return False
+    after = timedelta(0) if effect.code in GONE or cause.code == "agent_blind" else AFTER
+    if not cause.since - SLACK <= effect.since <= past.seen + after:
+        return False
+    if effect.code == "bgp_flapping" and cause.code == "bgp_down" and past.seen - cause.since < FLAP:
+        return False  # a session that was gone for a moment has flapped, which is more than that moment
+    return any(cause.code in rule.causes and rule.related(effect, cause, topology) for rule in RULES_OF.get(effect.code, ()))
 
 
 def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault]) -> Fault | None:

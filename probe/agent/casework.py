@@ -14,7 +14,7 @@ from checks.correlation.absorb import Past
 from checks.correlation.view import View, fresh
 from checks.finding import Key
 from checks.history import Track
-from checks.patience import LINGER, Patience, deliberate
+from checks.patience import Patience, deliberate, recent
 from checks.proof import prove
 from checks.verdict import Diagnosis
 from probe.agent.planned import Planned
@@ -62,7 +62,7 @@ class Casework:
 
     def past(self, now: datetime) -> tuple[Past, ...]:
         """Return the faults of the last moments, whose aftermath is no fault of its own."""
-        return recent(self._patience, now)
+        return tuple(one for _, one in recent(self._patience, now))
 
     def tell(self) -> None:
         """Say that the store has accepted something from elsewhere."""

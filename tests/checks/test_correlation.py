@@ -414,3 +414,18 @@ def test_a_second_cut_takes_all_of_the_first_into_one_fault() -> None:
     (one,) = now.diagnoses
     assert (one.cause, one.element) == ("fibre_cut", "fib0+fib1")
     assert set(first.diagnoses[0].keys) <= set(one.keys)
+
+
+def test_what_comes_back_in_steps_is_no_fault_of_its_own() -> None:
+    """A customer's site has its power again: the router answers first, what was measured of the gateway is still believed bad."""
+    world = cut_off(World(), "cust0", dark=HARBOUR)
+    world.measure(4)
+    _, patience = deliberate(world.memories, TOPOLOGY, Patience(), world.now)
+    world.jobs = World().jobs
+    world.measure(2, without=[key for key in world.jobs if key[0] == "gw-a"])
+    now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
+    assert now.diagnoses == ()
+    world.silence("gw-a")
+    world.measure(8)
+    late, _ = deliberate(world.memories, TOPOLOGY, patience, world.now + timedelta(seconds=30))
+    assert [(one.cause, one.element) for one in late.diagnoses] == [("gateway_down", "gw-a")]
