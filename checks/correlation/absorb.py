@@ -130,7 +130,7 @@ def _empties(effect: Fault, past: Past) -> bool:
 def _follows(effect: Fault, past: Past, topology: Topology) -> bool:
     """Tell whether a fault began while another was there, or right after, and follows from it."""
     cause = past.fault
-    if past.age > LINGER and effect.code not in ECHOES:
+    if past.age > (ENDING if effect.code in GONE else LINGER) and effect.code not in ECHOES:
         return False
     after = timedelta(0) if effect.code in GONE or cause.code == "agent_blind" else AFTER
     if not cause.since - SLACK <= effect.since <= past.seen + after:
