@@ -76,7 +76,7 @@ class Quality:
         for node in sorted(self._near(near)):
             for job, memory in self.picture.jobs.get(node, ()):
                 seen = memory.before
-                if job not in bad and seen is not None and seen.at >= since and isinstance(seen.outcome, EchoSample | StampSample):
+                if job not in bad and seen is not None and seen.at >= since and isinstance(seen.outcome, EchoSample | PathSample | StampSample):
                     sent, lost = (not acute and _lately(seen.outcome)) or _packets(memory)
                     if sent and lost < sent:
                         probes.append(Probe(tuple(sorted(self.topology.crossed(node))), sent, lost))
@@ -178,7 +178,7 @@ class Quality:
         since = max(one.since for one in explained)
         for above in self.topology.chain(explained[0].node)[1:-1]:
             for job, memory in self.picture.jobs.get(above, ()):
-                if job[1] == "icmp" and memory.last_at is not None and memory.last_at < since:
+                if job[1] in {"icmp", "path"} and memory.last_at is not None and memory.last_at < since:
                     yield job
 
 
