@@ -93,8 +93,9 @@ def nodes(certificate: str, pages: int = 0) -> Iterator[str]:
     for server in ("branch-1", "branch-2"):
         yield from node(server, (snmp, check("http", host=topology.PORTAL), *_pages(pages)), snmp="ro")
     theirs = {"kind": "carrier", "owner": "carrier"}
-    yield from node("pop", (check("path", READ),), **theirs)
-    yield from node("carrier", tuple(_carriers()), **theirs)
+    path = check("path", READ, edge=["edge"], pop=["pop", topology.POP_FIB0, topology.POP_FIB1])
+    yield from node("pop", (path,), **theirs)
+    yield from node("carrier", (path, *_carriers()), **theirs)
     for home in topology.HOMES:
         yield from _home(home)
 
