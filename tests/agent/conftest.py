@@ -5,10 +5,12 @@ import email
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -232,6 +234,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 @pytest.fixture
+def a_service() -> Callable[[Path], Service]:
+    """Give a maker of services beside each other; who makes one stops it."""
+    return Service
+
+
+@pytest.fixture
 def mail() -> Iterator[MailSink]:
     sink = MailSink()
     yield sink
@@ -269,3 +277,52 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
     yield one
     if one.process is not None:
         one.stop()
+
+
+class PostgreSQL:
+    """A server of its own on a unix socket, to be stopped and started."""
+
+    def __init__(self, programs: Path) -> None:
+        self._programs = programs
+        self.folder = Path(tempfile.mkdtemp(prefix="firstline-pg-"))
+        self._user: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        if self._user:
+            shutil.chown(self.folder, "postgres", "postgres")
+        self.url = f"postgresql://postgres@/postgres?host={self.folder}"
+        options = ["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--no-locale"]
+        self._run(programs / "initdb", "-D", self.folder / "data", *options)
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def _run(self, *command: Any) -> None:
+        subprocess.run(command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL, **self._user)
+
+    def start(self, until: Any) -> None:
+        settings = [f"-cunix_socket_directories={self.folder}", "-clisten_addresses=", "-cfsync=off", "-cshared_buffers=16MB"]
+        with (self.folder / "log").open("ab") as log:
+            command = [self._programs / "postgres", "-D", self.folder / "data", *settings]
+            self._server = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **self._user)
+        until(self._answers, why="PostgreSQL")
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)  # fast: open sessions are ended
+            self._server.wait(30)
+            self._server = None
+
+
+@pytest.fixture
+def postgresql(binary: Callable[[str], str], until: Any) -> Iterator[PostgreSQL]:
+    server = PostgreSQL(Path(binary("initdb")).parent)
+    server.start(until)
+    yield server
+    server.stop()
+    shutil.rmtree(server.folder)

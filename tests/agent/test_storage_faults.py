@@ -1,12 +1,9 @@
 """The store is full, gone or away while faults come: measuring goes on, nothing is told that is not stored, and nothing is forgotten."""
 
 import contextlib
-import os
 import shutil
-import signal
 import sqlite3
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -118,57 +115,8 @@ def test_store_that_was_taken_away_takes_nothing_until_it_is_back(service: Any, 
     until(lambda: len(service.cases()) == 2, why=service.journal)
 
 
-class PostgreSQL:
-    """A server of its own on a unix socket, to be stopped and started."""
-
-    def __init__(self, programs: Path) -> None:
-        self._programs = programs
-        self.folder = Path(tempfile.mkdtemp(prefix="firstline-pg-"))
-        self._user: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-        if self._user:
-            shutil.chown(self.folder, "postgres", "postgres")
-        self.url = f"postgresql://postgres@/postgres?host={self.folder}"
-        options = ["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--no-locale"]
-        self._run(programs / "initdb", "-D", self.folder / "data", *options)
-        self._server: subprocess.Popen[bytes] | None = None
-
-    def _run(self, *command: Any) -> None:
-        subprocess.run(command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL, **self._user)
-
-    def start(self, until: Any) -> None:
-        settings = [f"-cunix_socket_directories={self.folder}", "-clisten_addresses=", "-cfsync=off", "-cshared_buffers=16MB"]
-        with (self.folder / "log").open("ab") as log:
-            command = [self._programs / "postgres", "-D", self.folder / "data", *settings]
-            self._server = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **self._user)
-        until(self._answers, why="PostgreSQL")
-
-    def _answers(self) -> bool:
-        import psycopg
-
-        try:
-            psycopg.connect(self.url).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.send_signal(signal.SIGINT)  # fast: open sessions are ended
-            self._server.wait(30)
-            self._server = None
-
-
-@pytest.fixture
-def postgresql(binary: Callable[[str], str], until: Any) -> Iterator[PostgreSQL]:
-    server = PostgreSQL(Path(binary("initdb")).parent)
-    server.start(until)
-    yield server
-    server.stop()
-    shutil.rmtree(server.folder)
-
-
 @pytest.mark.needs("postgres", "initdb")
-def test_database_that_goes_and_comes_is_waited_for(service: Any, postgresql: PostgreSQL, door: Callable[[], Any], until: Any) -> None:
+def test_database_that_goes_and_comes_is_waited_for(service: Any, postgresql: Any, door: Callable[[], Any], until: Any) -> None:
     one, other = door(), door()
     service.configure(f'\n[store]\nurl = "{postgresql.url}"\n' + HERE + one.text + other.text)
     service.start()
