@@ -120,7 +120,6 @@ def _database() -> Iterator[str]:
 
 def _carriers() -> Iterator[str]:
     yield from (
-        check("path", READ),
         check("pmtu", READ, expected=1500),
         check("stamp", READ),
         check("sip"),
