@@ -51,6 +51,8 @@ bench-simulator: $(VENV)/.texts ## how well faults are found in simulated networ
 
 accuracy: $(VENV)/.texts ## every fault of the lab around the running agent, into docs/accuracy.md (root; two hours, goes on where it was)
 	$(BIN)/python -m tests.lab.accuracy --machine-wide --pairs 60 --quiet 30 --labs $(WORKERS) --page docs/accuracy.md
+	$(BIN)/python -m tests.lab.complaining --page docs/accuracy.md
+	$(BIN)/python -m tests.lab.agreeing --labs $(WORKERS) --page docs/accuracy.md
 
 lab-packages: ## install the system programs that some tests and benches use (Debian; root)
 	@.ci/lab-packages

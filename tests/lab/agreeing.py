@@ -148,7 +148,7 @@ def _commit() -> str:
 
 def section(runs: Sequence[Run]) -> str:
     """Return the figures as a section of docs/accuracy.md."""
-    found = [Agreement(one) for one in runs]
+    found, loads = [Agreement(one) for one in runs], [one.load for one in runs]
     lines = ["## The flow and the agent agree", ""]
     lines += [
         "`python -m tests.lab.agreeing` plants every fault once and looks into a complaint beside the running agent and without one.",
@@ -157,9 +157,10 @@ def section(runs: Sequence[Run]) -> str:
     lines += ["| what | measured |", "| --- | --: |"]
     for name, count in (
         ("faults", len(found)),
+        ("of which the agent opened a case, or rightly none", sum(one.case is not None or not one.run.planted.causes for one in found)),
         ("beside the service: the same verdict as the case", sum(one.beside for one in found)),
         ("without a service: the same verdict", sum(one.alone for one in found)),
-        ("without a service: not seen, for it takes longer than a look", sum(one.unseen and not one.alone for one in found)),
+        ("without a service: nothing said, for it takes longer than a look", sum(one.unseen and not one.alone for one in found)),
     ):
         lines.append(f"| {name} | {count} |")
     for name, took in (
@@ -168,6 +169,7 @@ def section(runs: Sequence[Run]) -> str:
     ):
         with contextlib.suppress(TypeError):
             lines.append(f"| {name}: p50, p95, slowest | {percentile(took, 0.5):.1f}, {percentile(took, 0.95):.1f}, {max(took):.1f} s |")
+    lines.append(f"| the machine's load: median, most | {percentile(loads, 0.5) or 0:.0f}, {max(loads, default=0):.0f} |")
     apart = [one for one in found if not one.agrees]
     if apart:
         lines += ["", "| fault | beside | without |", "| --- | --- | --- |"]
