@@ -107,7 +107,10 @@ class Replay:
     def _begin(self, line: Recording) -> None:
         kept = set(line.jobs)
         self.memories = {key: memory for key, memory in self.memories.items() if key in kept}
-        self._topology = Topology(line.inventory)
+        try:
+            self._topology = Topology(line.inventory)
+        except ValueError as why:
+            raise Misfit(f"the inventory can't be used: {why}") from why
 
     @property
     def inventory(self) -> Inventory | None:

@@ -13,7 +13,7 @@ import msgspec
 from probe.inventory import Customer, Inventory, Link, Node
 
 LEAVES = frozenset({"server", "gateway", "ups"})  # kinds that forward nothing for others, as long as there is another way
-LINK = "link:"  # marks a link among elements: a node may have the same name
+LINK = "\nlink:"  # marks a link among elements: a node may have the same name, but no name of an inventory holds a line break
 
 Element = str  # a node's name, or LINK + a link's name
 
@@ -26,10 +26,14 @@ def link_element(link: Link) -> Element:
 class Topology:
     """The network of an inventory. Built once for each configuration; nothing in it changes.
 
-    `order` are all elements within reach of the agent, nearest first; `parent` is the nearest dominator of each.
+    `order` are all elements within reach of the agent, nearest first; `parent` is the nearest dominator of each. ValueError when a node is
+    named as only links are marked, which no configuration lets in, but a file from elsewhere may say.
     """
 
     def __init__(self, inventory: Inventory) -> None:
+        ends = (end for link in inventory.links.values() for end in (link.a, link.b))
+        if (wrong := next((name for name in (inventory.here, *inventory.nodes, *ends) if name.startswith(LINK)), None)) is not None:
+            raise ValueError(f"no node can be named {wrong!r}")
         self.inventory = inventory
         self.links: dict[str, list[tuple[Link, str]]] = {}  # by node: each link there and the node at its other end
         for link in inventory.links.values():

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -171,6 +172,10 @@ def test_a_torn_last_line_is_told_and_the_rest_is_used(recorded: Recorded) -> No
             ":2: ",
             "limits",
         ),
+        (lambda lines: [*lines, lines[-1].replace(b'Z"', b'"')], ":4: ", "times that can't be reckoned with"),
+        (lambda lines: [*lines[:2], re.sub(rb'"at":"[^".Z]+', b'"at":"9999-12-31T23:59:59', lines[2])], ":3: ", "times"),
+        (lambda lines: [*lines, b'{"line":"reading","x":' + b"[" * 100_000], ":4: ", "take it out"),
+        (lambda lines: [lines[0].replace(b'"nodes":{', b'"nodes":{"\\nlink:x":{"name":"\\nlink:x"},')], ":1: ", "no node can be named"),
         (lambda _: [b"hello"], ":1: ", "evidence"),
         (lambda _: [b""], ": ", "recording"),
     ],

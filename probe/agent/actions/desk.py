@@ -160,11 +160,11 @@ def explained(text: bytes) -> tuple[Proof, Explanation]:
     """Return a proof and what it leads to; DeskProblem when the text is no proof."""
     try:
         proof = read(text)
-    except msgspec.DecodeError as why:
+    except (msgspec.DecodeError, RecursionError) as why:
         raise DeskProblem(f"this is no evidence of a case: {why}") from why
     try:
         return proof, explain(proof)
-    except (KeyError, msgspec.ValidationError, ValueError) as why:
+    except (LookupError, ArithmeticError, TypeError, ValueError) as why:
         raise DeskProblem(f"the evidence can't be judged here: {why}") from why
 
 

@@ -48,11 +48,13 @@ class Run:
                     if isinstance(line, Recording):
                         self._admit(line)
                     yield from self.replay.take(line)
+            yield from self.replay.end()
         except Misfit as why:
             raise self._problem(str(why)) from why
+        except (TypeError, OverflowError) as why:  # a time without its zone beside others, one beyond the calendar, an endless period
+            raise self._problem(f"times that can't be reckoned with ({why}): the file was changed") from why
         except OSError as why:
             raise ReplayProblem(f"{self.name}: {why.strerror or why}") from why
-        yield from self.replay.end()
 
     def _admit(self, line: Recording) -> None:
         if line.version > VERSION:
@@ -71,7 +73,7 @@ class Run:
         rest = self._read(lambda: stream.read(MOST_EVIDENCE))
         try:
             proof = msgspec.json.decode(first + rest, type=Proof)
-        except msgspec.DecodeError as why:
+        except (msgspec.DecodeError, RecursionError) as why:
             raise ReplayProblem(
                 f"{self.name}:1: neither a recording nor the evidence of a case ({why}): give a file that `[agent] recording` names, or "
                 "what `firstline case explain N --evidence` prints"
@@ -86,7 +88,7 @@ class Run:
         while text:
             try:
                 line = decode(text)
-            except (msgspec.DecodeError, ValueError) as why:
+            except (msgspec.DecodeError, ValueError, RecursionError) as why:
                 if text.endswith(b"\n"):
                     raise self._problem(f"{why}: put the line right, or take it out") from why
                 self.torn = f"{self.name}:{self._line}"  # the last one: the service was ended in the middle of it
