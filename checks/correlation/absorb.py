@@ -44,8 +44,8 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
     """Return the faults that follow from no other, with all the symptoms that follow from them; what follows from the past is left out."""
     left = sorted(faults, key=lambda one: (one.since, one.identity))
     present = {one.identity for one in left}
-    over = tuple(one for one in past if one.fault.identity not in present)
     bad = frozenset(symptom.key for one in left for symptom in one.symptoms)
+    over = _Over([one for one in past if one.fault.identity not in present], bad, topology)
     causes = _Causes(left, topology)
     above: dict[int, Fault] = {}
     for effect in left:
@@ -60,7 +60,7 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
             root.symptoms.extend(effect.symptoms)
             root.nodes |= effect.nodes
             root.clear(effect.cleared)
-    return [one for one in left if id(one) not in above and not _aftermath(one, over, bad, topology)]
+    return [one for one in left if id(one) not in above and not over.left_behind(one)]
 
 
 class _Causes:
@@ -102,21 +102,49 @@ class _Causes:
         return None
 
 
-def _aftermath(effect: Fault, past: tuple[Past, ...], bad: frozenset[Key], topology: Topology) -> bool:
-    """Tell whether a fault is what another one that is over now left behind."""
-    return any(
-        one.fault.identity != effect.identity and (_ends(effect, one, bad) or _empties(effect, one) or _follows(effect, one, topology))
-        for one in past
-    )
+class _Over:
+    """The faults that are over, by node and as causes, so that of thousands only those are looked at that an effect may come from."""
 
+    def __init__(self, past: list[Past], bad: frozenset[Key], topology: Topology) -> None:
+        self._bad = bad
+        self._of = {id(one.fault): one for one in past}
+        self._causes = _Causes([one.fault for one in past], topology)
+        self._by_node: dict[str, list[Past]] = {}
+        for one in past:
+            for node in {symptom.node for symptom in one.fault.symptoms} | nodes_of(one.fault):
+                self._by_node.setdefault(node, []).append(one)
+        self._then: dict[int, frozenset[Key]] = {}
 
-def _ends(effect: Fault, past: Past, bad: frozenset[Key]) -> bool:
-    """Tell whether a fault is the rest of one that is ending: some of what that explained is good again, the rest is about to be."""
-    then = {symptom.key for symptom in past.fault.symptoms}
-    if past.age > ENDING or effect.since > past.seen or then <= bad:
-        return False
-    gone = nodes_of(past.fault)
-    return all(symptom.key in then or symptom.node in gone for symptom in effect.symptoms)
+    def left_behind(self, effect: Fault) -> bool:
+        """Tell whether a fault is what another one that is over now left behind."""
+        near = self._by_node.get(effect.symptoms[0].node, ()) if effect.symptoms else ()  # what ends or empties shares all nodes
+        if any(one.fault.identity != effect.identity and (self._ends(effect, one) or _empties(effect, one)) for one in near):
+            return True
+        return any(
+            cause.identity != effect.identity
+            and _may_follow(effect, self._of[id(cause)])
+            and rule.related(effect, cause, self._causes.topology)
+            for rule in RULES_OF.get(effect.code, ())
+            for cause in self._causes.near(effect, rule.causes, rule.related)
+        )
+
+    def _ends(self, effect: Fault, past: Past) -> bool:
+        """Tell whether a fault is the rest of one that is ending: some of what that explained is good again, the rest is about to be."""
+        if past.age > ENDING or effect.since > past.seen:
+            return False
+        then = self._gone(past.fault)
+        if not then:
+            return False
+        gone = nodes_of(past.fault)
+        return all(symptom.key in then or symptom.node in gone for symptom in effect.symptoms)
+
+    def _gone(self, fault: Fault) -> frozenset[Key]:
+        """Return what a fault explained when some of it is good again; nothing while all of it is bad."""
+        then = self._then.get(id(fault))
+        if then is None:
+            keys = frozenset(symptom.key for symptom in fault.symptoms)
+            then = self._then[id(fault)] = frozenset() if keys <= self._bad else keys
+        return then
 
 
 def _empties(effect: Fault, past: Past) -> bool:
@@ -127,17 +155,16 @@ def _empties(effect: Fault, past: Past) -> bool:
     return all(symptom.check == LATELY and symptom.node in nodes for symptom in effect.symptoms)
 
 
-def _follows(effect: Fault, past: Past, topology: Topology) -> bool:
-    """Tell whether a fault began while another was there, or right after, and follows from it."""
+def _may_follow(effect: Fault, past: Past) -> bool:
+    """Tell whether a fault began while another was there, or right after."""
     cause = past.fault
     if past.age > (ENDING if effect.code in GONE else LINGER) and effect.code not in ECHOES:
         return False
     after = timedelta(0) if effect.code in GONE or cause.code == "agent_blind" else AFTER
     if not cause.since - SLACK <= effect.since <= past.seen + after:
         return False
-    if effect.code == "bgp_flapping" and cause.code == "bgp_down" and past.seen - cause.since < FLAP:
-        return False  # a session that was gone for a moment has flapped, which is more than that moment
-    return any(cause.code in rule.causes and rule.related(effect, cause, topology) for rule in RULES_OF.get(effect.code, ()))
+    # a session that was gone for a moment has flapped, which is more than that moment
+    return not (effect.code == "bgp_flapping" and cause.code == "bgp_down" and past.seen - cause.since < FLAP)
 
 
 def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault]) -> Fault | None:
