@@ -20,11 +20,21 @@ def page(judged: Sequence[Judged]) -> str:
     lines += [
         f"`{COMMAND}` makes this page: it plants every fault of the lab around the running agent, place and severity drawn by a seed, waits",
         "for what the agent says by itself, and undoes it. `python -m tests.lab.accuracy --help` tells how to run a part of it.",
+        *_surroundings(judged),
         "",
     ]
     lines += [*_singles(single), *_several(several), *_quiet(quiet)]
     lines += [*_confusions(single), *_calibrations([*single, *several]), *_wrong([*single, *several, *quiet])]
     return "\n".join(lines) + "\n"
+
+
+def _surroundings(judged: Sequence[Judged]) -> Iterator[str]:
+    """Yield what the figures were measured on: times are later on a machine that is busy with other things."""
+    loads = [one.outcome.load for one in judged]
+    if loads:
+        commits = ", ".join(sorted({one.outcome.commit for one in judged if one.outcome.commit}))
+        middle, late = percentile(loads, 0.5), percentile(loads, 0.95)
+        yield f"{len(judged)} runs; load average of the machine meanwhile: p50 {middle:.0f}, p95 {late:.0f}; code: {commits}."
 
 
 def _share(part: int, whole: int) -> str:
