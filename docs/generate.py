@@ -109,6 +109,8 @@ BOUNDS = (
     ("time for which an event that can't be delivered is tried at least", "reports.feeds.outbox:KEPT_TRYING", "span"),
     ("octets of SNMP notifications that the kernel holds for us, where it is allowed", "probe.agent.traps:BUFFER", "size"),
     ("notifications read and not yet looked at; more are dropped and counted", "probe.agent.traps:WAITING", "{:,}"),
+    ("rows of one exchange of what agents see (nodes × agents)", "reports.store.sight:MOST_ROWS", "{:,}"),
+    ("nodes measured at once because another agent lost sight of them; others follow", "probe.agent.vantage:MOST_HASTENED", "{:,}"),
     ("different notifications counted by name", "probe.agent.traps:MOST_NAMES", "{:,}"),
     ("senders of v3 traps whose keys are kept", "probe.snmp.v3_receiver:MOST_ENGINES", "{:,}"),
     ("one delivery", "reports.feeds.outbox:DEADLINE_S", "span"),
