@@ -52,8 +52,9 @@ _WAITS = (
     ("what another agent saw is believed, from its last word on", view.STALE),
     ("a cause may have been read this much later than its effect (devices keep readings for so long)", absorb.SLACK),
     ("a fault that is over explains what begins within", absorb.AFTER),
-    ("what it explained may take this long to be believed good again", patience.ENDING),
-    ("it explains what is told of it late, for", patience.LINGER),
+    ("what it explained may take this long to be believed good again", absorb.ENDING),
+    ("loss counted over minutes may take this long to be forgotten", absorb.EMPTY),
+    ("it explains what is told of it late, for", absorb.LINGER),
     ("it explains what only tells of the past (a path that changed, a restart), for", patience.ECHO),
     ("a BGP session that was gone for less than this has flapped, which is a fault by itself", absorb.FLAP),
 )

@@ -28,6 +28,7 @@ from probe.agent.actions.number_calls import calls_told
 from probe.agent.planned import Planned
 from probe.agent.settings.settings import Settings
 from probe.inventory import Inventory
+from probe.observation.sip import GatewaySample
 from probe.run import Runner
 from probe.schedule import JobKey
 from reports.diagnosis import Begun, Conclusion, Ended, Opened, Request, StepState, Telling, Todo
@@ -244,6 +245,8 @@ class _Run:
         readings = self._readings(question)
         if not readings:
             late = any(key_of(ask) in self._late for ask in asks)
+            if question.name == "nat" and not late and self._without_nat(asks):
+                return Ended(question.name, StepState.SKIPPED, took_s, _names(asks), note=Message("skipped.nat-address"))
             note = Message("diagnose.late") if late else Message("diagnose.no-reading")
             return Ended(question.name, StepState.UNKNOWN, took_s, _names(asks), note=note)
         bad = [one for one, believed in readings if believed]
@@ -271,6 +274,12 @@ class _Run:
                 track = memory.tracks.get((one.check, one.item or one.seen.item))
                 found.append((one, track is not None and track.bad and (one.state in _BAD or track.soft is not State.OK)))
         return found
+
+    def _without_nat(self, asks: Sequence[Ask]) -> bool:
+        """Tell whether the gateways that were asked have no public address that could be asked as well."""
+        seen = [memory.before for ask in asks if (memory := self._believing.memories.get(key_of(ask))) is not None]
+        outcomes = [one.outcome for one in seen if one is not None]
+        return bool(outcomes) and all(isinstance(one, GatewaySample) and not one.nat_address for one in outcomes)
 
     def _why_not(self, question: Question) -> Message:
         name = question.name

@@ -24,7 +24,7 @@ COMMANDS = {
 }
 SHORT_HELP = {
     "audit": "Lay two bills against each other: why they differ, whose it is, what it is worth.",
-    "case": "What is or was wrong: list, show, explain.",
+    "case": "What is or was wrong: list, show, explain, verify.",
     "check": "Measure one thing now and judge it.",
     "checks": "List every check: what it asks, levels, units, sources.",
     "config": "Check, show or draft the configuration.",
@@ -79,8 +79,10 @@ def firstline() -> None:
 
     \b
     firstline check icmp 192.0.2.1        is it there?
+    firstline demo                        watch it at work on a simulated operator
     firstline run                         the service, no configuration needed
     firstline status                      what is wrong now
+    firstline diagnose network            a complaint: whose side, which cause, what to do
     firstline audit ours.csv theirs.xlsx  where two bills differ, and why
     """
 

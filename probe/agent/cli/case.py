@@ -16,7 +16,7 @@ CONFIG = click.option("--config", "config_file", help="configuration file")
 
 @click.group()
 def case() -> None:
-    """What is or was wrong: list, show, explain."""
+    """What is or was wrong: list, show, explain, verify."""
 
 
 @case.command("list")

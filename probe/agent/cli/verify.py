@@ -28,6 +28,8 @@ def verify(number: int, form: str, language: str | None, config_file: str | None
 
     try:
         told = asyncio.run(_follow(number, config_file, form, language))
+    except BrokenPipeError:  # who read what is shown has gone
+        raise
     except (Wrong, ServiceProblem, OSError) as why:
         raise click.ClickException(str(why)) from why
     except SettingsError as why:

@@ -144,6 +144,7 @@ class Screen:
             "firstline case show 1",
             "firstline case explain 1",
             f'firstline diagnose network --customer "{self._names["harbour"]}"',
+            "firstline handoff fibre-1",
         ]
 
     def _tail(self) -> None:
