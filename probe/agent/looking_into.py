@@ -12,7 +12,7 @@ from checks.diagnosis.plan import FLOWS
 from checks.verdict import Diagnosis
 from probe.agent.actions.complaints import complaint_of, hang
 from probe.agent.actions.diagnose import Known, Wrong, diagnose, find, read_symptoms
-from probe.agent.actions.verifying import Result, request_of, step, verify
+from probe.agent.actions.verifying import NOT_NOTED, Result, note, request_of, verify
 from probe.agent.casework import Casework
 from probe.agent.planned import Planned
 from probe.agent.usual import Usual
@@ -56,7 +56,8 @@ class LookingInto:
         settings = self._watch.settings
         told = await verify(settings, case, self._runner, self._now, self._known())
         try:
-            await asyncio.to_thread(self._store.accept, [step(case, told, self._now())], self._now())
+            if not await asyncio.to_thread(note, self._store, told, self._now):
+                told = msgspec.structs.replace(told, problem=NOT_NOTED)
             await self._casework.load()
         except StoreError as why:
             told = msgspec.structs.replace(told, problem=str(why))

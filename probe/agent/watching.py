@@ -230,6 +230,8 @@ class Watch:
 
     def _deliver_once(self, results: list[tuple[Job, Observation]]) -> None:
         for job, seen in results:
+            if job.key not in self._once:
+                continue  # asked for under an earlier configuration: nobody would forget it again
             rules = self.rules.get(job.key) or _rules(job, self.settings, self.eyes)
             self.rules[job.key] = rules
             old = self.memories.get(job.key)

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from checks.finding import State
+from checks.verdict import CaseKind
 from probe.observation.failure import Failure
 from reports.diagnosis import Line, Problem
 from reports.diagnosis import Request as DiagnoseRequest
@@ -35,6 +37,7 @@ MOST_AUDIT = 8_000_000  # an audit.json with its tables
 BODY_S = 10.0
 MOST_PROBES = 32
 MOST_DIAGNOSES = 2  # each measures everything that a complaint may have to do with
+_ALL_TAKEN = f"{MOST_DIAGNOSES} complaints are being looked into; ask again in some seconds"
 _PAGE_COLUMNS = 120
 _COMPRESS_FROM = 1024
 _SLICE = 500
@@ -151,8 +154,7 @@ class _Handlers:
         wanted = await _body(request, ComplaintRequest)
         if not wanted.customer and not wanted.number:
             raise Refused(400, "who complains? a complaint has a customer or a number")
-        if wanted.since is not None and wanted.since.tzinfo is None:
-            raise Refused(400, "since: a time needs its zone, for instance 2026-11-22T08:00:00+08:00")
+        _zoned(wanted.since)
         if any(
             "\0" in text for text in (wanted.customer, wanted.contact, wanted.number, wanted.text, wanted.by, wanted.id, *wanted.symptoms)
         ):
@@ -172,6 +174,9 @@ class _Handlers:
     async def diagnose(self, request: Request) -> Response:
         """Answer with one JSON object a line, each as soon as it is known."""
         wanted = await _body(request, DiagnoseRequest)
+        if wanted.kind not in (CaseKind.NETWORK, CaseKind.EQUIPMENT):
+            raise Refused(400, f"a complaint is of network or equipment; {wanted.kind} has no flow of measurements")
+        _zoned(wanted.since)
         self._look_for_a_place()
         return StreamingResponse(self._lines(await self._actions.diagnose(wanted)), media_type="application/x-ndjson")
 
@@ -183,9 +188,12 @@ class _Handlers:
 
     def _look_for_a_place(self) -> None:
         if self._diagnoses.locked():
-            raise Refused(503, f"{MOST_DIAGNOSES} complaints are being looked into; ask again in some seconds")
+            raise Refused(503, _ALL_TAKEN)
 
     async def _lines(self, lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
+        if self._diagnoses.locked():  # taken since it was looked: nobody waits in line, for the asker's patience runs already
+            yield _encode(Problem(_ALL_TAKEN)) + b"\n"
+            return
         async with self._diagnoses:
             try:
                 async for line in lines:
@@ -284,6 +292,11 @@ async def _body(request: Request, shape: type[T], most: int = MOST_BODY) -> T:
         return msgspec.json.decode(bytes(read), type=shape)
     except msgspec.DecodeError as why:
         raise Refused(400, f"the body does not fit: {why}") from None
+
+
+def _zoned(since: datetime | None) -> None:
+    if since is not None and since.tzinfo is None:
+        raise Refused(400, "since: a time needs its zone, for instance 2026-11-22T08:00:00+08:00")
 
 
 def _there(found: T | None, otherwise: str) -> T:

@@ -29,7 +29,7 @@ from reports.diagnosis import Begun, Ended, Line, StepState
 from reports.render.status import Maintenance, Status
 from reports.web import serve
 from reports.web.actions import Checked, Refused
-from reports.web.app import MOST_BODY, MOST_DIAGNOSES, MOST_PROBES, create_app
+from reports.web.app import MOST_BODY, MOST_DIAGNOSES, MOST_PROBES, _Handlers, create_app
 from reports.web.guard import Guard, is_loopback, listener_guard
 from reports.web.serve import serving, tcp_socket, unix_socket
 
@@ -490,7 +490,14 @@ def test_diagnosis_is_told_a_line_at_a_time_as_it_goes_on(service, local):
 def test_diagnosis_that_is_refused_or_breaks_says_so(local, caplog):
     answer, body = ask(local, "POST", "/v1/diagnose", '{"kind": "network", "customer": "Nobody"}')
     assert (answer.status, json.loads(body)["error"]) == (400, 'no customer named "Nobody"')
-    assert ask(local, "POST", "/v1/diagnose", '{"kind": "billing-ish"}')[0].status == 400
+    for wrong in (
+        '"billing-ish"',
+        '"billing"',
+        '"service"',
+        '"network", "since": "2026-01-01T00:00:00"',
+        '"network", "symptoms": "no-calls"',
+    ):
+        assert ask(local, "POST", "/v1/diagnose", f'{{"kind": {wrong}}}')[0].status == 400
     answer, body = ask(local, "POST", "/v1/diagnose", '{"kind": "network", "node": "broken"}')
     assert json.loads(body.splitlines()[-1]) == {"type": "problem", "text": "the service failed; its log says why"}
     assert "secret words" in caplog.text
@@ -508,6 +515,29 @@ def test_only_so_many_diagnoses_at_once(service, local):
     service.loop.call_soon_threadsafe(service.diagnosing.set)
     for connection in held:
         connection.close()
+
+
+def test_diagnoses_that_were_let_in_together_do_not_wait_for_each_other(service):
+    async def begin():
+        handlers = _Handlers(service)
+        hold = asyncio.Event()
+
+        async def lines():
+            yield Begun("sight")
+            await hold.wait()
+
+        begun = [handlers._lines(lines()) for _ in range(MOST_DIAGNOSES + 1)]
+        first = [msgspec.json.decode(await anext(one), type=Line) for one in begun]
+        hold.set()
+        rest = [line for one in begun async for line in one]
+        again = [line async for line in handlers._lines(lines())]
+        return first, rest, again
+
+    first, rest, again = asyncio.run(begin())
+    assert first[:MOST_DIAGNOSES] == [Begun("sight")] * MOST_DIAGNOSES
+    assert "ask again" in first[-1].text
+    assert rest == []
+    assert len(again) == 1
 
 
 def test_maintenance_begins_shows_and_ends(local):

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import msgspec
+
 from checks.diagnosis.plan import FLOWS
 from checks.verdict import Diagnosis
 from probe.agent.actions.complaints import complaint_of, hang
 from probe.agent.actions.diagnose import Wrong, diagnose
-from probe.agent.actions.verifying import Result, request_of, step, verify
+from probe.agent.actions.verifying import NOT_NOTED, Result, note, request_of, verify
 from probe.agent.discovery import discover
 from probe.agent.places import state_folder, store_address
 from probe.agent.settings.load import load
@@ -48,7 +50,8 @@ async def verified(number: int, config: str | None) -> AsyncIterator[Line]:
         raise Wrong(f"there is no case #{number}; `firstline case list --all` shows all")
     async with Runner(_now) as runner:
         told = await verify(settings, case, runner, _now)
-        await asyncio.to_thread(_in_store, settings, lambda store: store.accept([step(case, told, _now())], _now()))
+        if not await asyncio.to_thread(_in_store, settings, lambda store: note(store, told, _now)):
+            told = msgspec.structs.replace(told, problem=NOT_NOTED)
         yield told
         if told.result == Result.STILL and case.kind in FLOWS:
             async for line in diagnose(settings, request_of(case), runner, _now):

@@ -1,7 +1,7 @@
 """Verification (效果验证) of a case: the measurements that it stands on, made again from here now; is the symptom gone?"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,14 +13,17 @@ from probe.agent.actions.believing import Believing
 from probe.agent.actions.diagnose import FIRST_S, Known
 from probe.agent.settings.settings import Settings
 from probe.agent.watching import owns
+from probe.job import Job
 from probe.run import Runner
 from reports.case import Case, CaseState, EventKind, Step
 from reports.diagnosis import Request, Telling, Verified
+from reports.store.store import Store
 
 _BAD = frozenset({State.WARNING, State.CRITICAL})
 
-Record = Callable[[Step], Awaitable[None]]
-"""Keeps the step in the store; OSError when that can't be."""
+NOT_NOTED = "the case changes faster than this can be noted in it; try again"
+TOLD = 100  # readings of a wide case that are told one by one
+TRIES = 8  # the service may change the same case at the same moment
 
 
 class Result(StrEnum):
@@ -37,7 +40,10 @@ async def verify(settings: Settings, case: Case, runner: Runner, now: Callable[[
     started = loop.time()
     keys = [key for key in case.keys if key[2] == base(key[2])]  # a trend or what is usual is not measured in a moment
     with Believing(settings, runner, now, known.memories, known.sight, known.baselines) as believing:
-        jobs = {key: next((job.key for job in settings.jobs if owns(job, key)), None) for key in keys}
+        of_node: dict[str, list[Job]] = {}  # or every key would look at every job: minutes with thousands of both
+        for one in settings.jobs:
+            of_node.setdefault(one.node.name, []).append(one)
+        jobs = {key: next((one.key for one in of_node.get(key[1], ()) if owns(one, key)), None) for key in keys}
         asked = {job: believing.ask(Ask(*job)) for job in jobs.values() if job is not None}
         tasks = [task for task in asked.values() if task is not None]
         if tasks:
@@ -54,7 +60,7 @@ async def verify(settings: Settings, case: Case, runner: Runner, now: Callable[[
             else:
                 good.append(found)
     result = Result.STILL if bad else Result.UNKNOWN if unknown or not good else Result.GONE
-    told = tuple(_telling(one) for one in (bad or good))
+    told = tuple(_telling(one) for one in (bad or good)[:TOLD])
     return Verified(case.id, result.value, len(good), len(bad), unknown, told, loop.time() - started)
 
 
@@ -71,6 +77,17 @@ def step(case: Case, told: Verified, now: datetime) -> Step:
         state = CaseState.IN_PROGRESS
     body = {"result": told.result, "good": told.good, "bad": told.bad, "unknown": told.unknown}
     return Step(EventKind.VERIFIED, msgspec.structs.replace(case, state=state, updated_at=now), body)
+
+
+def note(store: Store, told: Verified, now: Callable[[], datetime]) -> bool:
+    """Note a verification in its case as that stands now, for it may have changed while it was measured; False when it could not be."""
+    for _ in range(TRIES):
+        case = store.case(told.case)
+        if case is None:
+            return False
+        if store.accept([step(case, told, now())], now()):
+            return True
+    return False
 
 
 def request_of(case: Case) -> Request:
