@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from checks.diagnosis.plan import FLOWS
+from checks.finding import Message
 from checks.verdict import CaseKind
 from probe.agent.actions.diagnose import Wrong, diagnose, whose
 from probe.agent.cli import firstline
@@ -179,6 +180,16 @@ def test_gateway_without_its_program_is_the_customers(operator: tuple[Path, Door
     assert found.diagnosis is not None
     assert found.diagnosis.element.partition(":")[0] == "gw-a"
     assert "Ms Chen" in str(found.todo) or found.diagnosis.side != "customer"
+
+
+def test_gateway_without_a_public_address_is_not_asked_for_its_nat(operator: tuple[Path, Door, Gateway]) -> None:
+    file, _, sip = operator
+    check = f'[[node.check]]\nprober = "gateway"\nport = {sip.port}\nagreed = "Ms Chen, 1 June"\n'
+    file.write_text(file.read_text().replace("[[link]]", check + "[[link]]", 1))
+    lines = told(file, customer="Harbour", symptoms=("no-calls",))
+    nat = next(line for line in lines if isinstance(line, Ended) and line.question == "nat")
+    assert nat.state is StepState.SKIPPED
+    assert nat.note == Message("skipped.nat-address")
 
 
 def test_single_bad_reading_is_no_verdict(operator: tuple[Path, Door, Gateway]) -> None:

@@ -43,13 +43,16 @@ def _as_text(run: Any, said: Any) -> bool:
     colour, columns = sys.stdout.isatty(), shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
     day: datetime | None = None
     any_told = warned = False
+    before: dict[tuple[str, str, str], Any] = {}  # by kind, cause and element
     for told in run:
         if not run.same_rules and not warned:
             warned = _warn(run, said)
         if day is None or told.at.astimezone().date() != day.date():
             day = told.at.astimezone()
             click.echo(day_line(day))
-        click.echo(told_line(told, said, colour, columns))
+        name = (told.diagnosis.kind, told.diagnosis.cause, told.diagnosis.element)
+        click.echo(told_line(told, said, colour, columns, before.get(name)))
+        before[name] = told.diagnosis
         any_told = True
     if not run.same_rules and not warned:
         _warn(run, said)

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from checks.replay import Kind, Told
+from checks.verdict import Diagnosis
 from reports.locale.text import Texts, printable
 from reports.render.columns import clip, join, pad, paint, width
 
+_SHOWN = 3  # symptoms, or customers, of a change
 _WORDS = {Kind.BORN: "told.born", Kind.CHANGED: "told.changed", Kind.ENDED: "told.ended"}
 
 
@@ -15,8 +17,8 @@ def day_line(day: datetime) -> str:
     return f"{day:%Y-%m-%d} ({day:%z})"
 
 
-def told_line(told: Told, said: Texts, colour: bool, columns: int) -> str:
-    """Return the line of one thing told: when, what became of it, what it is, whose, how urgent."""
+def told_line(told: Told, said: Texts, colour: bool, columns: int, before: Diagnosis | None = None) -> str:
+    """Return the line of one thing told: when, what became of it, what it is, whose, how urgent; of a change what has changed."""
     one = told.diagnosis
     words = {kind: said.text(text) for kind, text in _WORDS.items()}
     kind = pad(words[told.kind], max(map(width, words.values())))
@@ -25,10 +27,26 @@ def told_line(told: Told, said: Texts, colour: bool, columns: int) -> str:
         parts = [parts[0], printable(said.text("told.into", cause=told.into[1], element=told.into[2]))]
     elif told.kind is Kind.ENDED:
         parts = parts[:1]
+    elif before is not None:
+        parts = [parts[0], *(_changes(before, one, said) or parts[1:])]
     if told.held:
         parts.append(said.text("told.held"))
     line = clip(f"{told.at.astimezone():%H:%M:%S}  {kind}  {join(parts)}", columns)
     return line.replace(kind, paint(kind, one.state, colour and told.kind is not Kind.ENDED), 1)
+
+
+def _changes(before: Diagnosis, one: Diagnosis, said: Texts) -> list[str]:
+    """Return what is other than before, in words."""
+    words = [("side", before.side, one.side), ("area", before.area, one.area), ("urgency", before.urgency, one.urgency)]
+    changes = [f"{said.word(kind, old)} → {said.word(kind, new)}" for kind, old, new in words if old != new]
+    symptoms, were = ({" ".join(filter(None, key[1:])) for key in keys} for keys in (one.keys, before.keys))
+    for name, gone, come in (("symptom", were, symptoms), ("customer", set(before.affected), set(one.affected))):
+        for id, more in ((f"told.more-{name}", sorted(come - gone)), (f"told.less-{name}", sorted(gone - come))):
+            if more:
+                left = len(more) - _SHOWN
+                rest = [said.text("check.more", n=left)] if left > 0 else []
+                changes.append(said.text(id, what=join([*map(printable, more[:_SHOWN]), *rest])))
+    return changes
 
 
 def told_data(told: Told, said: Texts) -> dict[str, Any]:
