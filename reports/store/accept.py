@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from reports.case import Case, CaseEvent, EventKind, Identity, Step, case_row, event_row
 from reports.complaint import complaint_row, texts_of
 from reports.store import tables
+from reports.store.packed import pack
 
 PENDING = "pending"
 DELIVERED = "delivered"
@@ -94,7 +95,7 @@ def _record(
         )  # exactly what `Store.events` will give
         events.append(CaseEvent(case.id, case.events, now, step.kind, body))
         if step.evidence is not None:
-            proofs.append({"case_id": case.id, "body": step.evidence})
+            proofs.append({"case_id": case.id, "body": pack(step.evidence)})
     if events:
         connection.execute(sa.insert(tables.case_event), [event_row(event) for event in events])
     if proofs:

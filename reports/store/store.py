@@ -23,6 +23,7 @@ from reports.complaint import Complaint, complaint_from_row
 from reports.store import accept, baselines, connect, deliveries, lock, migrate, parts, sight, sole, tables
 from reports.store.errors import LimitReached, StoreAway
 from reports.store.integrity import problems
+from reports.store.packed import unpack
 from reports.store.plainly import said_plainly
 from reports.store.values import Backlog, Dead, Due, Hour, Maintenance
 
@@ -154,11 +155,14 @@ class Store:
             return [event_from_row(row) for row in connection.execute(query).mappings()]
 
     def evidence(self, number: int) -> bytes | None:
-        """Return the JSON of checks.verdict.Evidence that one case stands on, None when it has none."""
+        """Return the JSON that one case stands on as it was given, None when it has none; StoreAway when it is damaged."""
         query = sa.select(tables.evidence.c.body).where(tables.evidence.c.case_id == number)
         with self._read() as connection:
             body = connection.execute(query).scalar_one_or_none()
-        return None if body is None else bytes(body)
+        try:
+            return None if body is None else unpack(bytes(body))
+        except ValueError as why:
+            raise StoreAway(str(why), f"{self.name}: case #{number}", "put back a copy of the store to read it") from why
 
     def parts(self, number: int) -> list[Case]:
         """Return the cases that became a part of this one, and those that became a part of these, oldest first; 1,000 at most."""

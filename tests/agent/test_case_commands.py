@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from reports.store.packed import unpack
+
 FIRSTLINE = str(Path(sys.executable).with_name("firstline"))
 KEYS = {
     "id", "kind", "state", "cause", "side", "area", "element", "affected", "urgency", "confidence", "opened_at", "cleared_at", "summary",
@@ -28,7 +30,7 @@ def said(service: Any, *words: str) -> str:
 def change_evidence(service: Any, change: Any) -> None:
     with contextlib.closing(sqlite3.connect(service.state / "firstline.sqlite")) as store, store:
         (body,) = store.execute("select body from evidence where case_id = 1").fetchone()
-        store.execute("update evidence set body = ? where case_id = 1", (change(bytes(body)),))
+        store.execute("update evidence set body = ? where case_id = 1", (change(unpack(body)),))
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])
