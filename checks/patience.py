@@ -10,11 +10,12 @@ import msgspec
 
 from checks.assess import Memory
 from checks.correlate import Correlation, Identity, correlate
-from checks.correlation.absorb import Past
+from checks.correlation.absorb import ENDING, Past
 from checks.correlation.picture import JobKey
 from checks.correlation.view import View, fresh
 from checks.finding import Key
 from checks.topology import Topology
+from checks.verdict import Diagnosis
 
 HOLD = timedelta(seconds=6)  # how long a verdict waits for the measurements that it asked for
 ECHO = timedelta(hours=1)  # how long what only tells of the past (a path that changed) is explained by it
@@ -36,6 +37,11 @@ def recent(patience: Patience, now: datetime) -> Iterator[tuple[Identity, Past]]
             yield identity, Past(one.fault, one.seen, now - one.seen)
 
 
+def _may_be_there(diagnosis: Diagnosis, told: Collection[Identity]) -> bool:
+    """Tell whether a diagnosis may as well be one that was told: where that has it is among where it may be."""
+    return any((diagnosis.kind, code, at) in told for code in PLACED for at in diagnosis.elsewhere)
+
+
 def deliberate(
     memories: Mapping[JobKey, Memory],
     topology: Topology,
@@ -52,10 +58,16 @@ def deliberate(
     whole = correlate(memories, topology, past.values(), fresh(views, now))
     first: dict[Key, datetime] = {}
     ready = []
+    placed = {
+        symptom.key
+        for identity, one in past.items()
+        if identity in told and one.fault.code in PLACED and one.age <= ENDING
+        for symptom in one.fault.symptoms
+    }
     for one in whole.diagnoses:
         identity = (one.kind, one.cause, one.element)
-        if one.cause in PLACED and identity not in told and any((one.kind, code, at) in told for code in PLACED for at in one.elsewhere):
-            continue  # it may as well be where it was said to be: chance alone makes a loss look as if it began elsewhere now
+        if one.cause in PLACED and identity not in told and (placed.issuperset(one.keys) or _may_be_there(one, told)):
+            continue  # chance alone makes a loss look as if it began elsewhere now; only more that is lossy shows that it does
         if identity in told or identity not in whole.waiting:
             ready.append(one)
             continue

@@ -76,7 +76,12 @@ class Quality:
         for node in sorted(self._near(near)):
             for job, memory in self.picture.jobs.get(node, ()):
                 seen = memory.before
-                if job not in bad and seen is not None and seen.at >= since and isinstance(seen.outcome, EchoSample | PathSample | StampSample):
+                if (
+                    job not in bad
+                    and seen is not None
+                    and seen.at >= since
+                    and isinstance(seen.outcome, EchoSample | PathSample | StampSample)
+                ):
                     sent, lost = (not acute and _lately(seen.outcome)) or _packets(memory)
                     if sent and lost < sent:
                         probes.append(Probe(tuple(sorted(self.topology.crossed(node))), sent, lost))
