@@ -8,13 +8,13 @@ from checks.correlation.picture import Symptom
 RIGHT = {
     Basis.SAID: 0.97,
     Basis.PORT: 0.97,
-    Basis.SILENCE: 0.95,
+    Basis.SILENCE: 0.96,
     Basis.PLACED: 0.9,
-    Basis.CLASS: 0.9,
+    Basis.CLASS: 0.95,
     Basis.WIDE: 0.75,
     Basis.AGAINST: 0.5,
 }
-SINGLE = 0.05  # less for what one measurement alone says
+SINGLE = 0.03  # less for what one measurement alone says
 
 
 def confidence(fault: Fault, symptoms: Sequence[Symptom]) -> float:
