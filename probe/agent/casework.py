@@ -131,8 +131,7 @@ class Casework:
         told = {case.identity for case in cases if case.cleared_at is None}
         correlation, self._patience = deliberate(memories, watch.topology, self._patience, now, told, views)
         self._asks = correlation.asks
-        known = {case.identity for case in cases}
-        diagnoses = {_identity(one): one for one in correlation.diagnoses if _identity(one) in known or not self._planned.covers(one, now)}
+        diagnoses = {_identity(one): one for one in correlation.diagnoses if _identity(one) in told or not self._planned.covers(one, now)}
         keys = {key for case in cases for key in case.keys}
         unwatched = watch.unwatched({key for key in keys if key[0] == watch.settings.agent.name})
         tracks = self._dated(watch.tracks_of(keys, memories))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from checks.maintenance import Window, covers
+from checks.maintenance import Always, Window, covers
 from checks.verdict import Diagnosis
 from probe.agent.settings.settings import Settings
 from probe.inventory import Node
@@ -18,8 +18,15 @@ class Planned:
         self.announced: list[Maintenance] = []
 
     def covers(self, diagnosis: Diagnosis, at: datetime) -> bool:
-        """Tell whether every finding of a diagnosis is covered by work."""
-        return all(self.reason(key[1], key[2], at) is not None for key in diagnosis.keys)
+        """Tell whether every finding of a diagnosis is covered, or every one at the culprit itself by work: the others follow from it.
+
+        A silence speaks for what it names only.
+        """
+        reasons = {key: self.reason(key[1], key[2], at) for key in diagnosis.keys}
+        if None not in reasons.values():
+            return True
+        own = [why for key, why in reasons.items() if f"{diagnosis.element}:".startswith(f"{key[1]}:")]
+        return bool(own) and not any(why is None or isinstance(why, Always) for why in own)
 
     def reason(self, node: str, check: str, at: datetime) -> Window | Maintenance | None:
         """Return the window that covers a check of a node, None when none does."""

@@ -10,7 +10,7 @@ import msgspec
 from checks.ask import Ask
 from checks.assess import Memory, Rules
 from checks.baseline import Baseline
-from checks.correlate import RULES, correlate
+from checks.correlate import RULES, Correlation, correlate
 from checks.correlation.absorb import Past
 from checks.correlation.view import View
 from checks.diagnosis.ground import Ground, Trouble, customer_of, question_of, survey, wanted
@@ -80,7 +80,7 @@ async def diagnose(
     """Yield each step as it begins and ends, and at last the conclusion; Wrong when the complaint names what the inventory does not."""
     symptoms = read_symptoms(request)
     trouble = find(request, settings)
-    topology = Topology(settings.inventory)
+    topology = await asyncio.to_thread(Topology, settings.inventory)  # with thousands of nodes a part of a second
     with Believing(settings, runner, now, known.memories, known.sight, known.baselines) as believing:
         quiet = _quiet(planned or Planned(settings), now())
         run = _Run(settings, FLOWS[request.kind], survey(settings.inventory, trouble), believing, trouble, quiet)
@@ -295,7 +295,7 @@ class _Run:
     async def decide(self, topology: Topology, known: Known) -> tuple[Diagnosis, ...]:
         """Return what correlate says, once what it asks for was measured as far as time allows."""
         measured: set[JobKey] = set()
-        found = correlate(self._believing.memories, topology, known.past, known.views)
+        found = await self._correlated(topology, known)
         for _ in range(ROUNDS):
             asks = [ask for ask in found.asks if key_of(ask) not in measured]
             left = self._start + WHOLE_S - self._loop.time()
@@ -304,8 +304,12 @@ class _Run:
             measured |= {key_of(ask) for ask in asks}
             tasks = [task for ask in asks if (task := self._believing.ask(ask)) is not None]
             await self._wait(tasks, self._loop.time() + min(ROUND_S, left))
-            found = correlate(self._believing.memories, topology, known.past, known.views)
+            found = await self._correlated(topology, known)
         return found.diagnoses
+
+    async def _correlated(self, topology: Topology, known: Known) -> Correlation:
+        """Correlate what is known at this moment, in a thread: a wide outage takes a second, in which measuring must go on."""
+        return await asyncio.to_thread(correlate, dict(self._believing.memories), topology, known.past, known.views)
 
     def conclude(self, request: Request, verdict: Verdict, watched: bool, at: datetime) -> Conclusion:
         """Return the conclusion, without the evidence, which is the case's."""
