@@ -26,8 +26,11 @@ def story_lines(events: Sequence[CaseEvent], number: int, texts: Texts, now: dat
     heads = table(rows)
     indent = max(map(width, heads), default=0) + 4
     lines = []
+    stood: dict[int, dict[str, Any]] = {}  # by case, as it stood after its last event
     for event, head in zip(ordered, heads, strict=True):
-        told = detail(event, texts)
+        after = event.body.get("case")
+        told = detail(event, texts) or (_other(stood[event.case], after, texts) if after and event.case in stood else "")
+        stood.update({event.case: after} if after else {})
         body = wrap(told, max(20, columns - indent)) if told else [""]
         lines += [f"  {head}{' ' * (indent - 2 - width(head))}{body[0]}".rstrip(), *(" " * indent + line for line in body[1:])]
     return lines
@@ -47,6 +50,17 @@ def detail(event: CaseEvent, texts: Texts) -> str:
     if "complaint" in body:
         said.append(_complained(body["complaint"], texts))
     return "; ".join(said)
+
+
+def _other(before: dict[str, Any], after: dict[str, Any], texts: Texts) -> str:
+    """Return what is other in a case than before: whose, how urgent, by which symptoms."""
+    words = [(kind, before.get(kind), after.get(kind)) for kind in ("side", "urgency")]
+    said = [f"{texts.word(kind, str(old))} → {texts.word(kind, str(new))}" for kind, old, new in words if old != new]
+    were, are = ({tuple(key) for key in case.get("keys", ())} for case in (before, after))
+    for id, keys in (("told.more-symptom", are - were), ("told.less-symptom", were - are)):
+        if keys:
+            said.append(texts.text(id, what=_keys(sorted(keys), texts)))
+    return join(said)
 
 
 def complaint_lines(complaints: Sequence[Complaint], texts: Texts, now: datetime, columns: int, zone: tzinfo | None) -> list[str]:

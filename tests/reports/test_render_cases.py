@@ -237,6 +237,18 @@ def test_the_page_of_a_case_with_parts_and_complaints_is_the_golden_one(language
     golden(f"case-whole.{language}", case_page(WHOLE, texts(language), NOW, events=STORY, complaints=COMPLAINTS, columns=100, zone=UTC))
 
 
+def test_an_update_says_what_is_other_than_before():
+    first = {"side": "company", "urgency": "urgent", "keys": [list(ICMP)]}
+    told = [
+        CaseEvent(412, 1, NOW, EventKind.OPENED, {"case": first}),
+        CaseEvent(412, 2, NOW, EventKind.UPDATED, {"case": {**first, "keys": [list(ICMP), list(TCP)]}}),
+        CaseEvent(412, 3, NOW, EventKind.UPDATED, {"case": {**first, "side": "carrier", "keys": [list(TCP)]}}),
+    ]
+    page = case_page(WHOLE, texts("en"), NOW, events=told, columns=100, zone=UTC)
+    assert f"updated  with {TCP[1]} {TCP[2]}" in page
+    assert f"updated  our side → carrier, without {ICMP[1]} {ICMP[2]}" in page
+
+
 @pytest.mark.parametrize("columns", [40, 60, 100])
 def test_no_line_of_the_story_is_wider_than_the_screen(columns):
     page = case_page(WHOLE, texts("en"), NOW, events=STORY, complaints=COMPLAINTS, columns=columns, zone=UTC)
