@@ -5,7 +5,7 @@ Live, with `memories` and `rules` by Job.key: `checks.proof.prove` gathers as li
 work here are those of then.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 
@@ -14,7 +14,7 @@ import msgspec
 from checks.assess import Memory, Rules
 from checks.correlate import RULES, correlate
 from checks.correlation.view import View
-from checks.extent import Extent, cut
+from checks.extent import Extent
 from checks.strand import JobKey, played, strand_of
 from checks.topology import LINK, Topology
 from checks.verdict import Diagnosis, Evidence, Strand, Width
@@ -23,6 +23,8 @@ from probe.inventory import Inventory
 MOST_STRANDS = 12_000  # jobs of one evidence
 MANY_STRANDS = 50  # from here on they are short
 FEW_SIGNS = 8  # nodes behind each element whose readings are taken along, or as many again as are dark
+
+ByNode = Mapping[str, Sequence[JobKey]]
 
 
 def with_evidence(
@@ -40,23 +42,25 @@ def gather(
     width: Width = Width.OWN,
     made: dict[tuple[JobKey, bool], Strand] | None = None,
     views: Iterable[View] = (),
+    by_node: ByNode | None = None,
 ) -> Evidence:
     """Return the evidence of a diagnosis: the strands of jobs, and the slice of the inventory that leads to the same ways.
 
     `own`: every job of which a track or a good reading is named by the diagnosis; `near`: also those of the nodes on the way, next to them
     and at the culprit's site, and of some nodes behind each of them, as many again as are dark, and all that lies behind the culprit;
     `bad`: also every job with something bad, and the whole inventory; `all`: all jobs.
-    Both mappings are by (node, prober, item); `made` keeps strands from one width to the next; `views` are cut to
-    the nodes of the slice. Raises ValueError when a key of the diagnosis is in no memory, for evidence that can't carry the verdict is
-    worse than none, and of more than MOST_STRANDS jobs.
+    Both mappings are by (node, prober, item), `by_node` has the keys of the memories (`jobs_by_node`); `made` keeps strands from one
+    width to the next; `views` are cut to the nodes of the slice. Raises ValueError when a key of the diagnosis is in no memory, for
+    evidence that can't carry the verdict is worse than none, and of more than MOST_STRANDS jobs.
     """
-    jobs = jobs_of(diagnosis, memories)
+    by_node = jobs_by_node(memories) if by_node is None else by_node
+    jobs = jobs_of(diagnosis, memories, by_node)
     nodes = {job[0] for job in jobs} | _culprits(diagnosis, inventory)
     if width is Width.ALL:
         jobs = set(memories)
     elif width is not Width.OWN:
         signs, nodes = _near(diagnosis, nodes, {job[0] for job, memory in memories.items() if memory.quiet}, inventory)
-        jobs |= {job for job in memories if job[0] in signs}
+        jobs |= {job for node in signs for job in by_node.get(node, ())}
     if width is Width.BAD:
         jobs |= {job for job, memory in memories.items() if memory.bad}
     if len(jobs) > MOST_STRANDS:
@@ -73,12 +77,20 @@ def gather(
     return Evidence(RULES, strands, needed, width, tuple(_cut(view, needed) for view in views))
 
 
-def jobs_of(diagnosis: Diagnosis, memories: Mapping[JobKey, Memory]) -> set[JobKey]:
+def jobs_by_node(memories: Mapping[JobKey, Memory]) -> ByNode:
+    """Return the jobs of each node, made once where many diagnoses of one moment are proven."""
+    found: dict[str, list[JobKey]] = {}
+    for job in memories:
+        found.setdefault(job[0], []).append(job)
+    return found
+
+
+def jobs_of(diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], by_node: ByNode) -> set[JobKey]:
     """Return the jobs whose readings a diagnosis names, bad or good; ValueError when a bad one is in no memory."""
     missing, good = set(diagnosis.keys), {one.key for one in diagnosis.ruled_out}
     nodes = {key[1] for key in (*missing, *good)}
     jobs = set()
-    for job in (job for job in memories if job[0] in nodes):
+    for job in (job for node in nodes for job in by_node.get(node, ())):
         held = {track.key for track in memories[job].tracks.values()}
         if held & missing or held & good:
             jobs.add(job)
@@ -95,7 +107,7 @@ def slice_of(inventory: Inventory, names: Collection[str], diagnosis: Diagnosis 
     wanted = {inventory.here, *names}
     for key in (*diagnosis.keys, *(one.key for one in diagnosis.ruled_out)) if diagnosis is not None else ():
         wanted |= extent.at_port(key[1], key[3])
-    return cut(inventory, extent.ways(sorted(wanted)), diagnosis.affected if diagnosis is not None else ())
+    return extent.part(extent.ways(sorted(wanted)), diagnosis.affected if diagnosis is not None else ())
 
 
 def replay(evidence: Evidence) -> dict[JobKey, Memory]:
@@ -135,7 +147,7 @@ def _nodes_of(element: str, inventory: Inventory) -> set[str]:
         return {name for name, node in inventory.nodes.items() if node.site == element}
     while element not in inventory.nodes and ":" in element:  # a part of a node: "edge:fib0"
         element = element.rpartition(":")[0]
-    return {element} & set(inventory.nodes)
+    return {element} if element in inventory.nodes else set()
 
 
 def _near(diagnosis: Diagnosis, nodes: Collection[str], quiet: Collection[str], inventory: Inventory) -> tuple[set[str], set[str]]:

@@ -18,6 +18,8 @@ class Extent:
     def __init__(self, inventory: Inventory) -> None:
         self.topology = Topology(inventory)
         self._pairs: dict[Element, frozenset[Element]] = {}  # at most one for each element
+        self._place = {name: at for at, name in enumerate(inventory.nodes)}
+        self._link_place = {name: at for at, name in enumerate(inventory.links)}
 
     def ways(self, names: Iterable[str]) -> set[str]:
         """Return the nodes that must be there so that exactly the same elements lie on every way to these: two ways where there are two.
@@ -36,6 +38,20 @@ class Extent:
                 kept |= pair
                 at = self.topology.parent.get(at)
         return self.nodes_of(kept)
+
+    def part(self, names: Iterable[str], affected: Collection[str] = ()) -> Inventory:
+        """Return the inventory with these nodes alone, and the links between them, their sites, carriers and customers, in its order.
+
+        `affected` are customers that must be there whether a node of theirs is or not. It costs what the part is, not what the whole is.
+        """
+        inventory = self.topology.inventory
+        nodes = {name: inventory.nodes[name] for name in sorted(inventory.nodes.keys() & names, key=self._place.__getitem__)}
+        between = {link.name for name in nodes for link, other in self.topology.links.get(name, ()) if other in nodes}
+        links = {name: inventory.links[name] for name in sorted(between, key=self._link_place.__getitem__)}
+        sites = _named(inventory.sites, {node.site for node in nodes.values()})
+        customers = _named(inventory.customers, {*affected, *(site.customer for site in sites.values())})
+        carriers = _named(inventory.carriers, {link.carrier for link in links.values()})
+        return Inventory(inventory.here, nodes, sites, links, carriers, customers)
 
     def nodes_of(self, elements: Iterable[Element]) -> set[str]:
         """Return the nodes among some elements, and both ends of the links."""
@@ -67,19 +83,6 @@ class Extent:
             found = frozenset((element,)) if above is None else _two_ways(self.topology, above, element)
             self._pairs[element] = found
         return found
-
-
-def cut(inventory: Inventory, names: Collection[str], affected: Collection[str] = ()) -> Inventory:
-    """Return the inventory with these nodes alone, and the links between them, their sites, carriers and customers, in its order.
-
-    `affected` are customers that must be there whether a node of theirs is or not.
-    """
-    nodes = {name: node for name, node in inventory.nodes.items() if name in names}
-    links = {name: link for name, link in inventory.links.items() if link.a in nodes and link.b in nodes}
-    sites = _named(inventory.sites, {node.site for node in nodes.values()})
-    customers = _named(inventory.customers, {*affected, *(site.customer for site in sites.values())})
-    carriers = _named(inventory.carriers, {link.carrier for link in links.values()})
-    return Inventory(inventory.here, nodes, sites, links, carriers, customers)
 
 
 def _named(known: Mapping[str, Named], names: Collection[str | None]) -> dict[str, Named]:

@@ -7,7 +7,7 @@ import msgspec
 from checks.assess import Memory, Rules
 from checks.correlate import RULES
 from checks.correlation.view import View
-from checks.evidence import derive, derive_all, gather, jobs_of, same_rules
+from checks.evidence import ByNode, derive, derive_all, gather, jobs_by_node, jobs_of, same_rules
 from checks.strand import JobKey
 from checks.verdict import Diagnosis, Evidence, Strand, Width
 from probe.inventory import Inventory
@@ -46,20 +46,22 @@ def prove(
     rules: Mapping[JobKey, Rules],
     inventory: Inventory,
     views: Iterable[View] = (),
+    by_node: ByNode | None = None,
 ) -> bytes:
     """Return the proof of a diagnosis as JSON, with as little evidence as derives to the same bytes: it is derived from what was written.
 
-    When nothing up to MOST_STRANDS jobs and MOST_BYTES leads there, the proof has no evidence and says so (`width_of`). ValueError when
-    the memories lack a key of the diagnosis, or a name is no text.
+    `by_node` is `jobs_by_node(memories)`, for who proves many. When nothing up to MOST_STRANDS jobs and MOST_BYTES leads there, the proof
+    has no evidence and says so (`width_of`). ValueError when the memories lack a key of the diagnosis, or a name is no text.
     """
     verdict = msgspec.structs.replace(diagnosis, evidence=None)
-    jobs_of(diagnosis, memories)
+    by_node = jobs_by_node(memories) if by_node is None else by_node
+    jobs_of(diagnosis, memories, by_node)
     before: tuple[object, ...] | None = None
     views = tuple(views)
     made: dict[tuple[JobKey, bool], Strand] = {}
     for width in WIDTHS:
         try:
-            evidence = gather(verdict, memories, rules, inventory, width, made, views)
+            evidence = gather(verdict, memories, rules, inventory, width, made, views, by_node)
         except (ArithmeticError, LookupError, ValueError):  # too much, or a reading that can't be judged a second time
             continue
         if (evidence.strands, evidence.inventory, evidence.views) == before:

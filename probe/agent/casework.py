@@ -12,11 +12,12 @@ from checks.assess import Memory, Rules
 from checks.correlate import RULES
 from checks.correlation.absorb import Past
 from checks.correlation.view import View, fresh
+from checks.evidence import jobs_by_node
 from checks.finding import Key
 from checks.history import Track
 from checks.patience import Patience, deliberate, recent
-from checks.proof import prove
-from checks.verdict import Diagnosis
+from checks.proof import prove, width_of
+from checks.verdict import Diagnosis, Width
 from probe.agent.planned import Planned
 from probe.agent.watching import Watch
 from probe.schedule import JobKey
@@ -137,8 +138,13 @@ class Casework:
         tracks = self._dated(watch.tracks_of(keys, memories))
         steps = plan(diagnoses.values(), tracks, cases, now, unwatched)
         said = (EventKind.OPENED, EventKind.UPDATED)
+        by_node = jobs_by_node(memories) if steps else {}  # once for all: thousands of cases may open together
+
+        def proving(diagnosis: Diagnosis) -> bytes:
+            return prove(diagnosis, memories, rules, watch.settings.inventory, views, by_node)
+
         return [
-            self._attach(step, diagnoses[step.case.identity], memories, rules, views)
+            self._attach(step, diagnoses[step.case.identity], proving)
             if step.kind in said and step.case.identity in diagnoses and not self._lately(step, diagnoses[step.case.identity])
             else step
             for step in steps
@@ -173,19 +179,14 @@ class Casework:
         now, before = self._now(), self._proven.get(_identity(diagnosis))
         return before is not None and now - before < PROVEN_FOR
 
-    def _attach(
-        self,
-        step: Step,
-        diagnosis: Diagnosis,
-        memories: Mapping[JobKey, Memory],
-        rules: Mapping[JobKey, Rules],
-        views: tuple[View, ...],
-    ) -> Step:
+    def _attach(self, step: Step, diagnosis: Diagnosis, proving: Callable[[Diagnosis], bytes]) -> Step:
         try:
-            proof = prove(diagnosis, memories, rules, self._watch.settings.inventory, views)
+            proof = proving(diagnosis)
         except ValueError as why:
             log.warning("%s at %s goes without new evidence: %s", diagnosis.cause, diagnosis.element, why)
             return step
+        if width_of(proof) is Width.NONE:
+            log.warning("%s at %s: nothing of bounded size leads to it (%d keys)", diagnosis.cause, diagnosis.element, len(diagnosis.keys))
         if len(diagnosis.keys) >= WIDE:
             self._proven = {one.identity: self._proven[one.identity] for one in self.open if one.identity in self._proven}
             self._proven[_identity(diagnosis)] = self._now()

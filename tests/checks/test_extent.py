@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.extent import Extent, cut
+from checks.extent import Extent
 from checks.topology import Topology
 from probe.inventory import Carrier, Customer, Inventory, Link, Node, Site
 
@@ -29,7 +29,7 @@ def inventories(draw: Any) -> Inventory:
 def test_every_way_crosses_the_same_in_the_slice_as_in_the_whole(inventory: Inventory, data: Any) -> None:
     names = data.draw(st.lists(st.sampled_from(sorted(inventory.nodes)), min_size=1, max_size=3))
     whole = Topology(inventory)
-    part = Topology(cut(inventory, {"n0", *Extent(inventory).ways(names)}))
+    part = Topology(Extent(inventory).part({"n0", *Extent(inventory).ways(names)}))
     assert [part.chain(name) for name in names] == [whole.chain(name) for name in names]
 
 
@@ -45,7 +45,7 @@ def test_both_ways_are_kept_where_there_are_two_and_what_does_not_matter_is_left
         {"tele": Carrier("tele"), "net": Carrier("net"), "gone": Carrier("gone")},
         {"Shop": Customer("Shop"), "Bank": Customer("Bank")},
     )
-    part = cut(inventory, Extent(inventory).ways(["rack"]))
+    part = Extent(inventory).part(Extent(inventory).ways(["rack"]))
     assert list(part.nodes) == ["here", "left", "right", "core", "rack"]
     assert list(part.links) == ["here-left", "here-right", "left-core", "right-core", "core-rack"]
     assert (list(part.sites), list(part.customers), list(part.carriers)) == (["hall"], ["Shop"], ["tele", "net"])
@@ -54,7 +54,7 @@ def test_both_ways_are_kept_where_there_are_two_and_what_does_not_matter_is_left
 def test_two_cables_between_two_switches_are_both_kept() -> None:
     nodes = {name: Node(name, kind="switch") for name in ("here", "there")}
     cables = {name: Link(name, "here", "there") for name in ("one", "two")}
-    part = cut(Inventory("here", nodes, links=cables), Extent(Inventory("here", nodes, links=cables)).ways(["there"]))
+    part = Extent(whole := Inventory("here", nodes, links=cables)).part(Extent(whole).ways(["there"]))
     assert Topology(part).chain("there") == ("here", "there")
 
 
