@@ -11,6 +11,7 @@ import pytest
 from checks.finding import Key, Message, State
 from checks.history import Track
 from checks.verdict import Area, CaseKind, Diagnosis, Side, Urgency
+from probe.agent.actions import complaining
 from probe.agent.actions.complaining import complain
 from probe.agent.client import fetch
 from reports.opening import plan
@@ -70,6 +71,18 @@ def test_a_case_that_is_over_or_is_none_takes_no_complaint(store: Store) -> None
         with pytest.raises(Refused) as why:
             tell(store, case=number)
         assert why.value.status == status
+
+
+def test_a_case_takes_so_many_complaints_and_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(complaining, "MOST_COMPLAINTS", 3)
+    store.accept(plan([diagnose("web-1")], {}, [], NOW), NOW)
+    for who in ("a", "b", "c"):
+        assert tell(store, customer=who, case=1) == 1
+    with pytest.raises(Refused, match="takes no more") as why:
+        tell(store, customer="d", case=1)
+    assert why.value.status == 409
+    assert tell(store, customer="b", case=1) == 1, "told again it is where it was"
+    assert store.case(1).complainants == ("a", "b", "c")
 
 
 def test_complaints_that_come_at_once_all_join(store: Store) -> None:

@@ -10,11 +10,15 @@ from reports.render.cases import by_urgency
 from reports.store.store import Store
 from reports.web.actions import ComplaintRequest, Refused
 
+MOST_COMPLAINTS = 1000  # of one case: each is told with the whole case, so that their rows grow with the square
 TRIES = 8  # the service may change the same case at the same moment
 
 
 def complain(store: Store, request: ComplaintRequest, now: Callable[[], datetime]) -> Case:
-    """Hang a complaint on its case and return that; told again, it is where it was. Refused (404, 409, 503) says why not; StoreError."""
+    """Hang a complaint on its case and return that; told again, it is where it was.
+
+    Refused (404, 409, 503) says why not, also when there are MOST_COMPLAINTS; StoreError.
+    """
     complaint = known(
         Complaint(
             customer=request.customer,
@@ -32,7 +36,10 @@ def complain(store: Store, request: ComplaintRequest, now: Callable[[], datetime
         hanging = store.complaint(complaint.id)
         if hanging is not None and (case := store.case(hanging.case)) is not None:
             return case
-        store.accept([join(_case(store, request), complaint, now())], now())
+        case = _case(store, request)
+        if len(store.complaints(case.id)) >= MOST_COMPLAINTS:
+            raise Refused(409, f"case #{case.id} has {MOST_COMPLAINTS} complaints, and takes no more: keep this one by hand")
+        store.accept([join(case, complaint, now())], now())
     raise Refused(503, "the case changes faster than a complaint can join it; try again")
 
 
