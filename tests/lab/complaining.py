@@ -54,30 +54,33 @@ def line(one: Answered) -> str:
 
 def section(found: Sequence[Answered]) -> str:
     """Return the figures as a section of docs/accuracy.md."""
+    open_ones = [one for one in found if one.answer == "undetermined"]
+    loads = [one.load for one in found]
     lines = [
-        f"## Complaints\n\n`python -m tests.lab.complaining` makes this: {len(COMPLAINTS)} complaints in the users' words while a fault"
+        "## Complaints",
+        "",
+        f"`python -m tests.lab.complaining`: {len(COMPLAINTS)} complaints in the users' words, each looked into by `firstline diagnose` beside the",
+        "running agent in a lab of its own, a moment after the fault began. Right is cause (or its declared class), side and element, or that",
+        f"it is no fault of his. The goal: 35 of 36, each within {WITHIN_S:g} s. The machine's load was {percentile(loads, 0.5) or 0:.0f} in the middle,",
+        f"{max(loads, default=0):.0f} at most, on {os.cpu_count()} cores. " + ("" if open_ones else "None was undetermined."),
+        "",
+        "| whose fault | complaints | right | p50, s | slowest, s |",
+        "| --- | --: | --: | --: | --: |",
     ]
-    lines += [
-        "lasts that the agent has not seen before; right is cause (or its declared class), side and element. The goal: 35 of 36, each"
-    ]
-    lines += [f"within {WITHIN_S:g} s.\n", "| whose fault | complaints | right | p50, s | slowest, s |", "| --- | --: | --: | --: | --: |"]
-    for title, some in (
-        *((name, [one for one in found if one.group == group]) for group, name in GROUPS.items()),
-        ("all", list(found)),
-    ):
+    for title, some in (*((name, [one for one in found if one.group == group]) for group, name in GROUPS.items()), ("all", found)):
         took = [one.took_s for one in some]
         if took:
             lines.append(f"| {title} | {len(some)} | {sum(one.right for one in some)} | {percentile(took, 0.5):.1f} | {max(took):.1f} |")
-    lines.append(f"\nThe machine's load was {max((one.load for one in found), default=0.0):g} at most.")
     if wrong := [one for one in found if not one.right]:
-        lines += ["\n| wrong | what was said |", "| --- | --- |", *(f"| {one.name} | {one.said} |" for one in wrong)]
-    if open_ones := [one for one in found if one.answer == "undetermined"]:
+        lines += ["", "| wrong | what was said |", "| --- | --- |", *(f"| {one.name} | {one.said} |" for one in wrong)]
+    if open_ones:
         lines += [
-            "\n| undetermined | the next test it names |",
+            "",
+            "| undetermined | the next test it names |",
             "| --- | --- |",
             *(f"| {one.name} | {one.next_test} |" for one in open_ones),
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def chosen(names: Sequence[str]) -> list[Complaint]:
