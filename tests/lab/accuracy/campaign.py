@@ -217,6 +217,8 @@ class _Watched:
 
     def _stands_still(self) -> bool:
         """Tell whether something else was said than what is right, and nothing came to it for a while."""
+        if any(one.seen == "statistical" for one in self.planted):
+            return False  # more readings may still place it
         open_ones = any(moments[-1].event not in ENDS for moments in self._moments.values())
         return open_ones and self._now_s() > max(WRONG_FOR_S, self._last_s + SETTLE_S)
 
