@@ -19,6 +19,7 @@ CALL_ROLES = MAIN_ROLES | {"database", "dns", "registrar", "radius", "media", "p
 DEVICE_AT_FAULT = frozenset({"gateway_down", "gateway_standard"})  # if help does not mend it: whose is it?
 _SEVERITY = (State.CRITICAL, State.WARNING)
 _CARRIERS = frozenset({Area.FIBRE, Area.CARRIER_NETWORK})  # a peer or a way of theirs, told of by a router that he crosses
+_CUTS = frozenset({"fibre_cut", "interface_down", "interface_admin_down"})
 _UNRELATED = 9
 
 
@@ -69,7 +70,7 @@ def _place(one: Diagnosis, topology: Topology, trouble: Trouble, symptoms: Colle
     """Return how well a diagnosis explains the complaint, the best smallest; None when it does not."""
     near = closeness(one, topology, trouble)
     fits = rank(one.cause, symptoms)
-    if near is None or one.cause == "agent_blind":
+    if near is None or one.cause == "agent_blind" or _carried_on(one, topology):
         return None
     if fits is None:
         if one.state is not State.CRITICAL or near > 1 or rank(one.cause, ()) is None:
@@ -79,6 +80,15 @@ def _place(one: Diagnosis, topology: Topology, trouble: Trouble, symptoms: Colle
     elsewhere = trouble.customer is not None and trouble.customer not in one.affected
     beyond = one.side is not Side.COMPANY or near > 1  # blame starts at our own side
     return (fits if severity == 0 else fits + 1, severity, elsewhere, beyond, near)
+
+
+def _carried_on(one: Diagnosis, topology: Topology) -> bool:
+    """Tell whether a line is cut that nobody misses: what it led to is reached another way, and nobody is affected."""
+    lines = _elements(one, topology)
+    if one.cause not in _CUTS or one.affected or len(lines) != 1:
+        return False
+    (line,) = lines
+    return line.startswith(LINK) and topology.link(line) is not None and not any(topology.behind(line))
 
 
 def closeness(one: Diagnosis, topology: Topology, trouble: Trouble) -> int | None:

@@ -248,6 +248,12 @@ SHAKY = diagnosis("gateway_standard", "gw-a", Side.CUSTOMER, ("Harbour",), State
 SPARE = diagnosis("redundancy_lost", "fib0", Side.CARRIER)
 CUT = diagnosis("fibre_cut", "fib0+fib1", Side.CARRIER, ("Harbour", "Clinic"))
 PORTAL = diagnosis("process_down", "web:80")
+SPARE_OFF = diagnosis("interface_admin_down", "fib0")
+SPARE_PORT_OFF = diagnosis("interface_admin_down", "edge:fib1")
+SPARE_LOSSY = diagnosis("loss", "fib0", Side.CARRIER)  # what crosses it is lost: no other way is taken
+LINE_OFF = diagnosis("interface_admin_down", "line-a")
+BOTH_OFF = diagnosis("interface_admin_down", "fib0+fib1")
+MISSED = diagnosis("interface_down", "fib0", affected=("Harbour",))
 OPEN = diagnosis("gateway_down", "gw-a", Side.UNDETERMINED, ("Harbour",), decides=Message("decides.x"))
 
 
@@ -262,6 +268,12 @@ OPEN = diagnosis("gateway_down", "gw-a", Side.UNDETERMINED, ("Harbour",), decide
         ((SOFTSWITCH, SHAKY), "no-calls", Answer.FAULT, SOFTSWITCH),
         ((FAN, SPARE), "no-calls", Answer.NONE, None),
         ((CUT,), "no-calls", Answer.FAULT, CUT),
+        ((SPARE_OFF, SPARE_PORT_OFF), "no-calls", Answer.NONE, None),  # the other fibre carries on
+        ((SPARE_OFF, MY_GATEWAY), "no-calls", Answer.FAULT, MY_GATEWAY),
+        ((MISSED,), "no-calls", Answer.FAULT, MISSED),
+        ((BOTH_OFF,), "no-calls", Answer.FAULT, BOTH_OFF),
+        ((LINE_OFF,), "no-calls", Answer.FAULT, LINE_OFF),
+        ((SPARE_LOSSY,), "bad-quality", Answer.FAULT, SPARE_LOSSY),
         ((MY_GATEWAY,), "echo", Answer.FAULT, MY_GATEWAY),
         ((SHAKY,), "wrong-number", Answer.FAULT, SHAKY),
         ((PORTAL,), "no-calls", Answer.NONE, None),
