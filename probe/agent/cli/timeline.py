@@ -40,12 +40,17 @@ def _changes(before: Diagnosis, one: Diagnosis, said: Texts) -> list[str]:
     words = [("side", before.side, one.side), ("area", before.area, one.area), ("urgency", before.urgency, one.urgency)]
     changes = [f"{said.word(kind, old)} → {said.word(kind, new)}" for kind, old, new in words if old != new]
     symptoms, were = ({" ".join(filter(None, key[1:])) for key in keys} for keys in (one.keys, before.keys))
-    for name, gone, come in (("symptom", were, symptoms), ("customer", set(before.affected), set(one.affected))):
-        for id, more in ((f"told.more-{name}", sorted(come - gone)), (f"told.less-{name}", sorted(gone - come))):
-            if more:
-                left = len(more) - _SHOWN
-                rest = [said.text("check.more", n=left)] if left > 0 else []
-                changes.append(said.text(id, what=join([*map(printable, more[:_SHOWN]), *rest])))
+    customers, had = set(one.affected), set(before.affected)
+    for id, others in (
+        ("told.more-symptom", symptoms - were),
+        ("told.less-symptom", were - symptoms),
+        ("told.more-customer", customers - had),
+        ("told.less-customer", had - customers),
+    ):
+        if others:
+            left = len(others) - _SHOWN
+            rest = [said.text("check.more", n=left)] if left > 0 else []
+            changes.append(said.text(id, what=join([*map(printable, sorted(others)[:_SHOWN]), *rest])))
     return changes
 
 
