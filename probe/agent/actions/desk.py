@@ -70,7 +70,7 @@ class Desk:
         with self._store() as store:
             return list(store.complaints(number))
 
-    def story(self, number: int, events: Sequence[CaseEvent], parts: Sequence[Case]) -> list[CaseEvent]:
+    def story(self, events: Sequence[CaseEvent], parts: Sequence[Case]) -> list[CaseEvent]:
         """Return the events of a case and of its parts: of the last MOST_PARTS where there are more."""
         return [*events, *(event for part in parts[-MOST_PARTS:] for event in self.case(part.id)[1])]
 

@@ -80,7 +80,7 @@ def show(number: int, form: str, language: str | None, config_file: str | None, 
     except DeskProblem:
         derived = None
     findings, ruled_out = (derived.findings, derived.ruled_out) if derived is not None else ((), ())
-    story = _shown(lambda: desk.story(number, events, parts))
+    story = _shown(lambda: desk.story(events, parts))
     page = case_page(one, said, now(), findings, ruled_out, (), story, complaints, sys.stdout.isatty(), _columns())
     click.echo(page, nl=False)
 
