@@ -110,7 +110,7 @@ def uses(path: Path, tree: ast.Module) -> Iterator[Use]:
         if name == "Message":
             given = node.args[1] if len(node.args) > 1 else next((k.value for k in node.keywords if k.arg == "values"), None)
             yield from (Use(place, id, exact, keys_of(given)) for id, exact in ids_of(node.args[0]))
-        elif name == "text" and isinstance(node.func, ast.Attribute):
+        elif name == "text" and isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) != "sa":  # SQL is no text for people
             keys = None if any(k.arg is None for k in node.keywords) else frozenset(str(k.arg) for k in node.keywords)
             yield from (Use(place, id, exact, keys) for id, exact in ids_of(node.args[0]) if not exact or ID.fullmatch(id))
 
