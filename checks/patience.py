@@ -34,7 +34,15 @@ def recent(patience: Patience, now: datetime) -> Iterator[tuple[Identity, Past]]
     """Yield the faults of the last hour, and how long ago each was there."""
     for identity, one in patience.past.items():
         if now - one.seen <= ECHO:
-            yield identity, Past(one.fault, one.seen, now - one.seen)
+            seen = min(one.seen, now)  # our clock may have been set back
+            yield identity, Past(one.fault, seen, now - seen)
+
+
+def _restored(memory: Memory) -> bool:
+    """Tell whether something is believed bad from before a restart and was not measured since: half of a fault looks like another one."""
+    if memory.quiet or len(memory.bad) == len(memory.tracks):
+        return False
+    return any(track.bad and key not in memory.bad for key, track in memory.tracks.items())
 
 
 def _may_be_there(diagnosis: Diagnosis, told: Collection[Identity]) -> bool:
@@ -56,6 +64,7 @@ def deliberate(
     """
     past = dict(recent(patience, now))
     whole = correlate(memories, topology, past.values(), fresh(views, now))
+    half_seen = any(_restored(memory) for memory in memories.values())
     first: dict[Key, datetime] = {}
     ready = []
     placed = {
@@ -68,10 +77,10 @@ def deliberate(
         identity = (one.kind, one.cause, one.element)
         if one.cause in PLACED and identity not in told and (placed.issuperset(one.keys) or _may_be_there(one, told)):
             continue  # chance alone makes a loss look as if it began elsewhere now; only more that is lossy shows that it does
-        if identity in told or identity not in whole.waiting:
+        if identity in told or (identity not in whole.waiting and not half_seen):
             ready.append(one)
             continue
-        since = min(patience.first.get(key, now) for key in one.keys)
+        since = min(now, *(patience.first.get(key, now) for key in one.keys))
         first.update((key, since) for key in one.keys)
         if now - since >= HOLD:
             ready.append(one)

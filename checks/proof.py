@@ -1,6 +1,7 @@
 """A verdict together with what it stands on: what is kept with a case, and derived again when somebody asks."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -13,7 +14,12 @@ from checks.verdict import Diagnosis, Evidence, Strand, Width
 from probe.inventory import Inventory
 
 MOST_BYTES = 16 * 1024**2  # of one proof as JSON
+SLICED_BYTES = 256 * 1024  # from here on a proof is read in slices, and from so many strands on written so
+SLICED = 100
 WIDTHS = (Width.OWN, Width.NEAR, Width.BAD, Width.ALL)
+
+
+_STRAND = msgspec.json.Decoder(Strand)
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -30,6 +36,11 @@ class Explanation(msgspec.Struct, frozen=True):
     same: bool
     same_rules: bool
     others: tuple[Diagnosis, ...] = ()
+
+
+class _Raw(msgspec.Struct, frozen=True):
+    verdict: msgspec.Raw
+    evidence: dict[str, msgspec.Raw]
 
 
 class _Widths(msgspec.Struct, frozen=True):
@@ -75,7 +86,18 @@ def prove(
 
 def read(text: bytes) -> Proof:
     """Return a proof from its JSON; msgspec.DecodeError says where it is none."""
-    return msgspec.json.decode(text, type=Proof)
+    return Proof(*_parts(text))
+
+
+def _parts(text: bytes) -> tuple[Diagnosis, Evidence]:
+    """Return what a proof holds, strand by strand: megabytes read in one call would hold all measuring up that long."""
+    if len(text) < SLICED_BYTES:
+        whole = msgspec.json.decode(text, type=Proof)
+        return whole.verdict, whole.evidence
+    raw = msgspec.json.decode(text, type=_Raw)
+    bare = msgspec.json.decode(msgspec.json.encode({**raw.evidence, "strands": ()}), type=Evidence)
+    strands = tuple(_STRAND.decode(one) for one in msgspec.json.decode(raw.evidence["strands"], type=tuple[msgspec.Raw, ...]))
+    return msgspec.json.decode(raw.verdict, type=Diagnosis), msgspec.structs.replace(bare, strands=strands)
 
 
 def width_of(text: bytes) -> Width:
@@ -102,7 +124,10 @@ def _leads(text: bytes) -> bool:
 
 
 def _encoded(proof: Proof) -> bytes:
-    return msgspec.json.encode(proof)  # nothing is sorted: the order of the inventory may break a tie
+    if len(proof.evidence.strands) < SLICED:
+        return msgspec.json.encode(proof)  # nothing is sorted: the order of the inventory may break a tie
+    strands: Any = tuple(msgspec.Raw(msgspec.json.encode(one)) for one in proof.evidence.strands)  # each by itself, as in `_parts`
+    return msgspec.json.encode(Proof(proof.verdict, msgspec.structs.replace(proof.evidence, strands=strands)))
 
 
 def _bytes(diagnosis: Diagnosis) -> bytes:

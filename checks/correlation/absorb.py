@@ -45,7 +45,7 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
     left = sorted(faults, key=lambda one: (one.since, one.identity))
     present = {one.identity for one in left}
     bad = frozenset(symptom.key for one in left for symptom in one.symptoms)
-    over = _Over([one for one in past if one.fault.identity not in present], bad, topology)
+    over = _Over([one for one in past if one.fault.identity not in present and _is_over(one.fault, bad)], bad, topology)
     causes = _Causes(left, topology)
     above: dict[int, Fault] = {}
     for effect in left:
@@ -100,6 +100,11 @@ class _Causes:
         if related is beyond:
             return {one for name in own or {symptom.node for symptom in effect.symptoms} for one in topology.shortest(name)}
         return None
+
+
+def _is_over(fault: Fault, bad: frozenset[Key]) -> bool:
+    """Tell whether anything that a fault explained is good again; else it only has another name now."""
+    return any(symptom.key not in bad for symptom in fault.symptoms)
 
 
 class _Over:

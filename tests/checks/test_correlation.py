@@ -429,3 +429,26 @@ def test_what_comes_back_in_steps_is_no_fault_of_its_own() -> None:
     world.measure(8)
     late, _ = deliberate(world.memories, TOPOLOGY, patience, world.now + timedelta(seconds=30))
     assert [(one.cause, one.element) for one in late.diagnoses] == [("gateway_down", "gw-a")]
+
+
+def test_a_clock_that_is_set_back_holds_nothing_longer() -> None:
+    world = World().silence(*HARBOUR)
+    world.measure(3, [key for key in world.jobs if key[0] in {"edge", "core"}])
+    _, patience = deliberate(world.memories, TOPOLOGY, Patience(), world.now)
+    back = world.now - timedelta(hours=1)
+    held, patience = deliberate(world.memories, TOPOLOGY, patience, back)
+    assert held.diagnoses == ()
+    told, _ = deliberate(world.memories, TOPOLOGY, patience, back + HOLD)
+    assert [one.cause for one in told.diagnoses] == ["customer_router"]
+
+
+def test_after_a_restart_half_of_a_fault_is_not_told_as_another() -> None:
+    world = CASES["edge"][0](World())
+    world.measure(4)
+    whole = world.one()
+    seen = {key for key in world.memories if key[0] in {"edge", "core"} and key[1] == "icmp"}
+    restored = {key: one if key in seen else Memory(tracks=one.tracks) for key, one in world.memories.items()}
+    half, patience = deliberate(restored, TOPOLOGY, Patience(), world.now)
+    assert half.diagnoses == ()
+    now, _ = deliberate(world.memories, TOPOLOGY, patience, world.now)
+    assert [(one.cause, one.element) for one in now.diagnoses] == [(whole.cause, whole.element)]
