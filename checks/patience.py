@@ -10,7 +10,7 @@ import msgspec
 
 from checks.assess import Memory
 from checks.correlate import Correlation, Identity, correlate
-from checks.correlation.absorb import ENDING, Past
+from checks.correlation.absorb import ENDING, LATELY, Past
 from checks.correlation.picture import JobKey
 from checks.correlation.view import View, fresh
 from checks.finding import Key
@@ -24,17 +24,18 @@ MOST = 10_000  # faults remembered, the newest
 
 
 class Patience(msgspec.Struct, frozen=True):
-    """What is waiting since when, by key, and the faults of the last moments."""
+    """What is waiting since when, by key, the faults of the last moments, and when this was so."""
 
     first: Mapping[Key, datetime] = {}
     past: Mapping[Identity, Past] = {}
+    at: datetime | None = None
 
 
 def recent(patience: Patience, now: datetime) -> Iterator[tuple[Identity, Past]]:
     """Yield the faults of the last hour, and how long ago each was there."""
     for identity, one in patience.past.items():
         if now - one.seen <= ECHO:
-            seen = min(one.seen, now)  # our clock may have been set back
+            seen = now if one.seen == patience.at else min(one.seen, now)  # it was there until just now; our clock may have been set back
             yield identity, Past(one.fault, seen, now - seen)
 
 
@@ -43,6 +44,11 @@ def _restored(memory: Memory) -> bool:
     if memory.quiet or len(memory.bad) == len(memory.tracks):
         return False
     return any(track.bad and key not in memory.bad for key, track in memory.tracks.items())
+
+
+def _no_more(diagnosis: Diagnosis, placed: Collection[Key]) -> bool:
+    """Tell whether a diagnosis stands on nothing that was not explained already; the sums of the last minutes are nothing new."""
+    return bool(placed) and all(key in placed for key in diagnosis.keys if key[2] != LATELY)
 
 
 def _may_be_there(diagnosis: Diagnosis, told: Collection[Identity]) -> bool:
@@ -75,7 +81,7 @@ def deliberate(
     }
     for one in whole.diagnoses:
         identity = (one.kind, one.cause, one.element)
-        if one.cause in PLACED and identity not in told and (placed.issuperset(one.keys) or _may_be_there(one, told)):
+        if one.cause in PLACED and identity not in told and (_no_more(one, placed) or _may_be_there(one, told)):
             continue  # chance alone makes a loss look as if it began elsewhere now; only more that is lossy shows that it does
         if identity in told or (identity not in whole.waiting and not half_seen):
             ready.append(one)
@@ -86,4 +92,4 @@ def deliberate(
             ready.append(one)
     past.update((identity, Past(fault, now)) for identity, fault in whole.faults.items())
     newest = dict(list(past.items())[-MOST:])
-    return msgspec.structs.replace(whole, diagnoses=tuple(ready)), Patience(first, newest)
+    return msgspec.structs.replace(whole, diagnoses=tuple(ready)), Patience(first, newest, now)
