@@ -24,18 +24,20 @@ MOST = 10_000  # faults remembered, the newest
 
 
 class Patience(msgspec.Struct, frozen=True):
-    """What is waiting since when, by key, the faults of the last moments, and when this was so."""
+    """What is waiting since when, by key, the faults of the last moments, and which of them are there now."""
 
     first: Mapping[Key, datetime] = {}
     past: Mapping[Identity, Past] = {}
-    at: datetime | None = None
+    there: frozenset[Identity] = frozenset()
 
 
 def recent(patience: Patience, now: datetime) -> Iterator[tuple[Identity, Past]]:
     """Yield the faults of the last hour, and how long ago each was there."""
     for identity, one in patience.past.items():
         if now - one.seen <= ECHO:
-            seen = now if one.seen == patience.at else min(one.seen, now)  # it was there until just now; our clock may have been set back
+            seen = (
+                now if identity in patience.there else min(one.seen, now)
+            )  # it was there until just now; our clock may have been set back
             yield identity, Past(one.fault, seen, now - seen)
 
 
@@ -92,4 +94,4 @@ def deliberate(
             ready.append(one)
     past.update((identity, Past(fault, now)) for identity, fault in whole.faults.items())
     newest = dict(list(past.items())[-MOST:])
-    return msgspec.structs.replace(whole, diagnoses=tuple(ready)), Patience(first, newest, now)
+    return msgspec.structs.replace(whole, diagnoses=tuple(ready)), Patience(first, newest, frozenset(whole.faults))
