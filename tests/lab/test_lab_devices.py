@@ -92,7 +92,7 @@ def test_table_that_went_away_is_unknown_and_no_lost_peer(lab: Lab) -> None:
     ("fault", "node", "check", "state", "message"),
     [
         ("overheated", "core", "snmp/temperature", "warning", "snmp.reading-high"),
-        ("fan_stopped", "core", "snmp/fan", "unknown", "snmp.fan-stands"),  # critical once it was seen turning: what the service's tracks know
+        ("fan_stopped", "core", "snmp/fan", "unknown", "snmp.fan-stands"),  # critical once it was seen turning, which tracks know
         ("on_battery", "ups", "snmp/ups-minutes", "critical", "snmp.ups-minutes"),
     ],
 )
