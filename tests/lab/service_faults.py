@@ -155,7 +155,7 @@ def dns_upstream(lab: "Lab", draw: random.Random) -> Iterator[Truth]:
     def known() -> bool:
         return not lab.look("dns", topology.SOFT, 3, name=topology.OUTSIDE_NAME).bad
 
-    told = truth("dns", "company carrier", "soft carrier")
+    told = truth("dns process_down" if how == "dead" else "dns", "company carrier", "soft carrier")
     if how == "filtered":
         with carrier.filtered("input", "udp dport 53 drop", "tcp dport 53 drop"):
             yield told
