@@ -163,7 +163,7 @@ RULES = (
     # our own eyes first
     Rule(GONE | POOR | SERVICE | ROUTING, _set("agent_blind"), anywhere),
     # two machines with one address: each answers some of the time
-    Rule(SERVICE | POOR | _set("host_down", "mac_changed", "certificate"), _set("duplicate_address"), same_node),
+    Rule(SERVICE | POOR | _set("host_down", "mac_changed", "certificate", "snmp_agent"), _set("duplicate_address"), same_node),
     Rule(SERVICE | GONE | PORT | ROUTING, _set("reboot"), same_node),
     Rule(PORT | ROUTING | _set("redundancy_lost"), _set("reboot"), at_its_end),
     # a line, and what lights up at its ends
