@@ -170,6 +170,8 @@ def section(runs: Sequence[Run]) -> str:
         with contextlib.suppress(TypeError):
             lines.append(f"| {name}: p50, p95, slowest | {percentile(took, 0.5):.1f}, {percentile(took, 0.95):.1f}, {max(took):.1f} s |")
     lines.append(f"| the machine's load: median, most | {percentile(loads, 0.5) or 0:.0f}, {max(loads, default=0):.0f} |")
+    if left := sorted(FAULTS.keys() - {one.run.planted.fault for one in found}):
+        lines += ["", f"Not measured: {', '.join(left)}."]
     apart = [one for one in found if not one.agrees]
     if apart:
         lines += ["", "| fault | beside | without |", "| --- | --- | --- |"]
