@@ -207,6 +207,7 @@ RULES = (
     Rule(_set("service_hung", "database"), _set("connections"), same_node),
     Rule(_set("certificate"), _set("clock"), same_node),
     Rule(_set("device_part"), HARDWARE | _set("ups_on_battery"), same_node),
+    Rule(_set("power_supply", "ups_load", "ups_battery"), _set("ups_on_battery"), same_node),
     Rule(_set("temperature"), _set("fan"), same_node),
     # the customer's gateway
     Rule(_set("gateway_registration", "nat_dmz", "sip_alg", "gateway_standard", "service_error"), _set("gateway_down"), same_node),
