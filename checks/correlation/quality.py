@@ -83,8 +83,9 @@ class Quality:
                     and isinstance(seen.outcome, EchoSample | PathSample | StampSample)
                 ):
                     sent, lost = (not acute and _lately(seen.outcome)) or _packets(memory)
-                    if sent and lost < sent:
-                        probes.append(Probe(tuple(sorted(self.topology.crossed(node))), sent, lost))
+                    if sent and lost < sent:  # what lost some may have lost them on any of its ways
+                        ways = self.topology.shortest(node) if lost else self.topology.crossed(node)
+                        probes.append(Probe(tuple(sorted(ways)), sent, lost))
         over = {element: [one for one in lossy if element in self._suspects(one)] for element in near}
         chances = {
             element: CHANCES[self._rank(element, crossing)] * (NAMED if self._named(element, crossing) else 1)

@@ -452,3 +452,14 @@ def test_after_a_restart_half_of_a_fault_is_not_told_as_another() -> None:
     assert half.diagnoses == ()
     now, _ = deliberate(world.memories, TOPOLOGY, patience, world.now)
     assert [(one.cause, one.element) for one in now.diagnoses] == [(whole.cause, whole.element)]
+
+
+def test_a_lost_packet_of_a_sound_measurement_speaks_for_either_of_two_lines() -> None:
+    world = World()
+    world.tell("carrier", "icmp", EchoSample("x", 100, 80, 0.2, 0.3, 0.4, 0.01))
+    world.tell("pop", "icmp", EchoSample("x", 100, 85, 0.2, 0.3, 0.4, 0.01))  # below the level at which it is bad
+    for node in ("edge", "core", "site-a", "soft"):
+        world.tell(node, "icmp", EchoSample("x", 100, 100, 0.2, 0.3, 0.4, 0.01))
+    world.measure(6)
+    assert (world.one().cause, world.one().side) == ("loss", Side.CARRIER)
+    assert world.one().element in {"fib0", "fib1"}
