@@ -120,6 +120,15 @@ def _said(moment: Moment) -> str:
     return f"{moment.cause} at {moment.element} ({moment.side})"
 
 
+def sided(judged: Judged, number: int) -> bool:
+    """Tell whether some case that stood to the end says cause (or its declared class) and side of the `number`th fault rightly."""
+    if judged.found[number] is not None:
+        return True
+    planted = judged.outcome.planted[number]
+    said = [(one.last, one.story.alternatives) for one in judged.false if not one.merged]
+    return any(objection(planted, last, alternatives) in {"element", "customers"} for last, alternatives in said)
+
+
 def latency_s(judged: Judged, number: int) -> float | None:
     """Return the seconds from the planting until the case of the `number`th fault first said what is right; None when none did."""
     one = judged.found[number]
