@@ -215,11 +215,11 @@ RULES = (
     Rule(_set("gateway_registration"), GONE | _set("gateway_down", "nat_dmz"), of_account),
     Rule(_set("gateway_registration"), _set("gateway_registration"), of_account),
     Rule(
-        _set("gateway_registration", "gateway_standard", "account", "service_blocked", "service_error"),
+        _set("gateway_registration", "account", "service_blocked", "service_error"),
         _set("account", "service_blocked", "service_error"),
         at_the_switch,
     ),
-    Rule(_set("gateway_registration", "gateway_standard", "account"), SERVICE | _set("host_down", "site_power"), of_calls),
+    Rule(_set("gateway_registration", "account"), SERVICE | _set("host_down", "site_power"), of_calls),
     Rule(CALLS, SERVICE | GONE | POOR | STARVED | _set("bgp_down", "nat_dmz", "sip_alg", "mtu_black_hole"), of_calls),
 )
 

@@ -21,7 +21,7 @@ def said(picture: Picture) -> list[Fault]:
     for one in picture.symptoms:
         if one.sort is Sort.OWN:
             element = f"{one.node}:{one.service}" if one.cause.code in SERVICES else element_of(one)
-            groups.setdefault((one.cause.code, element), []).append(one)
+            groups.setdefault((_code(one), element), []).append(one)
     faults = []
     for (code, element), symptoms in sorted(groups.items()):
         if all(one.check.endswith(".usual") for one in symptoms):
@@ -32,6 +32,12 @@ def said(picture: Picture) -> list[Fault]:
             fault.code, fault.element = "gateway_down", first.node
         faults.append(fault)
     return faults
+
+
+def _code(one: Symptom) -> str:
+    """Return what a finding points to; a registration that is amiss is no matter of the gateway's make, whatever the registrar answered."""
+    registration = one.check == "gateway/standard" and one.part == "registration" and one.cause.code == "gateway_standard"
+    return "gateway_registration" if registration else one.cause.code
 
 
 def silent_services(alive: Iterable[Symptom], picture: Picture) -> list[Fault]:
