@@ -29,7 +29,7 @@ def main() -> None:
         run([task for task in tasks if not _wide(task)], asked.labs, asked.results)
         run([task for task in tasks if _wide(task)], 1, asked.results)
     found = [judge(one) for one in outcome.read(asked.results)]
-    page = report.page(found)
+    page = report.page(found, FAULTS)
     if asked.page:
         others = sections.of_others(asked.page.read_text()) if asked.page.exists() else ""
         asked.page.write_text(page + others)

@@ -1,7 +1,7 @@
 """The page of figures: Markdown."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tests.lab.accuracy.scoring import Judged, calibration, confusion, latency_s, percentile, sided
 
@@ -11,8 +11,8 @@ VERDICT_S = 2.0
 SEEN = {"live": "live", "cached": "read from a device's cache", "statistical": "statistical (1 % loss)"}
 
 
-def page(judged: Sequence[Judged]) -> str:
-    """Return docs/accuracy.md."""
+def page(judged: Sequence[Judged], faults: Iterable[str] = ()) -> str:
+    """Return docs/accuracy.md; those of the `faults` that were not planted alone are named."""
     single = [one for one in judged if len(one.outcome.planted) == 1]
     several = [one for one in judged if len(one.outcome.planted) > 1]
     quiet = [one for one in judged if not one.outcome.planted]
@@ -23,7 +23,13 @@ def page(judged: Sequence[Judged]) -> str:
         *_surroundings(judged),
         "",
     ]
-    lines += [*_singles(single), *_several(several), *_quiet(quiet)]
+    missing = sorted(set(faults) - {one.outcome.planted[0].fault for one in single})
+    lines += [
+        *_singles(single),
+        *([f"Not planted: {', '.join(missing)}.", ""] if single and missing else []),
+        *_several(several),
+        *_quiet(quiet),
+    ]
     lines += [*_confusions(single), *_calibrations([*single, *several]), *_wrong([*single, *several, *quiet])]
     return "\n".join(lines) + "\n"
 
