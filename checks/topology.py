@@ -131,7 +131,10 @@ class Topology:
         return self._ways(node)[0]
 
     def crossed(self, node: str) -> frozenset[Element]:
-        """Return what lies on all of the shortest ways to a node: what its packets cross, unless they take a longer one."""
+        """Return what lies on all of the shortest ways to a node: what its packets cross, unless they take a longer one.
+
+        Of lines beside each other all are: a clean answer from their far end is taken to have come over the one that others use, too.
+        """
         return self._ways(node)[1]
 
     def _ways(self, node: str) -> tuple[frozenset[Element], frozenset[Element]]:
@@ -151,10 +154,15 @@ class Topology:
                 near for one in layer for near in self.neighbours(one) if near in far and far[near] == far[one] - 1 and self.may_cross(near)
             }
             found |= nearer
-            if len(nearer) == 1:
+            if len(nearer) == 1 or self._parallel(nearer):
                 certain |= nearer
             layer = sorted(nearer)
         return frozenset(found), frozenset(certain)
+
+    def _parallel(self, elements: set[Element]) -> bool:
+        """Tell whether elements are lines beside each other: what is sent to one place and on behind it commonly takes the same of them."""
+        ends = {frozenset(self.neighbours(one)) if self.link(one) is not None else None for one in elements}
+        return len(ends) == 1 and None not in ends
 
     def customers_of(self, nodes: Collection[str]) -> tuple[Customer, ...]:
         """Return the customers at whose sites some nodes stand, by name."""
