@@ -99,7 +99,7 @@ def test_a_trap_makes_the_agent_look_now_and_what_it_sees_is_the_case(
     device.ip("link", "set", "uplink", "down")  # nobody would look again for an hour
     device.trap(traps, "1.3.6.1.6.3.1.1.5.3")
     cases = until(service.cases, WITHIN_S, why=f"a case; the journal:\n{service.journal}")
-    assert [(case["cause"], case["element"]) for case in cases] == [("interface_down", "edge:uplink")]
+    assert [(case["cause"], case["element"]) for case in cases] == [("interface_admin_down", "edge:uplink")]
     assert service.metric('firstline_snmp_notifications_total{notification="linkDown",outcome="accepted"}') == 1
     device.ip("link", "set", "uplink", "up")
     device.trap(traps, "1.3.6.1.6.3.1.1.5.4")

@@ -168,7 +168,7 @@ EXPECTED = {
     "disk": ("disk_full", "here:{mount}"),
     "process": ("process_down", "here:*{worker}"),
     "dns": ("process_down", "resolver:"),  # refused: the host lives, nothing listens
-    "link": ("interface_down", "here:{near}"),
+    "link": ("agent_blind", "here"),
 }
 
 

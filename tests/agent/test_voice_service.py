@@ -40,7 +40,7 @@ def test_a_503_is_one_case_and_no_call_is_made_that_is_not_due(
         service.start()
         case = until(service.cases, why="a case")[0]
         assert (case["cause"], case["severity"], case["side"]) == ("service_error", "critical", "company")
-        assert case["element"] == f"softswitch:{softswitch.port}"
+        assert case["element"] == "softswitch:sip"
         monkeypatch.setenv("FIRSTLINE_SOCKET", str(service.socket))
         for options in ({"number": "0900123", "allowed": ["0900123"]}, {"at_once": True}, {"daily_cap": 1000}, {"domain": "x.example"}):
             with pytest.raises(ServiceProblem, match="only the configuration of the service sets"):
