@@ -18,6 +18,7 @@ from checks.topology import Topology
 from checks.verdict import Diagnosis
 
 HOLD = timedelta(seconds=6)  # how long a verdict waits for the measurements that it asked for
+AGENT = timedelta(seconds=12)  # … for another agent's own look around: it must hear of it, measure, and tell
 ECHO = timedelta(hours=1)  # how long what only tells of the past (a path that changed) is explained by it
 PLACED = ("loss", "delay", "carrier_quality", "path_voice")  # causes that are placed by counting
 MOST = 10_000  # faults remembered, the newest
@@ -35,9 +36,8 @@ def recent(patience: Patience, now: datetime) -> Iterator[tuple[Identity, Past]]
     """Yield the faults of the last hour, and how long ago each was there."""
     for identity, one in patience.past.items():
         if now - one.seen <= ECHO:
-            seen = (
-                now if identity in patience.there else min(one.seen, now)
-            )  # it was there until just now; our clock may have been set back
+            until = now if identity in patience.there else one.seen
+            seen = min(until, now)  # our clock may have been set back
             yield identity, Past(one.fault, seen, now - seen)
 
 
@@ -90,7 +90,7 @@ def deliberate(
             continue
         since = min(now, *(patience.first.get(key, now) for key in one.keys))
         first.update((key, since) for key in one.keys)
-        if now - since >= HOLD:
+        if now - since >= (AGENT if whole.faults[identity].awaits_agent else HOLD):
             ready.append(one)
     past.update((identity, Past(fault, now)) for identity, fault in whole.faults.items())
     newest = dict(list(past.items())[-MOST:])

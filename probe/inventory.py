@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
+from ipaddress import ip_address
 
 import msgspec
 
@@ -54,6 +55,14 @@ class Node(msgspec.Struct, frozen=True):
     supplied_by: Owner | None = None
     warranty_until: date | None = None
     snmp: str | None = None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the machine that asks is the one that answers, whatever the network does."""
+        try:
+            return ip_address(self.address or "").is_loopback
+        except ValueError:  # a name, or none
+            return self.address == "localhost"
 
 
 class Link(msgspec.Struct, frozen=True):

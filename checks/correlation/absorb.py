@@ -10,6 +10,7 @@ from checks.correlation.follows import (
     GONE,
     POOR,
     RULES_OF,
+    SERVICE,
     Relation,
     at_its_end,
     beyond,
@@ -23,7 +24,7 @@ from checks.finding import Key
 from checks.topology import Element, Topology, link_element
 
 ECHOES = frozenset({"path_change", "bgp_flapping", "link_flapping", "prefixes", "mac_changed", "reboot"})  # they tell of what was, for long
-LATELY = "stamp/loss-lately"
+LATELY, FLAPS = "stamp/loss-lately", "snmp/bgp-flaps"
 ENDING = timedelta(seconds=30)  # how long what a fault explained may take to be believed good again
 EMPTY = timedelta(minutes=6)  # … and what was lost in the last minutes to be forgotten
 LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
@@ -135,7 +136,7 @@ class _Over:
 
     def _ends(self, effect: Fault, past: Past) -> bool:
         """Tell whether a fault is the rest of one that is ending: some of what that explained is good again, the rest is about to be."""
-        if past.age > ENDING or effect.since > past.seen:
+        if past.age > ENDING or effect.since > past.seen or _seen_after(effect, past):
             return False
         then = self._gone(past.fault)
         if not then:
@@ -165,11 +166,27 @@ def _may_follow(effect: Fault, past: Past) -> bool:
     cause = past.fault
     if past.age > (ENDING if effect.code in GONE else LINGER) and effect.code not in ECHOES:
         return False
+    if _seen_after(effect, past):
+        return False
     after = timedelta(0) if effect.code in GONE or cause.code == "agent_blind" else AFTER
-    if not cause.since - SLACK <= effect.since <= past.seen + after:
+    if not cause.since - SLACK <= _began(effect) <= past.seen + after:
         return False
     # a session that was gone for a moment has flapped, which is more than that moment
     return not (effect.code == "bgp_flapping" and cause.code == "bgp_down" and past.seen - cause.since < FLAP)
+
+
+def _began(effect: Fault) -> datetime:
+    """Return when a fault began: a session that was lost says itself when it came back, which may be long before we saw it."""
+    back = [symptom.standing.finding for symptom in effect.symptoms if symptom.check == FLAPS]
+    ages = [one.seen.at - timedelta(seconds=one.value) for one in back if one.value is not None]
+    return min([effect.since, *ages])
+
+
+def _seen_after(effect: Fault, past: Past) -> bool:
+    """Tell whether all of a fault was measured, and was still bad, when the agent that had been blind saw again."""
+    if past.fault.code != "agent_blind" or effect.code not in GONE | SERVICE:
+        return False
+    return all(symptom.standing.finding.seen.at > past.seen for symptom in effect.symptoms)
 
 
 def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault]) -> Fault | None:

@@ -1,10 +1,15 @@
 """The agent's own eyes: when its uplink is down, or nothing at all answers any more, the first suspect is the agent itself."""
 
-from checks.correlation.fault import Basis, Fault
+from datetime import datetime
+
+from checks.ask import Ask
+from checks.correlation.fault import Basis, Fault, ask
 from checks.correlation.picture import OPER, Picture
 from checks.correlation.reach import Reach
+from checks.topology import Element
 
 LEAST = 3  # nodes that must all be dark before we suspect ourselves without a port that says so
+WITNESSES = 8  # nodes that are measured anew before a port of ours that is down is told as our blindness
 
 
 def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault]:
@@ -19,9 +24,10 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
         if not mine:
             continue
         since = max(one.since for one in mine)
-        others = [node for node in picture.jobs if node != here]
+        others = _witnesses(picture, fault.link)
         if others and not any((alive := picture.alive_at(node)) is not None and alive > since for node in others):
             blind = Fault("agent_blind", here, fault.symptoms, Basis.SAID, here, fault.link)
+            blind.asks = [*fault.asks, *_unheard(others[:WITNESSES], since, picture)]
             return [blind, *(one for one in faults if one is not fault)]
     if (reach.lit or reach.shared) and _everything_is_dark(picture, reach):
         return _as_others_see(faults, here, reach)
@@ -34,6 +40,27 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
         blind.asks = [one for fault in first for one in fault.asks]
         return [blind, *(one for one in faults if not one.nodes)]
     return faults
+
+
+def _witnesses(picture: Picture, link: Element | None) -> list[str]:
+    """Return the nodes whose answer shows that we see: all but our own and what our own loopback answers for.
+
+    Those that are reached without the link come first, then the nearest.
+    """
+    topology = picture.topology
+    names = [name for name in picture.jobs if name != topology.here and not topology.node(name).loopback]
+    behind = frozenset(topology.behind(link)) if link is not None else frozenset[str]()
+    return sorted(names, key=lambda name: (name in behind, topology.distance.get(name, len(topology.distance)), name))
+
+
+def _unheard(names: list[str], since: datetime, picture: Picture) -> list[Ask]:
+    """Return what to measure of nodes of which nothing was measured since then."""
+    asks = []
+    for name in names:
+        jobs = picture.jobs[name]
+        if not any(memory.last_at is not None and memory.last_at > since for _, memory in jobs):
+            asks.append(ask(jobs[0][0], "parent", name))
+    return asks
 
 
 def _as_others_see(faults: list[Fault], here: str, reach: Reach) -> list[Fault]:

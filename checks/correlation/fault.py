@@ -25,7 +25,10 @@ class Basis(StrEnum):
 
 @dataclass(eq=False)
 class Fault:
-    """One hypothesis. `nodes` are dark because of it; `link` and `node` say where it sits."""
+    """One hypothesis. `nodes` are dark because of it; `link` and `node` say where it sits.
+
+    `awaits_agent`: an agent that stands at a dark node will soon tell whether it is the one that is blind.
+    """
 
     code: str
     element: str
@@ -39,6 +42,7 @@ class Fault:
     alternatives: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     site: str | None = None
+    awaits_agent: bool = False
 
     @property
     def since(self) -> datetime:

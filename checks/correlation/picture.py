@@ -54,6 +54,12 @@ class Symptom(msgspec.Struct, frozen=True, gc=False):
         return self.standing.track.said or self.standing.finding.message.id
 
     @property
+    def speaks_again(self) -> bool:
+        """Whether it is believed to be silent, and has just answered now and then: until that is believed, or over, it is neither."""
+        last = self.standing.finding
+        return self.sort is Sort.SILENT and sort_of(last.check, last.message.id) is Sort.POOR
+
+    @property
     def since(self) -> datetime:
         """The first bad reading."""
         return self.standing.track.since or self.standing.finding.seen.at
@@ -110,7 +116,8 @@ class Picture:
                 self.jobs[one[0][0]] = [one]
             else:
                 of_node.append(one)
-        self.symptoms = [self._symptom(job, memories[job], one) for job in sorted(bad) for one in _standing(memories[job])]
+        told = [self._symptom(job, memories[job], one) for job in sorted(bad) for one in _standing(memories[job])]
+        self.symptoms = [one for one in told if not one.speaks_again]
         self._alive: dict[str, datetime | None] = {}
 
     def alive_at(self, node: str) -> datetime | None:

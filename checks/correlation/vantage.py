@@ -37,6 +37,14 @@ class Others:
         """Tell whether another agent that measures a node has not yet told of it since then."""
         return any(view.knows(node) and node not in view.dark and not view.sees(node, since) for view in self.views)
 
+    def await_agent(self, node: str, since: datetime) -> bool:
+        """Tell whether an agent that stands on a node lives, and has not yet told whether anything else has answered it since then."""
+        for view in self.views:
+            theirs = [at for name, at in view.alive.items() if name != node and name not in view.dark]
+            if view.here == node and view.sees(node, since) and theirs and max(theirs) < since:
+                return True
+        return False
+
     def narrowed(self, suspects: Sequence[Element], node: str, since: datetime) -> list[Element]:
         """Return what is left of the suspects for a dark node: not what others have crossed since, and of two ways the common part."""
         left = [one for one in suspects if not any(self._across(view, one, since) for view in self.views)]
@@ -96,7 +104,8 @@ def await_others(faults: Iterable[Fault], dark: Mapping[str, Dark], others: Othe
     """Have a fault wait for the word of other agents that measure what it leaves dark."""
     for fault in faults:
         for name in sorted(fault.nodes)[:FEW]:
-            if others.await_word(name, dark[name].since):
+            fault.awaits_agent |= others.await_agent(name, dark[name].since)
+            if fault.awaits_agent or others.await_word(name, dark[name].since):
                 fault.asks.append(ask(dark[name].symptoms[0].job, "parent", name))
 
 

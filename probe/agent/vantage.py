@@ -31,7 +31,7 @@ RENEW = timedelta(seconds=15)  # a sign of life that only grew newer is told thi
 WANTED = timedelta(seconds=60)  # … and at once for so long after another agent lost sight of its node
 OVERLAP_US = 10_000_000  # rows are read again for this long: transactions end in another order than they began
 WHOLE_EVERY_S = 300.0  # all rows are read, and all that we see is told anew
-MOST_HASTENED = 200  # nodes measured at once because another agent lost sight of them
+MOST_HASTENED = 200  # nodes measured at once because another agent lost sight of them, or the nearest when it lost sight of us
 
 
 class Clock(msgspec.Struct, frozen=True):
@@ -115,7 +115,10 @@ class Vantage:
         dark = {one.node for one in self._rows.values() if one.dark_since is not None}
         ours = {node for node, _, _ in memories} | {here}
         lost = sorted((dark - self._wanted.keys()) & ours)[:MOST_HASTENED]
-        self._wanted = {node: since for node, since in self._wanted.items() if node in dark} | dict.fromkeys(lost, after)
+        if here in lost:  # perhaps we are the one that is blind
+            far = self._watch.topology.distance
+            lost = sorted(ours, key=lambda node: (far.get(node, len(far)), node))[:MOST_HASTENED]
+        self._wanted = {node: at for node, at in self._wanted.items() if node in dark or here in dark} | dict.fromkeys(lost, after)
         return lost
 
     def _tell(self, own: Mapping[str, Sign], now: datetime, whole: bool) -> None:

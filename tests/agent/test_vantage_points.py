@@ -27,7 +27,7 @@ class Network:
             subprocess.run(["ip", "netns", "add", space], check=True)
             self._ip(space, "link", "set", "lo", "up")
         switch = self.spaces["switch"]
-        self._ip(switch, "link", "add", "br0", "type", "bridge")
+        self._ip(switch, "link", "add", "br0", "address", "02:00:00:00:00:01", "type", "bridge")  # else that of a port, which may leave
         self._ip(switch, "addr", "add", f"{NET}.1/24", "dev", "br0")
         self._ip(switch, "link", "set", "br0", "up")
         for name in ("agent-a", "agent-b", "far"):

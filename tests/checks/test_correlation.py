@@ -304,6 +304,53 @@ def test_our_own_cable_is_our_blindness_and_nothing_else() -> None:
     assert (world.one().cause, world.one().element, world.one().side) == ("agent_blind", "agent", Side.COMPANY)
 
 
+def own_port(world: World, up: bool) -> World:
+    return world.tell("agent", "interfaces", InterfacesSample((port("eth0", up=up),)))
+
+
+def test_our_own_port_that_is_down_is_our_blindness_only_when_nothing_has_answered_since() -> None:
+    world = own_port(World(), up=True)
+    world.measure(2)
+    own_port(world, up=False)
+    only = [key for key in world.jobs if key[0] != "agent"]
+    world.measure(3, without=only)  # of all the others the last reading is good, and from before
+    waiting = world.correlated()
+    assert [one.cause for one in waiting.diagnoses] == ["agent_blind"]
+    assert {one.node for one in waiting.asks} >= {"core", "edge", "soft"}
+    assert deliberate(world.memories, TOPOLOGY, Patience(), world.now)[0].diagnoses == ()
+
+    sees = msgspec.structs.replace(ALIVE, address="x")
+    world.take(("core", "icmp", ""), sees, world.now)  # there is another way
+    assert (world.one().cause, world.one().element) == ("interface_down", "agent-core")
+
+
+def test_what_our_own_loopback_answers_is_no_sight() -> None:
+    inventory = msgspec.structs.replace(INVENTORY, nodes={**INVENTORY.nodes, "resolver": Node("resolver", "127.0.0.1", "dc")})
+    world = own_port(World(), up=True).tell("resolver", "dns", NAME, "www.example. A")
+    world.measure(2)
+    own_port(world, up=False)
+    for key in world.jobs:
+        if key[0] not in {"agent", "resolver"}:
+            world.jobs[key] = Failure(Kind.UPLINK, "no route")
+    world.measure(4)
+    assert [one.cause for one in world.correlated(Topology(inventory)).diagnoses] == ["agent_blind"]
+
+
+def test_what_broke_while_we_were_blind_is_told_as_soon_as_it_was_measured_by_eyes_that_see() -> None:
+    world = own_port(World(), up=True)
+    world.measure(2)
+    own_port(world, up=False).silence(*(node.name for node in NODES[1:]))
+    world.measure(4)
+    _, patience = deliberate(world.memories, TOPOLOGY, Patience(), world.now)
+    world.jobs = own_port(World(), up=True).silence("gw-a").jobs
+    world.measure(1, without=[key for key in world.jobs if key[0] == "gw-a"])
+    blind, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
+    world.measure(1)
+    assert blind.diagnoses == ()
+    seen, _ = deliberate(world.memories, TOPOLOGY, patience, world.now)
+    assert [(one.cause, one.element) for one in seen.diagnoses] == [("gateway_down", "gw-a")]
+
+
 def test_when_nothing_at_all_answers_we_suspect_ourselves_first() -> None:
     world = World().silence(*(node.name for node in NODES[1:]))
     world.measure(4)
@@ -351,6 +398,18 @@ def test_a_hung_service_names_what_it_cannot_be_told_from_and_the_test_that_woul
     assert "service_blocked" in world.one().alternatives
     assert world.one().decides is not None
     assert [found.seen.node for found in world.one().ruled_out] == ["soft"]
+
+
+def test_a_node_that_begins_to_answer_again_is_no_hung_service_of_echoes() -> None:
+    world = World().silence("db")
+    world.measure(4)
+    assert world.one().cause == "host_down"
+    some = EchoSample("x", 5, 2, 0.2, 0.3, 0.4, 0.01)
+    world.jobs = World().tell("db", "icmp", some).jobs
+    world.measure(1)
+    assert world.said() == []
+    world.measure(6)
+    assert (world.one().cause, world.one().element) == ("loss", "db")
 
 
 def test_a_verdict_waits_for_what_it_asked_for_but_not_for_ever() -> None:

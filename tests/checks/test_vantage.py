@@ -12,7 +12,7 @@ from checks import catalogue
 from checks.assess import Memory, Rules, assess
 from checks.correlate import correlate
 from checks.correlation.view import STALE, View, fresh
-from checks.patience import HOLD, Patience, deliberate
+from checks.patience import AGENT, HOLD, Patience, deliberate
 from checks.proof import explain, prove, read
 from checks.recording import Line, lines_of
 from checks.replay import Replay
@@ -179,6 +179,24 @@ def test_a_verdict_waits_for_the_word_of_another_agent_that_measures_it_but_not_
     assert [one.cause for one in heard.diagnoses] == ["host_down"]
     late, _ = deliberate(memories, TOPOLOGY, patience, now + HOLD, views=[silent])
     assert [one.cause for one in late.diagnoses] == ["host_down"]
+
+
+def test_a_dark_agent_that_lives_is_waited_for_until_it_has_looked_around() -> None:
+    memories, now = measured({"agent-b"})
+    before, since = START + timedelta(seconds=9), START + timedelta(seconds=10)
+    lives = View("agent-b", "agent-b", {"agent-b": since, "core": before, "db": before})
+    first, patience = deliberate(memories, TOPOLOGY, Patience(), now, views=[lives])
+    assert first.diagnoses == ()
+    later = now + AGENT - timedelta(seconds=1)
+    sees = view("agent-b", {"agent-a"}, later)
+    blind = view("agent-b", set(ALL) - {"agent-b"}, later)
+    for word, cause in ((blind, "agent_blind"), (sees, "service_blocked")):
+        told, _ = deliberate(memories, TOPOLOGY, patience, later, views=[word])
+        assert [one.cause for one in told.diagnoses] == [cause]
+    still = View("agent-b", "agent-b", {**lives.alive, "agent-b": later})
+    held, _ = deliberate(memories, TOPOLOGY, patience, later, views=[still])
+    late, _ = deliberate(memories, TOPOLOGY, patience, now + AGENT, views=[still])
+    assert (held.diagnoses, [one.cause for one in late.diagnoses]) == ((), ["interface_down"])
 
 
 SOME = st.sets(st.sampled_from(ALL))

@@ -18,7 +18,11 @@ FILES = "/run/lab"  # in the machine
 DAY_S = 86400
 PATIENCE_S = 20.0
 
+# file systems that other programs have mounted for a moment and filled would be read here for as long as the machine runs
 BOOT = f"""set -e
+while read -r _ where type _; do
+  case $type:$where in tmpfs:/tmp/?*) umount -l "$where";; esac
+done </proc/self/mounts
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs -o size=32m,mode=755 tmpfs /run

@@ -65,9 +65,12 @@ class Campaign:
             self.up()
 
     def calm(self) -> None:
-        """Return when no case is open and nothing bad is remembered; an agent that does not come to it begins anew."""
+        """Return when no case is open and nothing bad is remembered; where it does not come to that another lab and agent begin.
+
+        The lab, too: a session that an earlier fault took down says for minutes that it has just come back.
+        """
         if not self.agent.alive() or not self._clear(CLEAR_S) or self.agent.bad():
-            self.agent.restart()
+            self.renew()
         time.sleep(CALM_S)
         self.agent.events()
         self._fresh = False
