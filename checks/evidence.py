@@ -9,10 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 
-import msgspec
-
 from checks.assess import Memory, Rules
-from checks.correlate import RULES, correlate
+from checks.correlate import RULES, Identity, correlate
+from checks.correlation.fault import Fault
 from checks.correlation.view import View
 from checks.extent import Extent
 from checks.strand import JobKey, played, strand_of
@@ -25,13 +24,6 @@ MANY_STRANDS = 50  # from here on they are short
 FEW_SIGNS = 8  # nodes behind each element whose readings are taken along, or as many again as are dark
 
 ByNode = Mapping[str, Sequence[JobKey]]
-
-
-def with_evidence(
-    diagnosis: Diagnosis, memories: Mapping[JobKey, Memory], rules: Mapping[JobKey, Rules], inventory: Inventory
-) -> Diagnosis:
-    """Return the diagnosis with its own evidence attached; `checks.proof.prove` also sees to it that it leads to the verdict."""
-    return msgspec.structs.replace(diagnosis, evidence=gather(diagnosis, memories, rules, inventory))
 
 
 def gather(
@@ -124,6 +116,11 @@ def derive(evidence: Evidence, cause: str, element: str) -> Diagnosis | None:
 def derive_all(evidence: Evidence) -> list[Diagnosis]:
     """Return every diagnosis that the evidence leads to: a changed reading may lead to another cause, or to none."""
     return list(correlate(replay(evidence), Topology(evidence.inventory), (), evidence.views).diagnoses)
+
+
+def fault_of(evidence: Evidence, identity: Identity) -> Fault | None:
+    """Return the fault of which a diagnosis was made, as the evidence leads to it; None when it leads to no such diagnosis."""
+    return correlate(replay(evidence), Topology(evidence.inventory), (), evidence.views).faults.get(identity)
 
 
 def same_rules(evidence: Evidence) -> bool:

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from checks.assess import Memory
-from checks.correlate import Correlation, Identity, correlate
+from checks.correlate import Correlation, Identity, correlate, identity
 from checks.correlation.absorb import ENDING, LATELY, Past
 from checks.correlation.picture import JobKey
 from checks.correlation.view import View, fresh
+from checks.evidence import fault_of
 from checks.finding import Key
+from checks.proof import read
 from checks.topology import Topology
 from checks.verdict import Diagnosis
 
@@ -34,11 +36,32 @@ class Patience(msgspec.Struct, frozen=True):
 
 def recent(patience: Patience, now: datetime) -> Iterator[tuple[Identity, Past]]:
     """Yield the faults of the last hour, and how long ago each was there."""
-    for identity, one in patience.past.items():
-        if now - one.seen <= ECHO:
-            until = now if identity in patience.there else one.seen
-            seen = min(until, now)  # our clock may have been set back
-            yield identity, Past(one.fault, seen, now - seen)
+    for known_by, one in patience.past.items():
+        until = now if known_by in patience.there else one.seen
+        seen = min(until, now)  # our clock may have been set back
+        if now - seen <= ECHO:
+            yield known_by, Past(one.fault, seen, now - seen)
+
+
+def recalled(proofs: Iterable[tuple[bytes, datetime | None]]) -> Patience:
+    """Return the patience after a restart: the faults of some proofs, and when each was last there (None: until just now).
+
+    A proof that leads to its verdict no more, for the rules are others now, explains nothing.
+    """
+    past, there = dict[Identity, Past](), set[Identity]()
+    for text, seen in proofs:
+        try:
+            proof = read(text)
+            one = identity(proof.verdict)
+            fault = fault_of(proof.evidence, one)
+        except (ArithmeticError, LookupError, ValueError):
+            continue
+        if fault is None:
+            continue
+        past[one] = Past(fault, fault.since if seen is None else seen)
+        if seen is None:
+            there.add(one)
+    return Patience(past=past, there=frozenset(there))
 
 
 def _restored(memory: Memory) -> bool:
@@ -77,21 +100,21 @@ def deliberate(
     ready = []
     placed = {
         symptom.key
-        for identity, one in past.items()
-        if identity in told and one.fault.code in PLACED and one.age <= ENDING
+        for known_by, one in past.items()
+        if known_by in told and one.fault.code in PLACED and one.age <= ENDING
         for symptom in one.fault.symptoms
     }
     for one in whole.diagnoses:
-        identity = (one.kind, one.cause, one.element)
-        if one.cause in PLACED and identity not in told and (_no_more(one, placed) or _may_be_there(one, told)):
+        known_by = identity(one)
+        if one.cause in PLACED and known_by not in told and (_no_more(one, placed) or _may_be_there(one, told)):
             continue  # chance alone makes a loss look as if it began elsewhere now; only more that is lossy shows that it does
-        if identity in told or (identity not in whole.waiting and not half_seen):
+        if known_by in told or (known_by not in whole.waiting and not half_seen):
             ready.append(one)
             continue
         since = min(now, *(patience.first.get(key, now) for key in one.keys))
         first.update((key, since) for key in one.keys)
-        if now - since >= (AGENT if whole.faults[identity].awaits_agent else HOLD):
+        if now - since >= (AGENT if whole.faults[known_by].awaits_agent else HOLD):
             ready.append(one)
-    past.update((identity, Past(fault, now)) for identity, fault in whole.faults.items())
+    past.update((known_by, Past(fault, now)) for known_by, fault in whole.faults.items())
     newest = dict(list(past.items())[-MOST:])
     return msgspec.structs.replace(whole, diagnoses=tuple(ready)), Patience(first, newest, frozenset(whole.faults))

@@ -15,9 +15,9 @@ from checks.correlation.view import View, fresh
 from checks.evidence import jobs_by_node
 from checks.finding import Key
 from checks.history import Track
-from checks.patience import Patience, deliberate, recent
-from checks.proof import prove, width_of
-from checks.verdict import Diagnosis, Width
+from checks.patience import ECHO, Patience, deliberate, recalled, recent
+from checks.proof import SLICED_BYTES, prove, width_of
+from checks.verdict import CaseKind, Diagnosis, Width
 from probe.agent.planned import Planned
 from probe.agent.watching import Watch
 from probe.schedule import JobKey
@@ -33,6 +33,7 @@ LOOK_AGAIN_S = 30.0  # without any change: windows of maintenance end, a store c
 RETRY_S = 2.0
 WIDE = 200  # keys of a diagnosis of which a new proof costs so much that it is not made again at each change
 PROVEN_FOR = timedelta(seconds=30)
+MOST_RECALLED = 50  # cases, the newest; one with hundreds of readings is left out: to derive it again costs a second
 WAITING_S = 0.5  # while a verdict waits for measurements it is looked at this often
 MOMENT = timedelta(microseconds=1)
 
@@ -60,6 +61,20 @@ class Casework:
         """Read what is open from the store; StoreError when it is away."""
         self.open = await asyncio.to_thread(self._store.cases, True)
         self.wake()
+
+    async def recall(self) -> None:
+        """Read back from the evidence of the last cases what was wrong before a restart; StoreError when the store is away."""
+        self._patience = await asyncio.to_thread(self._recalled, self._now())
+
+    def _recalled(self, now: datetime) -> Patience:
+        mine, proofs = self._watch.settings.agent.name, []
+        for case in self._store.cases(limit=MOST_RECALLED):
+            if case.agent != mine or case.kind is CaseKind.BILLING or (case.cleared_at is not None and now - case.cleared_at > ECHO):
+                continue
+            proof = self._store.evidence(case.id)
+            if proof is not None and len(proof) < SLICED_BYTES:
+                proofs.append((proof, case.cleared_at))
+        return recalled(proofs)
 
     def past(self, now: datetime) -> tuple[Past, ...]:
         """Return the faults of the last moments, whose aftermath is no fault of its own."""

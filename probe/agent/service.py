@@ -133,6 +133,7 @@ class Service:
         self.watch.apply(self.settings, await asyncio.to_thread(store.tracks, self.settings.agent.name))
         self.planned.announced = await asyncio.to_thread(store.maintenance, utc_now())
         await self.casework.load()
+        await self.casework.recall()
         self.inboxes = Inboxes(self._open_audit, config=self.settings.file)
         self.inboxes.apply(self.settings.inboxes)
         self.showing.inboxes = self.inboxes

@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from tests.unix_http import UnixConnection
+
 PATIENCE_S = 30.0
 
 
@@ -96,7 +98,7 @@ path = "{self.feed}"
 
     def ask(self, method: str, path: str) -> tuple[int, str]:
         """Ask over the unix socket, which a namespace of the network does not hide."""
-        return _exchange(_Local(self.socket), method, path, {})
+        return _exchange(UnixConnection(self.socket), method, path, {})
 
     def get(self, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> tuple[int, str]:
         """Ask over TCP, as others do."""
@@ -144,17 +146,6 @@ path = "{self.feed}"
                 self.process.wait(10)
                 pytest.fail(f"SIGTERM was not obeyed within {within_s} s:\n{self.journal}")
         return int(self.process.returncode)
-
-
-class _Local(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=10)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 def _exchange(connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from checks import catalogue
 from checks.assess import Memory, Rules, assess
 from checks.correlate import Correlation, correlate
-from checks.patience import HOLD, Patience, deliberate
+from checks.patience import ECHO, HOLD, Patience, deliberate, recalled
+from checks.proof import prove
 from checks.topology import Topology
 from checks.verdict import Diagnosis, Side
 from probe.inventory import Carrier, Customer, Inventory, Link, Node, Owner, Site
@@ -435,6 +436,28 @@ def test_what_a_fault_leaves_behind_is_no_fault_of_its_own() -> None:
     assert after.diagnoses == ()
     late, _ = deliberate(world.memories, TOPOLOGY, patience, world.now + timedelta(seconds=120))
     assert {one.cause for one in late.diagnoses} == {"bgp_down"}
+
+
+@pytest.mark.parametrize("cleared_s", [None, 5])
+def test_what_a_fault_leaves_behind_is_known_after_a_restart_too(cleared_s: float | None) -> None:
+    peers = {"10.255.0.2": "idle", "10.255.0.6": "idle"}
+    world = cut_off(World(), "fib0", "fib1", dark=BEHIND_FIBRES, peers=peers)
+    world.measure(4)
+    rules = {key: Rules((room := catalogue.load(key[1])).judge, room.Limits()) for key in world.memories}
+    proof = prove(world.one(), world.memories, rules, INVENTORY)
+    cleared = None if cleared_s is None else world.now + timedelta(seconds=cleared_s)
+
+    after = World()
+    after.now = world.now + timedelta(seconds=10)
+    back = [BgpPeer(peer, 64512, "established", True, transitions=2, since_s=8.0) for peer in peers]
+    after.tell("edge", "snmp", msgspec.structs.replace(device("edge"), bgp_peers=tuple(back)))
+    after.measure(3)
+    forgotten, _ = deliberate(after.memories, TOPOLOGY, Patience(), after.now)
+    assert {one.cause for one in forgotten.diagnoses} == {"bgp_flapping"}
+    known, patience = deliberate(after.memories, TOPOLOGY, recalled([(proof, cleared), (b"{}", None)]), after.now)
+    assert known.diagnoses == ()
+    late, _ = deliberate(after.memories, TOPOLOGY, patience, after.now + ECHO + timedelta(seconds=1))
+    assert {one.cause for one in late.diagnoses} == {"bgp_flapping"}
 
 
 @settings(max_examples=60, deadline=None)

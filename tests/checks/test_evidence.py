@@ -10,7 +10,7 @@ from checks import catalogue, tcp
 from checks.assess import Memory, Rules, Scene, assess, stale
 from checks.baseline import Baseline
 from checks.correlate import RULES, correlate
-from checks.evidence import derive, derive_all, gather, same_rules, with_evidence
+from checks.evidence import derive, derive_all, gather, same_rules
 from checks.sight import Look, Route, Sight
 from checks.topology import Topology
 from checks.verdict import Diagnosis, Evidence
@@ -44,7 +44,11 @@ def run(outcomes: list[Outcome], scene: Scene | None = None, memory: Memory | No
 
 
 def verdicts(memory: Memory) -> list[Diagnosis]:
-    return [with_evidence(one, {JOB: memory}, {JOB: RULED}, INVENTORY) for one in correlate({JOB: memory}, Topology(INVENTORY)).diagnoses]
+    return [proven(one, memory, RULED) for one in correlate({JOB: memory}, Topology(INVENTORY)).diagnoses]
+
+
+def proven(one: Diagnosis, memory: Memory, rules: Rules) -> Diagnosis:
+    return msgspec.structs.replace(one, evidence=gather(one, {JOB: memory}, {JOB: rules}, INVENTORY))
 
 
 def bare(diagnosis: Diagnosis | None) -> bytes:
@@ -158,8 +162,8 @@ def test_every_verdict_of_every_run_of_readings_is_derived_again(steps: list[tup
         elif memory.last_at is not None and (late := stale(memory, 60.0, memory.last_at + timedelta(hours=1))) is not None:
             memory = late[0]
         for live in correlate({JOB: memory}, Topology(INVENTORY)).diagnoses:
-            proven = with_evidence(live, {JOB: memory}, {JOB: rules}, INVENTORY)
-            assert bare(derive(again(proven.evidence), live.cause, live.element)) == bare(live)
+            evidence = again(proven(live, memory, rules).evidence)
+            assert bare(derive(evidence, live.cause, live.element)) == bare(live)
 
 
 @pytest.mark.parametrize("prober", sorted(catalogue.JUDGES))

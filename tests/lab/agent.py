@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 from tests.lab import daemons, plan
 from tests.lab.lab import ISOLATED, Lab
 from tests.lab.node import FILES
+from tests.unix_http import UnixConnection
 
 STATE = f"{FILES}/agent"  # in the machine: a file system of its own, which ends with it
 READY_S, STOP_S = 60.0, 10.0
@@ -113,7 +113,7 @@ class Agent:
 
     def ask(self, path: str) -> tuple[int, bytes]:
         """Ask it over its unix socket."""
-        connection = _Local(self.state / "socket")
+        connection = UnixConnection(self.state / "socket")
         with contextlib.closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -168,14 +168,3 @@ class Agent:
     def down(self) -> None:
         """End it and let go of its folder."""
         self.stop()
-
-
-class _Local(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=10)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
