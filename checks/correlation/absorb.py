@@ -46,7 +46,7 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
     left = sorted(faults, key=lambda one: (one.since, one.identity))
     present = {one.identity for one in left}
     bad = frozenset(symptom.key for one in left for symptom in one.symptoms)
-    over = _Over([one for one in past if one.fault.identity not in present and _is_over(one.fault, bad)], bad, topology)
+    over = _Over([one for one in past if one.fault.identity not in present and _is_over(one.fault, bad)], topology)
     causes = _Causes(left, topology)
     above: dict[int, Fault] = {}
     for effect in left:
@@ -111,15 +111,14 @@ def _is_over(fault: Fault, bad: frozenset[Key]) -> bool:
 class _Over:
     """The faults that are over, by node and as causes, so that of thousands only those are looked at that an effect may come from."""
 
-    def __init__(self, past: list[Past], bad: frozenset[Key], topology: Topology) -> None:
-        self._bad = bad
+    def __init__(self, past: list[Past], topology: Topology) -> None:
         self._of = {id(one.fault): one for one in past}
         self._causes = _Causes([one.fault for one in past], topology)
         self._by_node: dict[str, list[Past]] = {}
         for one in past:
             for node in {symptom.node for symptom in one.fault.symptoms} | nodes_of(one.fault):
                 self._by_node.setdefault(node, []).append(one)
-        self._then: dict[int, frozenset[Key]] = {}
+        self._explained: dict[int, frozenset[Key]] = {}
 
     def left_behind(self, effect: Fault) -> bool:
         """Tell whether a fault is what another one that is over now left behind."""
@@ -138,19 +137,15 @@ class _Over:
         """Tell whether a fault is the rest of one that is ending: some of what that explained is good again, the rest is about to be."""
         if past.age > ENDING or effect.since > past.seen or _seen_after(effect, past):
             return False
-        then = self._gone(past.fault)
-        if not then:
-            return False
-        gone = nodes_of(past.fault)
+        gone, then = nodes_of(past.fault), self._explained_by(past.fault)
         return all(symptom.key in then or symptom.node in gone for symptom in effect.symptoms)
 
-    def _gone(self, fault: Fault) -> frozenset[Key]:
-        """Return what a fault explained when some of it is good again; nothing while all of it is bad."""
-        then = self._then.get(id(fault))
-        if then is None:
-            keys = frozenset(symptom.key for symptom in fault.symptoms)
-            then = self._then[id(fault)] = frozenset() if keys <= self._bad else keys
-        return then
+    def _explained_by(self, fault: Fault) -> frozenset[Key]:
+        """Return what a fault explained; asked for by every effect near it, of a wide one thousands of times."""
+        keys = self._explained.get(id(fault))
+        if keys is None:
+            keys = self._explained[id(fault)] = frozenset(symptom.key for symptom in fault.symptoms)
+        return keys
 
 
 def _empties(effect: Fault, past: Past) -> bool:
