@@ -24,6 +24,7 @@ from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
 from probe.observation.interfaces import InterfaceSample, InterfacesSample
 from probe.observation.observation import Observation, Outcome
+from probe.observation.path import Hop, PathSample, Said
 from probe.observation.routing import BgpPeer
 from probe.observation.sip import SipSample
 from probe.observation.tcp import ConnectSample
@@ -376,6 +377,19 @@ def test_loss_of_everything_behind_the_fibres_is_the_carriers() -> None:
     found = world.one()
     assert (found.cause, found.side) == ("loss", Side.CARRIER)
     assert found.element in {"fib0", "fib1"}
+
+
+def test_a_short_delay_does_not_clear_what_varies() -> None:
+    unsteady = msgspec.structs.replace(ALIVE, max_rtt_ms=90.0, mean_rtt_ms=30.0, jitter_ms=40.0)
+    hops = (Hop(1, "10.0.0.1", 3, 3, Said.EXCEEDED, "", 1.0, 1.0, 1.0, 1.0), Hop(2, "10.255.0.2", 20, 20, Said.REPLY, "", 9.0, 9.0, 9.0, 9.0))
+    trace = PathSample("10.255.0.2", "10.0.0.10", "icmp", True, 20, 20, hops, 9.0, 9.0, 9.0)
+    world = World().tell("pop", "path", trace)
+    for node in BEHIND_FIBRES:
+        world.tell(node, "icmp", unsteady)
+    world.measure(6)
+    found = world.one()
+    assert ({key[2] for key in found.keys}, found.side) == ({"icmp/jitter"}, Side.CARRIER)
+    assert {found.element, *found.elsewhere} >= {"fib0", "fib1"}
 
 
 def test_against_a_customer_one_reading_is_not_enough() -> None:
