@@ -381,7 +381,10 @@ def test_loss_of_everything_behind_the_fibres_is_the_carriers() -> None:
 
 def test_a_short_delay_does_not_clear_what_varies() -> None:
     unsteady = msgspec.structs.replace(ALIVE, max_rtt_ms=90.0, mean_rtt_ms=30.0, jitter_ms=40.0)
-    hops = (Hop(1, "10.0.0.1", 3, 3, Said.EXCEEDED, "", 1.0, 1.0, 1.0, 1.0), Hop(2, "10.255.0.2", 20, 20, Said.REPLY, "", 9.0, 9.0, 9.0, 9.0))
+    hops = (
+        Hop(1, "10.0.0.1", 3, 3, Said.EXCEEDED, "", 1.0, 1.0, 1.0, 1.0),
+        Hop(2, "10.255.0.2", 20, 20, Said.REPLY, "", 9.0, 9.0, 9.0, 9.0),
+    )
     trace = PathSample("10.255.0.2", "10.0.0.10", "icmp", True, 20, 20, hops, 9.0, 9.0, 9.0)
     world = World().tell("pop", "path", trace)
     for node in BEHIND_FIBRES:
