@@ -30,7 +30,11 @@ def clients(host: str, port: str) -> None:
     sessions: list[socket.socket] = []
     full = False
     while True:
-        one = session(host, int(port)) if len(sessions) < MOST_SESSIONS else None
+        try:
+            one = session(host, int(port)) if len(sessions) < MOST_SESSIONS else None
+        except OSError:  # no server there just now
+            time.sleep(0.2)
+            continue
         if one is not None:
             sessions.append(one)
             continue
