@@ -137,8 +137,8 @@ class _Over:
         """Tell whether a fault is the rest of one that is ending: some of what that explained is good again, the rest is about to be."""
         if past.age > ENDING or effect.since > past.seen or _seen_after(effect, past):
             return False
-        gone, then = nodes_of(past.fault), self._explained_by(past.fault)
-        return all(symptom.key in then or symptom.node in gone for symptom in effect.symptoms)
+        then = self._explained_by(past.fault)
+        return all(symptom.key in then or symptom.node in past.fault.nodes for symptom in effect.symptoms)
 
     def _explained_by(self, fault: Fault) -> frozenset[Key]:
         """Return what a fault explained; asked for by every effect near it, of a wide one thousands of times."""

@@ -530,6 +530,19 @@ def test_what_comes_back_in_steps_is_no_fault_of_its_own() -> None:
     assert [(one.cause, one.element) for one in late.diagnoses] == [("gateway_down", "gw-a")]
 
 
+def test_what_another_fault_of_the_same_machine_left_is_not_its_ending() -> None:
+    """A session was gone for a moment: that it has come back is said in the same breath in which it is good again."""
+    down = device("edge", peers={"10.255.0.2": "idle"})
+    back = (BgpPeer("10.255.0.2", 64512, "established", True, transitions=2, since_s=1.0), *device("edge").bgp_peers[1:])
+    world, patience, told = World(), Patience(), []
+    for outcome in (*[down] * 3, *[msgspec.structs.replace(down, bgp_peers=back)] * 3):
+        world.now += timedelta(seconds=1)
+        world.take(("edge", "snmp", ""), outcome, world.now)
+        now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
+        told.append({one.cause for one in now.diagnoses})
+    assert told[2:] == [{"bgp_down"}, set(), set(), {"bgp_flapping"}]
+
+
 def test_a_clock_that_is_set_back_holds_nothing_longer() -> None:
     world = World().silence(*HARBOUR)
     world.measure(3, [key for key in world.jobs if key[0] in {"edge", "core"}])
