@@ -1,8 +1,8 @@
 """Many findings → few diagnoses: the one cause behind many symptoms, the side it is on, and what to measure to be sure.
 
 Silence is placed by what it leaves bright (`correlation.reach`), loss and delay by what they leave clean (`correlation.quality`); what an
-element says of itself stands (`correlation.own`), unless it follows from something else (`correlation.follows`). Every bad finding ends
-up in exactly one diagnosis.
+element says of itself stands (`correlation.own`), unless it follows from something else (`correlation.follows`). Every finding that is
+believed bad ends up in exactly one diagnosis, but for what is just recovering, or was left behind by a fault that is over.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,11 +23,9 @@ from checks.correlation.vantage import Others
 from checks.correlation.view import View
 from checks.finding import Key
 from checks.topology import Topology
-from checks.verdict import Diagnosis
+from checks.verdict import Diagnosis, Identity
 
 RULES = "2"  # the version of judgement and correlation; a verdict derived by another one may differ
-
-Identity = tuple[str, str, str]  # kind, cause, element
 
 
 class Correlation(msgspec.Struct, frozen=True):
@@ -45,11 +43,6 @@ class Correlation(msgspec.Struct, frozen=True):
     def asks(self) -> tuple[Ask, ...]:
         """All that should be measured, each once."""
         return each_once(one for asks in self.waiting.values() for one in asks)
-
-
-def identity(diagnosis: Diagnosis) -> Identity:
-    """Return what a diagnosis is known by."""
-    return (diagnosis.kind, diagnosis.cause, diagnosis.element)
 
 
 def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Iterable[Past] = (), views: Iterable[View] = ()) -> Correlation:
@@ -71,9 +64,9 @@ def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Itera
     for fault in absorb(_merged(faults), topology, past):
         one = diagnose(fault, topology)
         diagnoses.append(one)
-        found[identity(one)] = fault
+        found[one.identity] = fault
         if fault.asks:
-            waiting[identity(one)] = each_once(fault.asks)
+            waiting[one.identity] = each_once(fault.asks)
     return Correlation(tuple(sorted(diagnoses, key=lambda one: (one.cause, one.element))), waiting, found)
 
 
@@ -89,8 +82,5 @@ def _merged(faults: list[Fault]) -> list[Fault]:
     for fault in faults:
         first = known.setdefault(fault.identity, fault)
         if first is not fault:
-            first.symptoms.extend(fault.symptoms)
-            first.nodes |= fault.nodes
-            first.clear(fault.cleared)
-            first.asks += fault.asks
+            first.take(fault)
     return list(known.values())

@@ -10,13 +10,13 @@ from functools import lru_cache
 from itertools import islice
 
 from checks.assess import Memory, Rules
-from checks.correlate import RULES, Identity, correlate
+from checks.correlate import RULES, Correlation, correlate
 from checks.correlation.fault import Fault
 from checks.correlation.view import View
 from checks.extent import Extent
 from checks.strand import JobKey, played, strand_of
 from checks.topology import LINK, Topology
-from checks.verdict import Diagnosis, Evidence, Strand, Width
+from checks.verdict import Diagnosis, Evidence, Identity, Strand, Width
 from probe.inventory import Inventory
 
 MOST_STRANDS = 12_000  # jobs of one evidence
@@ -115,12 +115,16 @@ def derive(evidence: Evidence, cause: str, element: str) -> Diagnosis | None:
 
 def derive_all(evidence: Evidence) -> list[Diagnosis]:
     """Return every diagnosis that the evidence leads to: a changed reading may lead to another cause, or to none."""
-    return list(correlate(replay(evidence), Topology(evidence.inventory), (), evidence.views).diagnoses)
+    return list(_correlated(evidence).diagnoses)
 
 
-def fault_of(evidence: Evidence, identity: Identity) -> Fault | None:
+def derive_fault(evidence: Evidence, identity: Identity) -> Fault | None:
     """Return the fault of which a diagnosis was made, as the evidence leads to it; None when it leads to no such diagnosis."""
-    return correlate(replay(evidence), Topology(evidence.inventory), (), evidence.views).faults.get(identity)
+    return _correlated(evidence).faults.get(identity)
+
+
+def _correlated(evidence: Evidence) -> Correlation:
+    return correlate(replay(evidence), Topology(evidence.inventory), (), evidence.views)
 
 
 def same_rules(evidence: Evidence) -> bool:

@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 import msgspec
 
 from checks.assess import Memory
-from checks.correlate import Correlation, Identity, correlate, identity
+from checks.correlate import Correlation, correlate
 from checks.correlation.absorb import ENDING, LATELY, Past
+from checks.correlation.fault import Fault
 from checks.correlation.picture import JobKey
 from checks.correlation.view import View, fresh
-from checks.evidence import fault_of
 from checks.finding import Key
-from checks.proof import read
 from checks.topology import Topology
-from checks.verdict import Diagnosis
+from checks.verdict import Diagnosis, Identity
 
 HOLD = timedelta(seconds=6)  # how long a verdict waits for the measurements that it asked for
 AGENT = timedelta(seconds=12)  # … for another agent's own look around: it must hear of it, measure, and tell
+BLINK = timedelta(seconds=15)  # how long it is remembered that something waited that is not to be seen at every moment
 ECHO = timedelta(hours=1)  # how long what only tells of the past (a path that changed) is explained by it
 PLACED = ("loss", "delay", "carrier_quality", "path_voice")  # causes that are placed by counting
 MOST = 10_000  # faults remembered, the newest
@@ -43,24 +43,15 @@ def recent(patience: Patience, now: datetime) -> Iterator[tuple[Identity, Past]]
             yield known_by, Past(one.fault, seen, now - seen)
 
 
-def recalled(proofs: Iterable[tuple[bytes, datetime | None]]) -> Patience:
-    """Return the patience after a restart: the faults of some proofs, and when each was last there (None: until just now).
+def recalled(faults: Iterable[tuple[Identity, Fault, datetime | None]]) -> Patience:
+    """Return the patience after a restart, from faults in the order in which they began, and when each was last there.
 
-    A proof that leads to its verdict no more, for the rules are others now, explains nothing.
+    None: until just now; its case is open, and what it left behind may have begun while nobody looked.
     """
     past, there = dict[Identity, Past](), set[Identity]()
-    for text, seen in proofs:
-        try:
-            proof = read(text)
-            one = identity(proof.verdict)
-            fault = fault_of(proof.evidence, one)
-        except (ArithmeticError, LookupError, ValueError):
-            continue
-        if fault is None:
-            continue
-        past[one] = Past(fault, fault.since if seen is None else seen)
-        if seen is None:
-            there.add(one)
+    for known_by, fault, seen in faults:
+        past[known_by] = Past(fault, fault.since if seen is None else seen)
+        (there.discard if seen is not None else there.add)(known_by)
     return Patience(past=past, there=frozenset(there))
 
 
@@ -96,7 +87,7 @@ def deliberate(
     past = dict(recent(patience, now))
     whole = correlate(memories, topology, past.values(), fresh(views, now))
     half_seen = any(_restored(memory) for memory in memories.values())
-    first: dict[Key, datetime] = {}
+    first = {key: at for key, at in patience.first.items() if now - at <= BLINK}
     ready = []
     placed = {
         symptom.key
@@ -105,11 +96,13 @@ def deliberate(
         for symptom in one.fault.symptoms
     }
     for one in whole.diagnoses:
-        known_by = identity(one)
+        known_by = one.identity
         if one.cause in PLACED and known_by not in told and (_no_more(one, placed) or _may_be_there(one, told)):
             continue  # chance alone makes a loss look as if it began elsewhere now; only more that is lossy shows that it does
         if known_by in told or (known_by not in whole.waiting and not half_seen):
             ready.append(one)
+            for key in one.keys:
+                first.pop(key, None)
             continue
         since = min(now, *(patience.first.get(key, now) for key in one.keys))
         first.update((key, since) for key in one.keys)

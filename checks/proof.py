@@ -7,10 +7,11 @@ import msgspec
 
 from checks.assess import Memory, Rules
 from checks.correlate import RULES
+from checks.correlation.fault import Fault
 from checks.correlation.view import View
-from checks.evidence import ByNode, derive, derive_all, gather, jobs_by_node, jobs_of, same_rules
+from checks.evidence import ByNode, derive, derive_all, derive_fault, gather, jobs_by_node, jobs_of, same_rules
 from checks.strand import JobKey
-from checks.verdict import Diagnosis, Evidence, Strand, Width
+from checks.verdict import Diagnosis, Evidence, Identity, Strand, Width
 from probe.inventory import Inventory
 
 MOST_BYTES = 16 * 1024**2  # of one proof as JSON
@@ -114,6 +115,16 @@ def explain(proof: Proof) -> Explanation:
         raise ValueError(f"{type(why).__name__}: {why}") from why
     same = derived is not None and _bytes(derived) == _bytes(proof.verdict)
     return Explanation(derived, same, same_rules(proof.evidence), others)
+
+
+def fault_of(text: bytes) -> tuple[Identity, Fault] | None:
+    """Return the fault that a proof leads to, and what its diagnosis is known by; None when it leads there no more, by other rules."""
+    try:
+        proof = read(text)
+        fault = derive_fault(proof.evidence, proof.verdict.identity)
+    except (ArithmeticError, LookupError, ValueError):
+        return None
+    return None if fault is None else (proof.verdict.identity, fault)
 
 
 def _leads(text: bytes) -> bool:

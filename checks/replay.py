@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from checks.assess import Memory, Rules, Scene, assess, matters, stale
-from checks.correlate import Identity, correlate, identity
+from checks.correlate import correlate
 from checks.correlation.view import View, fresh
 from checks.finding import Key
 from checks.patience import Patience, deliberate
@@ -22,7 +22,7 @@ from checks.recording import Forgotten, Job, Line, Reading, Recording, Stale, Vi
 from checks.sight import Sight
 from checks.strand import JobKey, memory_of, rules_of, with_said
 from checks.topology import Topology
-from checks.verdict import Diagnosis
+from checks.verdict import Diagnosis, Identity
 from probe.inventory import Inventory
 
 GATHER = timedelta(seconds=0.3)  # changes that come together are looked at together
@@ -101,7 +101,7 @@ class Replay:
             return
         yield from self._advance(self._now + LOOK_AGAIN + GATHER)
         for one in correlate(self.memories, self._topology, (), fresh(self._views, self._now)).diagnoses:
-            if identity(one) not in self.diagnoses:
+            if one.identity not in self.diagnoses:
                 yield Told(Kind.BORN, self._now, one, held=True)
 
     def _begin(self, line: Recording) -> None:
@@ -191,7 +191,7 @@ class Replay:
         self._open = {name: keys for name, keys in self._open.items() if not keys.isdisjoint(bad)}
         whole, self._patience = deliberate(self.memories, self._topology, self._patience, at, self._open, self._views)
         self._waits = bool(whole.asks)
-        found = {identity(one): one for one in whole.diagnoses}
+        found = {one.identity: one for one in whole.diagnoses}
         self._open.update((name, frozenset(one.keys)) for name, one in found.items())
         before, self.diagnoses = self.diagnoses, found
         for name, one in before.items():

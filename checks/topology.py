@@ -46,6 +46,7 @@ class Topology:
             for node, port in zip((link.a, link.b), link.ports, strict=True)
             if port
         }
+        self._local = frozenset((inventory.here, *(node.name for node in inventory.nodes.values() if node.loopback)))
         self._near: dict[Element, tuple[Element, ...]] = {link_element(link): (link.a, link.b) for link in inventory.links.values()}
         self._near.update((node, tuple(link_element(link) for link, _ in there)) for node, there in self.links.items())
         self._transit = self._forwarders()
@@ -72,6 +73,10 @@ class Topology:
         if here not in self._elsewhere:
             self._elsewhere[here] = Topology(msgspec.structs.replace(self.inventory, here=here))
         return self._elsewhere[here]
+
+    def local(self, name: str) -> bool:
+        """Tell whether a node is the agent's own, or answers on the agent's loopback: its answer says nothing of any way."""
+        return name in self._local
 
     def node(self, name: str) -> Node:
         """Return a node; one that the inventory does not list is known by its name alone."""

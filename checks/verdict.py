@@ -138,6 +138,9 @@ class Evidence(msgspec.Struct, frozen=True):
         return tuple(sorted(seen, key=lambda one: (one.at, one.node, one.prober, one.item)))
 
 
+Identity = tuple[CaseKind, str, str]  # kind, cause, element
+
+
 class Diagnosis(msgspec.Struct, frozen=True):
     """One cause behind one or more findings.
 
@@ -169,3 +172,8 @@ class Diagnosis(msgspec.Struct, frozen=True):
     alternatives: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     decides: Message | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What it is known by from one moment to the next."""
+        return (self.kind, self.cause, self.element)

@@ -9,10 +9,8 @@ import msgspec
 
 from checks.causes import MANY
 from checks.finding import Key, Message, State
-from checks.verdict import Area, CaseKind, Side, Urgency
+from checks.verdict import Area, CaseKind, Identity, Side, Urgency
 from reports.complaint import Complaint
-
-Identity = tuple[CaseKind, str, str]
 
 
 class CaseState(StrEnum):

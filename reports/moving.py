@@ -12,8 +12,8 @@ import msgspec
 
 from checks.finding import Key, State
 from checks.history import Track
-from checks.verdict import Diagnosis
-from reports.case import Case, Identity
+from checks.verdict import Diagnosis, Identity
+from reports.case import Case
 
 
 class Moves(msgspec.Struct, frozen=True):

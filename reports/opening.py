@@ -15,8 +15,8 @@ import msgspec
 
 from checks.finding import Key, Message, State, worst
 from checks.history import Track
-from checks.verdict import Diagnosis
-from reports.case import DONE, Case, CaseState, EventKind, Identity, Step
+from checks.verdict import Diagnosis, Identity
+from reports.case import DONE, Case, CaseState, EventKind, Step
 from reports.complaint import Complaint, known
 from reports.moving import Moves, moves, recovered, speaks_for
 
@@ -39,7 +39,7 @@ def plan(
     uncleared = {case.identity: case for case in sorted(open_cases, key=lambda one: one.id) if case.cleared_at is None}
     current: dict[Identity, Diagnosis] = {}
     for diagnosis in diagnoses:
-        current.setdefault(_identity(diagnosis), diagnosis)
+        current.setdefault(diagnosis.identity, diagnosis)
     new = [identity for identity in current if identity not in uncleared]
     opening = {identity: _case(current[identity], unwatched, now, -at) for at, identity in enumerate(new, 1)}
     moving = moves(current, uncleared, opening, standing)
@@ -57,7 +57,7 @@ def explaining(diagnosis: Diagnosis, cases: Iterable[Case]) -> Case | None:
     """Return the uncleared case that explains what a diagnosis found: that of its cause, else the one with most of its symptoms."""
     uncleared = [case for case in cases if case.cleared_at is None]
     for case in uncleared:
-        if case.identity == _identity(diagnosis):
+        if case.identity == diagnosis.identity:
             return case
     keys = frozenset(diagnosis.keys)
     shared = [(len(keys & set(case.keys)), case) for case in uncleared]
@@ -85,10 +85,6 @@ def open_for(diagnosis: Diagnosis, complaint: Complaint, now: datetime) -> list[
     """
     case = _case(diagnosis, (), now)
     return [Step(EventKind.OPENED, case, evidence=_evidence(diagnosis)), join(_next(case), complaint, now)]
-
-
-def _identity(diagnosis: Diagnosis) -> Identity:
-    return (diagnosis.kind, diagnosis.cause, diagnosis.element)
 
 
 def _next_step(

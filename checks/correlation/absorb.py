@@ -15,6 +15,7 @@ from checks.correlation.follows import (
     at_its_end,
     beyond,
     dark,
+    for_a_moment,
     nodes_of,
     same_link,
     same_node,
@@ -30,6 +31,7 @@ EMPTY = timedelta(minutes=6)  # … and what was lost in the last minutes to be 
 LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
 FLAP = timedelta(seconds=10)
 AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
+SIGHT = timedelta(seconds=4)  # after a blindness: the way to some may be back a little later than that to others
 SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
 
 
@@ -98,7 +100,7 @@ class _Causes:
         if related is at_its_end:
             near = {(link_element(link), other) for name in own for link, other in topology.links.get(name, ())}
             return own | {one for both in near for one in both}
-        if related is beyond:
+        if related in (beyond, for_a_moment):
             return {one for name in own or {symptom.node for symptom in effect.symptoms} for one in topology.shortest(name)}
         return None
 
@@ -178,10 +180,10 @@ def _began(effect: Fault) -> datetime:
 
 
 def _seen_after(effect: Fault, past: Past) -> bool:
-    """Tell whether all of a fault was measured, and was still bad, when the agent that had been blind saw again."""
+    """Tell whether all of a fault was measured, and was still bad, when the agent that had been blind saw again for a moment."""
     if past.fault.code != "agent_blind" or effect.code not in GONE | SERVICE:
         return False
-    return all(symptom.standing.finding.seen.at > past.seen for symptom in effect.symptoms)
+    return all(symptom.standing.finding.seen.at > past.seen + SIGHT for symptom in effect.symptoms)
 
 
 def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault]) -> Fault | None:

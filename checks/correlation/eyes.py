@@ -1,6 +1,7 @@
 """The agent's own eyes: when its uplink is down, or nothing at all answers any more, the first suspect is the agent itself."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from heapq import nsmallest
 
 from checks.ask import Ask
 from checks.correlation.fault import Basis, Fault, ask
@@ -24,10 +25,10 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
         if not mine:
             continue
         since = max(one.since for one in mine)
-        others = _witnesses(picture, fault.link)
-        if others and not any((alive := picture.alive_at(node)) is not None and alive > since for node in others):
+        others = [name for name in picture.jobs if not picture.topology.local(name)]
+        if others and not any((alive := picture.alive_at(name)) is not None and alive > since for name in others):
             blind = Fault("agent_blind", here, fault.symptoms, Basis.SAID, here, fault.link)
-            blind.asks = [*fault.asks, *_unheard(others[:WITNESSES], since, picture)]
+            blind.asks = [*fault.asks, *_witnesses(others, picture, fault.link)]
             return [blind, *(one for one in faults if one is not fault)]
     if (reach.lit or reach.shared) and _everything_is_dark(picture, reach):
         return _as_others_see(faults, here, reach)
@@ -42,25 +43,17 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
     return faults
 
 
-def _witnesses(picture: Picture, link: Element | None) -> list[str]:
-    """Return the nodes whose answer shows that we see: all but our own and what our own loopback answers for.
+def _witnesses(names: list[str], picture: Picture, link: Element | None) -> Iterator[Ask]:
+    """Yield what to measure of nodes that answered when they were last asked, before our port went down: do they still?
 
     Those that are reached without the link come first, then the nearest.
     """
     topology = picture.topology
-    names = [name for name in picture.jobs if name != topology.here and not topology.node(name).loopback]
     behind = frozenset(topology.behind(link)) if link is not None else frozenset[str]()
-    return sorted(names, key=lambda name: (name in behind, topology.distance.get(name, len(topology.distance)), name))
-
-
-def _unheard(names: list[str], since: datetime, picture: Picture) -> list[Ask]:
-    """Return what to measure of nodes of which nothing was measured since then."""
-    asks = []
-    for name in names:
-        jobs = picture.jobs[name]
-        if not any(memory.last_at is not None and memory.last_at > since for _, memory in jobs):
-            asks.append(ask(jobs[0][0], "parent", name))
-    return asks
+    known = [(name, alive[1]) for name in names if (alive := picture.life_of(name)) is not None]
+    far = len(topology.distance)
+    for name, job in nsmallest(WITNESSES, known, key=lambda one: (one[0] in behind, topology.distance.get(one[0], far), one[0])):
+        yield ask(job, "sight", name)
 
 
 def _as_others_see(faults: list[Fault], here: str, reach: Reach) -> list[Fault]:
@@ -76,10 +69,9 @@ def _as_others_see(faults: list[Fault], here: str, reach: Reach) -> list[Fault]:
 
 
 def _everything_is_dark(picture: Picture, reach: Reach) -> bool:
-    here = picture.topology.here
     since = min(one.since for one in reach.dark.values())
     return all(
         node in reach.dark or (alive := picture.alive_at(node)) is None or alive < since
         for node in picture.jobs
-        if node != here and picture.measured(node)
+        if not picture.topology.local(node) and picture.measured(node)
     )

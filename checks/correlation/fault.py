@@ -54,6 +54,14 @@ class Fault:
         """Cause and element."""
         return (self.code, self.element)
 
+    def take(self, other: "Fault") -> None:
+        """Take in what another fault explains, all that is known of it, and what it waits for."""
+        self.symptoms.extend(other.symptoms)
+        self.nodes |= other.nodes
+        self.clear(other.cleared)
+        self.asks += other.asks
+        self.awaits_agent |= other.awaits_agent
+
     def clear(self, found: Iterable[Finding | None]) -> None:
         """Note good findings that ruled something else out, each once."""
         known = {id(one) for one in self.cleared}

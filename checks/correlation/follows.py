@@ -6,6 +6,7 @@ caches its readings), and nothing follows from what is an effect of it itself.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import chain
 
 import msgspec
@@ -57,6 +58,8 @@ CALLS = frozenset(
     {"calls_fail", "voice_one_way", "voice_quality", "test_call", "test_call_audio", "test_call_quality", "records_missing", "trunk_full"}
 )
 HARDWARE = frozenset({"temperature", "fan", "power_supply", "fibre_degraded", "optics_tx"})
+ACUTE = frozenset({"icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back"})  # of this moment, not of the last minutes
+MOMENT = timedelta(seconds=4)  # our choice: within it a router with a second session has another way
 SWITCHES = frozenset({"softswitch", "sbc"})  # roles that carry every call
 
 Relation = Callable[[Fault, Fault, Topology], bool]
@@ -101,6 +104,12 @@ def beyond(effect: Fault, cause: Fault, topology: Topology) -> bool:
     places = {cause.link} if cause.link is not None else nodes_of(cause)
     measured = nodes_of(effect) or {one.node for one in effect.symptoms}
     return any(places & topology.shortest(name) for name in measured)
+
+
+def for_a_moment(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """Beyond a session, for the moment until there is another way: what is lost for longer is why the session is down."""
+    lasts = any(one.check in ACUTE and one.standing.finding.seen.at - one.since >= MOMENT for one in effect.symptoms)
+    return not lasts and beyond(effect, cause, topology)
 
 
 def of_echoes(effect: Fault, cause: Fault, topology: Topology) -> bool:
@@ -189,7 +198,8 @@ RULES = (
         _set("saturation", "fibre_degraded", "interface_errors", "duplex", "link_flapping", "conntrack", "routing_loop"),
         beyond,
     ),
-    Rule(POOR | LATE, GONE | _set("bgp_down", "path_own_side"), beyond),
+    Rule(POOR | LATE, GONE | _set("path_own_side"), beyond),
+    Rule(POOR | LATE, _set("bgp_down"), for_a_moment),
     Rule(
         LATE | _set("service_slow", "snmp_answers", "retransmission", "path_voice", "path_change"),
         _set("loss", "delay", "carrier_quality"),

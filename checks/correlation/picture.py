@@ -57,6 +57,8 @@ class Symptom(msgspec.Struct, frozen=True, gc=False):
     def speaks_again(self) -> bool:
         """Whether it is believed to be silent, and has just answered now and then: until that is believed, or over, it is neither."""
         last = self.standing.finding
+        if self.standing.track.blind:
+            return False
         return self.sort is Sort.SILENT and sort_of(last.check, last.message.id) is Sort.POOR
 
     @property
@@ -118,12 +120,18 @@ class Picture:
                 of_node.append(one)
         told = [self._symptom(job, memories[job], one) for job in sorted(bad) for one in _standing(memories[job])]
         self.symptoms = [one for one in told if not one.speaks_again]
-        self._alive: dict[str, datetime | None] = {}
+        self._alive: dict[str, tuple[datetime, JobKey] | None] = {}
 
     def alive_at(self, node: str) -> datetime | None:
         """Return when a node last gave a sign of life; None while there is none."""
+        alive = self.life_of(node)
+        return None if alive is None else alive[0]
+
+    def life_of(self, node: str) -> tuple[datetime, JobKey] | None:
+        """Return when a node last gave a sign of life, and to which check; None while there is none."""
         if node not in self._alive:
-            signs = [memory.last_at for _, memory in self.jobs.get(node, _NONE) if memory.last_at is not None and _answered(memory)]
+            jobs = self.jobs.get(node, _NONE)
+            signs = [(memory.last_at, job) for job, memory in jobs if memory.last_at is not None and _answered(memory)]
             self._alive[node] = max(signs, default=None)
         return self._alive[node]
 

@@ -22,8 +22,9 @@ from probe.observation.stamp import StampSample
 
 LATELY = "stamp/loss-lately"
 LOSS = frozenset({"icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back", LATELY})
-DELAY = frozenset({"icmp/latency", "icmp/jitter", "path/delay", "stamp/delay", "stamp/jitter"})
+LATENCY = frozenset({"icmp/latency", "path/delay", "stamp/delay"})
 JITTER = frozenset({"icmp/jitter", "stamp/jitter"})
+DELAY = LATENCY | JITTER
 VOICE = frozenset({"path/voice", "stamp/voice"})
 NETWORK = LOSS | DELAY | VOICE
 MOST_NEAR = 30  # nodes whose good readings are taken in, for each element that may be at fault
@@ -199,8 +200,14 @@ def _in_time(memory: Memory, symptom: Symptom) -> bool:
     seen = memory.before
     if seen is None or seen.at < symptom.since:
         return False
-    kind = next((kind for kind in (JITTER, DELAY - JITTER) if base(symptom.check) in kind), DELAY)  # what varies may well be short
-    good = any(base(one.check) in kind and one.state is State.OK for one in memory.found)
+    checks = {base(one.check) for one in memory.found if one.state is State.OK}
+    match base(symptom.check):
+        case check if check in JITTER:  # what varies may well be short
+            good = not checks.isdisjoint(JITTER)
+        case check if check in LATENCY:
+            good = not checks.isdisjoint(LATENCY)
+        case _:
+            good = not (checks.isdisjoint(JITTER) or checks.isdisjoint(LATENCY))
     return good and not any(track.bad for key, track in memory.tracks.items() if base(key[0]) in DELAY)
 
 

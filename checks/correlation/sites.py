@@ -54,13 +54,10 @@ def _whole(site: str, faults: list[Fault], measured: int) -> Fault | None:
             first.alternatives = (*first.alternatives, "site_power")
             first.basis = Basis.CLASS
         return None
-    symptoms = [symptom for fault in faults for symptom in fault.symptoms]
-    nodes = frozenset(name for fault in faults for name in fault.nodes)
-    whole = Fault("site_power", site, symptoms, Basis.CLASS if len(faults) == 1 else Basis.PORT, None, first.link, nodes, site=site)
+    whole = Fault("site_power", site, [], Basis.CLASS if len(faults) == 1 else Basis.PORT, None, first.link, site=site)
     if len(faults) == 1:
         whole.alternatives = tuple(dict.fromkeys((first.code, *first.alternatives)))
         whole.elsewhere = tuple(dict.fromkeys((first.element, *first.elsewhere)))
     for fault in faults:
-        whole.clear(fault.cleared)
-        whole.asks += fault.asks
+        whole.take(fault)
     return whole

@@ -102,11 +102,12 @@ def name_the_blind(faults: Iterable[Fault], dark: Mapping[str, Dark], others: Ot
 
 def await_others(faults: Iterable[Fault], dark: Mapping[str, Dark], others: Others) -> None:
     """Have a fault wait for the word of other agents that measure what it leaves dark."""
+    agents = {view.here for view in others.views}
     for fault in faults:
-        for name in sorted(fault.nodes)[:FEW]:
-            fault.awaits_agent |= others.await_agent(name, dark[name].since)
-            if fault.awaits_agent or others.await_word(name, dark[name].since):
-                fault.asks.append(ask(dark[name].symptoms[0].job, "parent", name))
+        unsure = {name for name in fault.nodes & agents if others.await_agent(name, dark[name].since)}
+        fault.awaits_agent = bool(unsure)
+        some = {name for name in sorted(fault.nodes)[:FEW] if others.await_word(name, dark[name].since)}
+        fault.asks += [ask(dark[name].symptoms[0].job, "parent", name) for name in sorted(unsure | some)]
 
 
 def _alone(fault: Fault) -> bool:

@@ -16,12 +16,12 @@ from checks.evidence import jobs_by_node
 from checks.finding import Key
 from checks.history import Track
 from checks.patience import ECHO, Patience, deliberate, recalled, recent
-from checks.proof import SLICED_BYTES, prove, width_of
-from checks.verdict import CaseKind, Diagnosis, Width
+from checks.proof import fault_of, prove, width_of
+from checks.verdict import CaseKind, Diagnosis, Identity, Width
 from probe.agent.planned import Planned
 from probe.agent.watching import Watch
 from probe.schedule import JobKey
-from reports.case import Case, CaseEvent, EventKind, Identity, Step
+from reports.case import Case, CaseEvent, EventKind, Step
 from reports.opening import plan
 from reports.store.errors import StoreError
 from reports.store.store import Store
@@ -33,7 +33,8 @@ LOOK_AGAIN_S = 30.0  # without any change: windows of maintenance end, a store c
 RETRY_S = 2.0
 WIDE = 200  # keys of a diagnosis of which a new proof costs so much that it is not made again at each change
 PROVEN_FOR = timedelta(seconds=30)
-MOST_RECALLED = 50  # cases, the newest; one with hundreds of readings is left out: to derive it again costs a second
+MOST_RECALLED = 100  # cases, the newest, of which to derive one again takes some ms …
+RECALLED_BYTES = 1024**2  # … up to this size of its evidence
 WAITING_S = 0.5  # while a verdict waits for measurements it is looked at this often
 MOMENT = timedelta(microseconds=1)
 
@@ -63,18 +64,27 @@ class Casework:
         self.wake()
 
     async def recall(self) -> None:
-        """Read back from the evidence of the last cases what was wrong before a restart; StoreError when the store is away."""
-        self._patience = await asyncio.to_thread(self._recalled, self._now())
+        """Read back from the evidence of the last cases what was wrong before a restart; without it what they left behind opens cases."""
+        try:
+            self._patience = await asyncio.to_thread(self._recalled, self._now())
+        except StoreError as why:
+            log.warning("what was wrong before the start is not known: %s", why)
 
     def _recalled(self, now: datetime) -> Patience:
-        mine, proofs = self._watch.settings.agent.name, []
-        for case in self._store.cases(limit=MOST_RECALLED):
-            if case.agent != mine or case.kind is CaseKind.BILLING or (case.cleared_at is not None and now - case.cleared_at > ECHO):
+        mine, found = self._watch.settings.agent.name, []
+        lately = [one for one in self._store.cases(limit=MOST_RECALLED) if one.cleared_at is not None and now - one.cleared_at <= ECHO]
+        for case in sorted({one.id: one for one in (*lately, *self.open)}.values(), key=lambda one: one.since)[-MOST_RECALLED:]:
+            if case.agent != mine or case.kind is CaseKind.BILLING:
                 continue
-            proof = self._store.evidence(case.id)
-            if proof is not None and len(proof) < SLICED_BYTES:
-                proofs.append((proof, case.cleared_at))
-        return recalled(proofs)
+            try:
+                proof = self._store.evidence(case.id)
+            except StoreError as why:
+                log.warning("what case %d left behind is not known: %s", case.id, why)
+                continue
+            fault = fault_of(proof) if proof is not None and len(proof) <= RECALLED_BYTES else None
+            if fault is not None:
+                found.append((*fault, case.cleared_at))
+        return recalled(found)
 
     def past(self, now: datetime) -> tuple[Past, ...]:
         """Return the faults of the last moments, whose aftermath is no fault of its own."""
@@ -147,7 +157,7 @@ class Casework:
         told = {case.identity for case in cases if case.cleared_at is None}
         correlation, self._patience = deliberate(memories, watch.topology, self._patience, now, told, views)
         self._asks = correlation.asks
-        diagnoses = {_identity(one): one for one in correlation.diagnoses if _identity(one) in told or not self._planned.covers(one, now)}
+        diagnoses = {one.identity: one for one in correlation.diagnoses if one.identity in told or not self._planned.covers(one, now)}
         keys = {key for case in cases for key in case.keys}
         unwatched = watch.unwatched({key for key in keys if key[0] == watch.settings.agent.name})
         tracks = self._dated(watch.tracks_of(keys, memories))
@@ -191,7 +201,7 @@ class Casework:
         """Tell whether a wide diagnosis was proven just now: each time costs seconds, and it changes with every reading that comes in."""
         if step.kind is EventKind.OPENED or len(diagnosis.keys) < WIDE:
             return False
-        now, before = self._now(), self._proven.get(_identity(diagnosis))
+        now, before = self._now(), self._proven.get(diagnosis.identity)
         return before is not None and now - before < PROVEN_FOR
 
     def _attach(self, step: Step, diagnosis: Diagnosis, proving: Callable[[Diagnosis], bytes]) -> Step:
@@ -204,12 +214,8 @@ class Casework:
             log.warning("%s at %s: nothing of bounded size leads to it (%d keys)", diagnosis.cause, diagnosis.element, len(diagnosis.keys))
         if len(diagnosis.keys) >= WIDE:
             self._proven = {one.identity: self._proven[one.identity] for one in self.open if one.identity in self._proven}
-            self._proven[_identity(diagnosis)] = self._now()
+            self._proven[diagnosis.identity] = self._now()
         return msgspec.structs.replace(step, evidence=proof, case=msgspec.structs.replace(step.case, rules=RULES))
-
-
-def _identity(one: Diagnosis) -> Identity:
-    return (one.kind, one.cause, one.element)
 
 
 def _say(events: Iterable[CaseEvent]) -> None:

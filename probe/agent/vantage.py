@@ -29,6 +29,7 @@ WRITE_S = 5.0  # what we see, when it changed
 BUSY_S = 1.0  # both, while a verdict waits or another agent has just lost sight of something that we measure
 RENEW = timedelta(seconds=15)  # a sign of life that only grew newer is told this often
 WANTED = timedelta(seconds=60)  # … and at once for so long after another agent lost sight of its node
+AROUND = timedelta(seconds=20)  # … and of all nodes for so long after another one lost sight of ourselves
 OVERLAP_US = 10_000_000  # rows are read again for this long: transactions end in another order than they began
 WHOLE_EVERY_S = 300.0  # all rows are read, and all that we see is told anew
 MOST_HASTENED = 200  # nodes measured at once because another agent lost sight of them, or the nearest when it lost sight of us
@@ -57,6 +58,7 @@ class Vantage:
         self._told: dict[str, tuple[Sign, datetime]] = {}
         self._rows: dict[tuple[str, str], sight.Sight] = {}
         self._wanted: dict[str, datetime] = {}  # by node of ours: when another agent was first heard to have lost it
+        self._around_at: datetime | None = None  # when we looked around, for another agent had lost sight of ourselves
         self._clock: Clock | None = None
         self._since = 0
         self._whole_at = self._write_at = 0.0
@@ -94,8 +96,9 @@ class Vantage:
         is dark to us.
         """
         lost = self._read(memories, whole)
-        own: dict[str, Sign] | None = signs(memories) if write or whole or lost else None
-        if own is not None:
+        if write or whole or lost:
+            topology = self._watch.topology
+            own = {node: one for node, one in signs(memories).items() if not topology.local(node)}  # each has a loopback of its own
             now, settings = self._now(), self._watch.settings
             own[settings.inventory.here] = Sign(now, None)  # that we tell anything is our own sign of life
             self._tell(own, now, whole)
@@ -115,11 +118,12 @@ class Vantage:
         dark = {one.node for one in self._rows.values() if one.dark_since is not None}
         ours = {node for node, _, _ in memories} | {here}
         lost = sorted((dark - self._wanted.keys()) & ours)[:MOST_HASTENED]
-        if here in lost:  # perhaps we are the one that is blind
-            far = self._watch.topology.distance
-            lost = sorted(ours, key=lambda node: (far.get(node, len(far)), node))[:MOST_HASTENED]
-        self._wanted = {node: at for node, at in self._wanted.items() if node in dark or here in dark} | dict.fromkeys(lost, after)
-        return lost
+        self._wanted = {node: at for node, at in self._wanted.items() if node in dark} | dict.fromkeys(lost, after)
+        if here not in lost:
+            return lost
+        self._around_at = after  # perhaps we are the one that is blind
+        far = self._watch.topology.distance
+        return sorted(ours, key=lambda node: (far.get(node, len(far)), node))[:MOST_HASTENED]
 
     def _tell(self, own: Mapping[str, Sign], now: datetime, whole: bool) -> None:
         assert self._clock is not None
@@ -139,8 +143,10 @@ class Vantage:
             return True
         if one == told[0]:
             return False
+        if now - told[1] >= RENEW or now < told[1]:
+            return True
         wanted = self._wanted.get(node)
-        return now - told[1] >= RENEW or now < told[1] or (wanted is not None and now - wanted <= WANTED)
+        return (wanted is not None and now - wanted <= WANTED) or (self._around_at is not None and now - self._around_at <= AROUND)
 
     def _alive(self, one: Sign) -> int | None:
         assert self._clock is not None

@@ -8,7 +8,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from reports.case import Case, CaseEvent, EventKind, Identity, Step, case_row, event_row
+from checks.verdict import Identity
+from reports.case import Case, CaseEvent, EventKind, Step, case_row, event_row
 from reports.complaint import complaint_row, texts_of
 from reports.store import tables
 from reports.store.packed import pack

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from checks import catalogue
 from checks.assess import Memory, Rules, assess
-from checks.correlate import Identity, correlate, identity
+from checks.correlate import correlate
 from checks.proof import Proof, explain, prove, read, width_of
 from checks.recording import lines_of
 from checks.replay import Replay
 from checks.topology import Topology
-from checks.verdict import Width
+from checks.verdict import Identity, Width
 from probe.inventory import Carrier, Customer, Inventory, Link, Node, Owner, Site
 from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
@@ -97,7 +97,7 @@ def test_every_diagnosis_is_proven_and_a_decisive_reading_decides(inventory: Inv
         assert proof.evidence.width is not Width.NONE
         assert explain(proof).same
         assert not explain(mended(proof, job_of(diagnosis.keys[0], memories))).same
-        assert identity(diagnosis) in played(proof)
+        assert diagnosis.identity in played(proof)
 
 
 def played(proof: Proof) -> set[Identity]:
@@ -105,7 +105,7 @@ def played(proof: Proof) -> set[Identity]:
     replay = Replay()
     told = [one for line in lines_of(proof.evidence, "agent") for one in replay.take(line)]
     told += replay.end()
-    return {identity(one.diagnosis) for one in told if one.held} | set(replay.diagnoses)
+    return {one.diagnosis.identity for one in told if one.held} | set(replay.diagnoses)
 
 
 def test_most_diagnoses_need_no_more_than_what_they_name() -> None:
