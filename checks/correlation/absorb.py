@@ -16,6 +16,7 @@ from checks.correlation.follows import (
     beyond,
     dark,
     for_a_moment,
+    lasting_at_its_end,
     nodes_of,
     same_link,
     same_node,
@@ -97,7 +98,7 @@ class _Causes:
             return {effect.link} if effect.link is not None else set()
         if related is towards_dark:
             return set(topology.neighbours(effect.link)) if effect.link is not None else set()
-        if related is at_its_end:
+        if related in (at_its_end, lasting_at_its_end):
             near = {(link_element(link), other) for name in own for link, other in topology.links.get(name, ())}
             return own | {one for both in near for one in both}
         if related in (beyond, for_a_moment):

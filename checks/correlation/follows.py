@@ -108,8 +108,16 @@ def beyond(effect: Fault, cause: Fault, topology: Topology) -> bool:
 
 def for_a_moment(effect: Fault, cause: Fault, topology: Topology) -> bool:
     """Beyond a session, for the moment until there is another way: what is lost for longer is why the session is down."""
-    lasts = any(one.check in ACUTE and one.standing.finding.seen.at - one.since >= MOMENT for one in effect.symptoms)
-    return not lasts and beyond(effect, cause, topology)
+    return not _lasts(effect) and beyond(effect, cause, topology)
+
+
+def lasting_at_its_end(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """At one end of the line on which packets are lost, for longer than it takes to find another way."""
+    return _lasts(cause) and at_its_end(effect, cause, topology)
+
+
+def _lasts(loss: Fault) -> bool:
+    return any(one.check in ACUTE and one.standing.finding.seen.at - one.since >= MOMENT for one in loss.symptoms)
 
 
 def of_echoes(effect: Fault, cause: Fault, topology: Topology) -> bool:
@@ -184,7 +192,8 @@ RULES = (
     Rule(_set("interface_errors"), _set("link_flapping"), same_link),
     # routing over it
     Rule(ROUTING, GONE, at_its_end),
-    Rule(ROUTING, _set("link_flapping", "fibre_degraded", "saturation", "interface_errors", "loss", "duplicate_address"), at_its_end),
+    Rule(ROUTING, _set("link_flapping", "fibre_degraded", "saturation", "interface_errors", "duplicate_address"), at_its_end),
+    Rule(ROUTING, _set("loss", "carrier_quality"), lasting_at_its_end),
     Rule(_set("bgp_flapping", "prefixes"), _set("bgp_down"), same_node),
     Rule(_set("carrier_network"), _set("bgp_down"), beyond),
     Rule(GONE | _set("path_broken"), _set("routing_loop"), same_node),

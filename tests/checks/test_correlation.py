@@ -326,6 +326,22 @@ def test_our_own_port_that_is_down_is_our_blindness_only_when_nothing_has_answer
     assert (world.one().cause, world.one().element) == ("interface_down", "agent-core")
 
 
+def test_witnesses_of_our_blindness_are_nodes_that_answered_before() -> None:
+    dead = {"core", "edge", "soft", "db", "branch-sw", "branch-1", "branch-2", "pop", "site-a", "site-b"}
+    world = own_port(World(), up=True).silence(*dead)
+    world.measure(3)
+    own_port(world, up=False)
+    world.measure(3, without=[key for key in world.jobs if key[0] != "agent"])
+    assert {one.node for one in world.correlated().asks} >= {"gw-a", "gw-b", "carrier"}
+
+
+def test_without_a_port_of_ours_too_our_own_loopback_is_no_sight() -> None:
+    inventory = msgspec.structs.replace(INVENTORY, nodes={**INVENTORY.nodes, "resolver": Node("resolver", "localhost", "dc")})
+    world = World().tell("resolver", "dns", NAME, "www.example. A").silence(*(node.name for node in NODES[1:]))
+    world.measure(4)
+    assert [one.cause for one in world.correlated(Topology(inventory)).diagnoses] == ["agent_blind"]
+
+
 def test_what_our_own_loopback_answers_is_no_sight() -> None:
     inventory = msgspec.structs.replace(INVENTORY, nodes={**INVENTORY.nodes, "resolver": Node("resolver", "127.0.0.1", "dc")})
     world = own_port(World(), up=True).tell("resolver", "dns", NAME, "www.example. A")
@@ -543,6 +559,35 @@ def test_what_another_fault_of_the_same_machine_left_is_not_its_ending() -> None
         now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
         told.append({one.cause for one in now.diagnoses})
     assert told[2:] == [{"bgp_down"}, set(), set(), {"bgp_flapping"}]
+
+
+def lossy(world: World, received: int) -> World:
+    for node in BEHIND_FIBRES:
+        world.tell(node, "icmp", EchoSample("x", 5, received, 0.2, 0.3, 0.4, 0.01))
+    return world
+
+
+def test_a_loss_that_lasts_is_why_a_session_is_down_and_one_of_a_moment_follows_from_it() -> None:
+    peers = {"10.255.0.2": "idle"}
+    lasting = lossy(World().tell("edge", "snmp", device("edge", peers=peers)), 2)
+    lasting.measure(4)
+    assert (lasting.one().cause, {key[2] for key in lasting.one().keys}) == ("loss", {"icmp/loss", "snmp/bgp"})
+    short = lossy(World().tell("edge", "snmp", device("edge", peers=peers)), 2)
+    for number in range(4):
+        for key in (*((node, "icmp", "") for node in BEHIND_FIBRES), ("edge", "snmp", "")):
+            short.take(key, short.jobs[key], short.now + timedelta(seconds=number))
+    assert short.one().cause == "bgp_down"
+
+
+def test_of_two_episodes_of_one_fault_the_last_is_recalled() -> None:
+    world = cut_off(World(), "cust0", dark=HARBOUR)
+    world.measure(4)
+    (fault,) = world.correlated().faults.values()
+    known_by = world.one().identity
+    ended = [(known_by, fault, START), (known_by, fault, START + timedelta(hours=2))]
+    assert recalled(ended).past[known_by].seen == START + timedelta(hours=2)
+    assert (recalled(ended).there, recalled([(known_by, fault, None)]).there) == (frozenset(), {known_by})
+    assert recalled([(known_by, fault, None), *ended]).there == frozenset()
 
 
 def test_a_clock_that_is_set_back_holds_nothing_longer() -> None:

@@ -199,6 +199,14 @@ def test_a_dark_agent_that_lives_is_waited_for_until_it_has_looked_around() -> N
     assert (held.diagnoses, [one.cause for one in late.diagnoses]) == ((), ["interface_down"])
 
 
+def test_a_dark_agent_is_waited_for_among_many_dark_nodes() -> None:
+    memories, now = measured({"agent-b", "core", "db", "gw-c", "soft"})
+    since = START + timedelta(seconds=10)
+    lives = View("agent-b", "agent-b", {"agent-b": since, "lan-b": START})
+    held, _ = deliberate(memories, TOPOLOGY, Patience(), now, views=[lives])
+    assert "agent-b" in {one.node for one in held.asks}
+
+
 SOME = st.sets(st.sampled_from(ALL))
 
 
