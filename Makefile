@@ -6,6 +6,8 @@ STAMP  := $(VENV)/.installed
 # most tests wait for servers, clocks and processes of their own, so that two at once take half the time; in the order of their folders
 # the slow ones begin early, and none of the two waits for the other at the end
 WORKERS ?= 2
+# six labs wait most of their time, too, and keep two cores busy
+LABS ?= 6
 PO     := $(wildcard reports/locale/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
@@ -50,10 +52,10 @@ bench-audit: $(VENV)/.texts ## figures of the billing audit beside DuckDB and da
 bench-simulator: $(VENV)/.texts ## how well faults are found in simulated networks, beside published methods
 	$(BIN)/python -m bench.simulator
 
-accuracy: $(VENV)/.texts ## every fault of the lab around the running agent, into docs/accuracy.md (root; two hours, goes on where it was)
-	$(BIN)/python -m tests.lab.accuracy --machine-wide --pairs 60 --quiet 30 --labs $(WORKERS) --page docs/accuracy.md
+accuracy: $(VENV)/.texts ## every fault of the lab around the running agent, into docs/accuracy.md (root; an hour and a half, goes on where it was)
+	$(BIN)/python -m tests.lab.accuracy --machine-wide --pairs 60 --quiet 30 --labs $(LABS) --page docs/accuracy.md
 	$(BIN)/python -m tests.lab.complaining --page docs/accuracy.md
-	$(BIN)/python -m tests.lab.agreeing --labs $(WORKERS) --page docs/accuracy.md
+	$(BIN)/python -m tests.lab.agreeing --labs $(LABS) --page docs/accuracy.md
 
 lab-packages: ## install the system programs that some tests and benches use (Debian; root)
 	@.ci/lab-packages

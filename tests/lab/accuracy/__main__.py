@@ -67,11 +67,11 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _tasks(asked: argparse.Namespace) -> list[Task]:
-    """Return what is asked for, every fault with one seed before the next seed: none comes twice in a row."""
+    """Return what is asked for, the longest first, then every fault with one seed before the next seed: none comes twice in a row."""
     names = asked.faults or [name for name, fault in FAULTS.items() if asked.machine_wide or not fault.machine_wide]
-    tasks = [Task(name, seed) for seed in asked.seeds for name in names]
-    tasks += [Task("2" if number % 2 else "3", 1000 + number) for number in range(asked.pairs)]
-    return tasks + ([Task("quiet", 1, asked.quiet)] if asked.quiet else [])
+    tasks = [Task("quiet", 1, asked.quiet)] if asked.quiet else []
+    tasks += [Task(name, seed) for seed in asked.seeds for name in names]
+    return tasks + [Task("2" if number % 2 else "3", 1000 + number) for number in range(asked.pairs)]
 
 
 if __name__ == "__main__":
