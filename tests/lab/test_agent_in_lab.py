@@ -20,17 +20,15 @@ TRUTH_S = 15.0
 
 
 @pytest.fixture
-def calm() -> Iterator[Agent]:
-    """Give an agent in a lab of its own, with no case open: what another fault left in a router would be told for minutes."""
-    lab = Lab()
-    agent = Agent(lab, pages=PAGES)
+def calm(own_lab: Lab) -> Iterator[Agent]:
+    """Give an agent with no case open."""
+    agent = Agent(own_lab, pages=PAGES)
     try:
         agent.start()
         assert agent.cases() == []
         yield agent
     finally:
         agent.down()
-        lab.down()
 
 
 def causes(agent: Agent) -> set[str]:

@@ -19,19 +19,19 @@ def test_there_are_36_complaints_as_the_users_have_them() -> None:
 
 
 @pytest.fixture
-def agent(lab: Lab) -> Iterator[Agent]:
-    made = Agent(lab)
+def agent(own_lab: Lab) -> Iterator[Agent]:
+    made = Agent(own_lab)
     made.start()
     yield made
     made.down()
 
 
-def test_a_few_complaints_are_answered_rightly_within_seconds(lab: Lab, agent: Agent) -> None:
+def test_a_few_complaints_are_answered_rightly_within_seconds(own_lab: Lab, agent: Agent) -> None:
     outcomes: dict[str, Outcome] = {}
     for complaint in (one for one in COMPLAINTS if one.name in SHORT):
         if outcomes:
             quiet(agent)
-        outcomes[complaint.group] = looked_into(lab, agent, complaint)
+        outcomes[complaint.group] = looked_into(own_lab, agent, complaint)
     told = "\n".join(map(show, outcomes.values()))
     assert all(one.right for one in outcomes.values()), told
     assert max(one.took_s for one in outcomes.values()) <= WITHIN_S, told
@@ -43,10 +43,10 @@ def test_a_few_complaints_are_answered_rightly_within_seconds(lab: Lab, agent: A
 
 
 @pytest.mark.long
-def test_all_complaints(lab: Lab, agent: Agent) -> None:
+def test_all_complaints(own_lab: Lab, agent: Agent) -> None:
     outcomes = []
     for complaint in COMPLAINTS:
-        outcomes.append(looked_into(lab, agent, complaint))
+        outcomes.append(looked_into(own_lab, agent, complaint))
         quiet(agent)
     told = "\n".join(map(show, outcomes))
     assert sum(one.right for one in outcomes) >= 35, told
