@@ -91,7 +91,7 @@ class Daemon:
     def kill(self) -> None:
         """End the program and all that it has started at once, and wait until it is gone."""
         if self._process.poll() is None:
-            for pid in reversed(_below(self._process.pid)):  # none, when it has ended by itself just now
+            for pid in reversed([self._process.pid, *_below(self._process.pid)]):  # nsenter, too: it may have started nothing yet
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.wait()
