@@ -148,9 +148,10 @@ def of_account(effect: Fault, cause: Fault, topology: Topology) -> bool:
 
 def of_calls(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
     """Calls cross the softswitch, the lines to the carriers, and the carriers."""
-    if any(topology.node(name).role in SWITCHES for name in nodes_of(cause)):
+    nodes = [topology.node(name) for name in nodes_of(cause)]
+    if any(one.role in SWITCHES for one in nodes) or (cause.code == "site_power" and any(one.owner is Owner.CARRIER for one in nodes)):
         return True
-    return cause.code in {"fibre_cut", "carrier_network", "carrier_quality", "bgp_down", "site_power", "agent_blind"}
+    return cause.code in {"fibre_cut", "carrier_network", "carrier_quality", "bgp_down", "agent_blind"}
 
 
 def at_the_switch(effect: Fault, cause: Fault, topology: Topology) -> bool:

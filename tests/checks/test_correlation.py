@@ -16,6 +16,7 @@ from probe.observation.failure import Failure, Kind
 from probe.observation.icmp import EchoSample
 from probe.observation.interfaces import InterfacesSample
 from probe.observation.path import Hop, PathSample, Said
+from probe.observation.sip import RegistrationSample, SipSample
 from tests.checks.operators_world import (
     ALIVE,
     BEHIND_FIBRES,
@@ -136,6 +137,13 @@ def test_two_faults_at_once_stay_two() -> None:
     world = cut_off(World(), "cust0", dark=HARBOUR).tell("soft", "sip", REFUSED)
     world.measure(4)
     assert {(one.cause, one.element) for one in world.said()} == {("customer_line", "line-a"), ("process_down", "soft:sip")}
+
+
+def test_a_branch_without_power_takes_no_fault_of_the_softswitch() -> None:
+    refused = RegistrationSample("sip:1001@x", SipSample("x", 5060, "udp", 403, "Forbidden", 1.0))
+    world = cut_off(World(), "p6", dark=["branch-sw", "branch-1", "branch-2"], node="core").tell("soft", "registration", refused, "1001")
+    world.measure(4)
+    assert {(one.cause, one.element) for one in world.said()} == {("site_power", "branch"), ("account", "soft:sip")}
 
 
 def test_a_fault_behind_a_fault_is_told_when_the_first_is_mended() -> None:
