@@ -154,6 +154,12 @@ def of_calls(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: 
     return cause.code in {"fibre_cut", "carrier_network", "carrier_quality", "bgp_down", "agent_blind"}
 
 
+def of_registrar(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
+    """The softswitch: gone, without its database, or amiss in SIP; not another service of its machine."""
+    here = any(topology.node(name).role in SWITCHES for name in nodes_of(cause))
+    return here and (bool(cause.nodes) or cause.code == "database" or any(one.service == "sip" for one in cause.symptoms))
+
+
 def at_the_switch(effect: Fault, cause: Fault, topology: Topology) -> bool:
     """Said of a gateway by the softswitch, which says it of itself, too."""
     here = any(topology.node(name).role in SWITCHES for name in nodes_of(cause))
@@ -239,7 +245,7 @@ RULES = (
         _set("account", "service_blocked", "service_error"),
         at_the_switch,
     ),
-    Rule(_set("gateway_registration", "account"), SERVICE | _set("host_down", "site_power"), of_calls),
+    Rule(_set("gateway_registration", "account"), SERVICE | _set("host_down", "site_power"), of_registrar),
     Rule(CALLS, SERVICE | GONE | POOR | STARVED | _set("bgp_down", "nat_dmz", "sip_alg", "mtu_black_hole"), of_calls),
 )
 

@@ -146,6 +146,16 @@ def test_a_branch_without_power_takes_no_fault_of_the_softswitch() -> None:
     assert {(one.cause, one.element) for one in world.said()} == {("site_power", "branch"), ("account", "soft:sip")}
 
 
+def test_a_refused_account_follows_from_the_softswitch_and_not_from_the_resolver_beside_it() -> None:
+    refused = RegistrationSample("sip:1001@x", SipSample("x", 5060, "udp", 403, "Forbidden", 1.0))
+    world = World().tell("soft", "registration", refused, "1001").tell("soft", "dns", REFUSED, "www.example. A")
+    world.measure(4)
+    assert {(one.cause, one.element) for one in world.said()} == {("process_down", "soft:dns"), ("account", "soft:sip")}
+    world = World().tell("soft", "registration", refused, "1001").tell("soft", "sip", REFUSED)
+    world.measure(4)
+    assert world.one().cause == "process_down"
+
+
 def test_a_fault_behind_a_fault_is_told_when_the_first_is_mended() -> None:
     world = cut_off(World(), "cust0", dark=HARBOUR)
     world.measure(4)
