@@ -11,7 +11,7 @@ RIGHT = {
     Basis.SILENCE: 0.96,
     Basis.PLACED: 0.9,
     Basis.CLASS: 0.95,
-    Basis.WIDE: 0.75,
+    Basis.WIDE: 0.91,
     Basis.AGAINST: 0.5,
 }
 SINGLE = 0.03  # less for what one measurement alone says
