@@ -13,7 +13,7 @@ from checks.ask import Ask, each_once
 from checks.assess import Memory
 from checks.correlation.absorb import Past, absorb
 from checks.correlation.blame import diagnose
-from checks.correlation.eyes import blindness
+from checks.correlation.eyes import blindness, look_out
 from checks.correlation.fault import Fault
 from checks.correlation.own import said, silent_services, slow_services
 from checks.correlation.picture import JobKey, Picture
@@ -32,17 +32,18 @@ class Correlation(msgspec.Struct, frozen=True):
     """What the memories lead to: `diagnoses`, ordered by cause and element, and what should be measured before some of them are told.
 
     `waiting` has, by the identity of a diagnosis, the measurements that could still change it; `asks` are all of them. `faults` are the
-    diagnoses as they were found.
+    diagnoses as they were found, `looks` what else to measure: what is not told, for we were blind when it was last measured.
     """
 
     diagnoses: tuple[Diagnosis, ...] = ()
     waiting: Mapping[Identity, tuple[Ask, ...]] = {}
     faults: Mapping[Identity, Fault] = {}
+    looks: tuple[Ask, ...] = ()
 
     @property
     def asks(self) -> tuple[Ask, ...]:
         """All that should be measured, each once."""
-        return each_once(one for asks in self.waiting.values() for one in asks)
+        return each_once((*(one for asks in self.waiting.values() for one in asks), *self.looks))
 
 
 def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Iterable[Past] = (), views: Iterable[View] = ()) -> Correlation:
@@ -61,13 +62,16 @@ def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Itera
     faults = [*reach.faults, *silent_services(quality.silent, picture), *quality.faults, *slow_services(quality.slow, picture), *own]
     faults = blindness(faults, picture, reach)
     diagnoses, waiting, found = [], {}, {}
-    for fault in absorb(_merged(faults), topology, past):
+    left, looks = absorb(_merged(faults), topology, past)
+    for fault in left:
         one = diagnose(fault, topology)
         diagnoses.append(one)
         found[one.identity] = fault
         if fault.asks:
             waiting[one.identity] = each_once(fault.asks)
-    return Correlation(tuple(sorted(diagnoses, key=lambda one: (one.cause, one.element))), waiting, found)
+    return Correlation(
+        tuple(sorted(diagnoses, key=lambda one: (one.cause, one.element))), waiting, found, (*looks, *look_out(left, picture))
+    )
 
 
 def _left(fault: Fault, used: set[Key]) -> bool:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 import msgspec
 
-from checks.correlation.fault import Fault
+from checks.ask import Ask
+from checks.correlation.fault import Fault, ask
 from checks.correlation.follows import (
     GONE,
     POOR,
@@ -30,9 +32,10 @@ LATELY, FLAPS = "stamp/loss-lately", "snmp/bgp-flaps"
 ENDING = timedelta(seconds=30)  # how long what a fault explained may take to be believed good again
 EMPTY = timedelta(minutes=6)  # … and what was lost in the last minutes to be forgotten
 LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
+LOOKS = 8  # measurements asked for at once when we see again
 FLAP = timedelta(seconds=10)
 AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
-SIGHT = timedelta(seconds=4)  # after a blindness: the way to some may be back a little later than that to others
+SIGHT = timedelta(seconds=1)  # after a blindness: the way to some may be back a little later than that to others
 SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
 
 
@@ -44,8 +47,11 @@ class Past(msgspec.Struct, frozen=True):
     age: timedelta = timedelta(0)
 
 
-def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = ()) -> list[Fault]:
-    """Return the faults that follow from no other, with all the symptoms that follow from them; what follows from the past is left out."""
+def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = ()) -> tuple[list[Fault], list[Ask]]:
+    """Return the faults that follow from no other, with all the symptoms that follow from them; what follows from the past is left out.
+
+    Of what is left out for we were blind: what to measure now that we see.
+    """
     left = sorted(faults, key=lambda one: (one.since, one.identity))
     present = {one.identity for one in left}
     bad = frozenset(symptom.key for one in left for symptom in one.symptoms)
@@ -64,7 +70,11 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
             root.symptoms.extend(effect.symptoms)
             root.nodes |= effect.nodes
             root.clear(effect.cleared)
-    return [one for one in left if id(one) not in above and not over.left_behind(one)]
+    roots = [one for one in left if id(one) not in above]
+    behind = [one for one in roots if over.left_behind(one)]
+    unseen = [one for one in behind if over.blind and one.code in GONE | SERVICE]
+    asks = list(islice((ask(symptom.job, "sight", symptom.node) for one in unseen for symptom in one.symptoms), LOOKS))
+    return [one for one in roots if one not in behind], asks
 
 
 class _Causes:
@@ -122,6 +132,7 @@ class _Over:
             for node in {symptom.node for symptom in one.fault.symptoms} | nodes_of(one.fault):
                 self._by_node.setdefault(node, []).append(one)
         self._explained: dict[int, frozenset[Key]] = {}
+        self.blind = any(one.fault.code == "agent_blind" and one.age <= ENDING for one in past)  # we were, until just now
 
     def left_behind(self, effect: Fault) -> bool:
         """Tell whether a fault is what another one that is over now left behind."""
@@ -181,10 +192,10 @@ def _began(effect: Fault) -> datetime:
 
 
 def _seen_after(effect: Fault, past: Past) -> bool:
-    """Tell whether all of a fault was measured, and was still bad, when the agent that had been blind saw again for a moment."""
+    """Tell whether something of a fault was measured, and was still bad, when the agent that had been blind saw again for a moment."""
     if past.fault.code != "agent_blind" or effect.code not in GONE | SERVICE:
         return False
-    return all(symptom.standing.finding.seen.at > past.seen + SIGHT for symptom in effect.symptoms)
+    return any(symptom.standing.finding.seen.at > past.seen + SIGHT for symptom in effect.symptoms)
 
 
 def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault]) -> Fault | None:

@@ -1,6 +1,7 @@
 """The agent's own eyes: when its uplink is down, or nothing at all answers any more, the first suspect is the agent itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from heapq import nsmallest
 
 from checks.ask import Ask
@@ -9,7 +10,10 @@ from checks.correlation.picture import OPER, Picture
 from checks.correlation.reach import Reach
 from checks.topology import Element
 
+SIGHT = frozenset({"interfaces", "icmp"})  # what tells it soonest
 LEAST = 3  # nodes that must all be dark before we suspect ourselves without a port that says so
+BURST = timedelta(seconds=1)  # what began after the reading of our port may still have been answered before the port went down
+LOOKED_FOR = 3  # nodes that are measured again and again while we are blind
 WITNESSES = 8  # nodes that are measured anew before a port of ours that is down is told as our blindness
 
 
@@ -26,7 +30,7 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
             continue
         since = max(one.since for one in mine)
         others = [name for name in picture.jobs if not picture.topology.local(name)]
-        if others and not any((alive := picture.alive_at(name)) is not None and alive > since for name in others):
+        if others and not any((alive := picture.alive_at(name)) is not None and alive > since + BURST for name in others):
             blind = Fault("agent_blind", here, fault.symptoms, Basis.SAID, here, fault.link)
             blind.asks = [*fault.asks, *_witnesses(others, picture, fault.link)]
             return [blind, *(one for one in faults if one is not fault)]
@@ -41,6 +45,19 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
         blind.asks = [one for fault in first for one in fault.asks]
         return [blind, *(one for one in faults if not one.nodes)]
     return faults
+
+
+def look_out(faults: Iterable[Fault], picture: Picture) -> Iterator[Ask]:
+    """Yield what to measure again and again while we are blind, our own ports and the nearest nodes, so that we know when we see."""
+    topology = picture.topology
+    if not any((one.code, one.element) == ("agent_blind", topology.here) for one in faults):
+        return
+    far = len(topology.distance)
+    others = (name for name in picture.jobs if not topology.local(name))
+    near = nsmallest(LOOKED_FOR, others, key=lambda name: (topology.distance.get(name, far), name))
+    for name in (topology.here, *near):
+        jobs = [job for job, _ in picture.jobs.get(name, ()) if job[1] in SIGHT]
+        yield from (ask(job, "sight", name) for job in jobs[:LOOKED_FOR])
 
 
 def _witnesses(names: list[str], picture: Picture, link: Element | None) -> Iterator[Ask]:

@@ -186,6 +186,7 @@ def _set(*codes: str) -> frozenset[str]:
 RULES = (
     # our own eyes first
     Rule(GONE | POOR | SERVICE | ROUTING, _set("agent_blind"), anywhere),
+    Rule(PORT, _set("agent_blind"), same_node),
     # two machines with one address: each answers some of the time
     Rule(SERVICE | POOR | _set("host_down", "mac_changed", "certificate", "snmp_agent"), _set("duplicate_address"), same_node),
     Rule(SERVICE | GONE | PORT | ROUTING, _set("reboot"), same_node),

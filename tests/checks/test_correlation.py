@@ -209,6 +209,21 @@ def test_without_a_port_of_ours_too_our_own_loopback_is_no_sight() -> None:
     assert [one.cause for one in world.correlated(Topology(inventory)).diagnoses] == ["agent_blind"]
 
 
+def test_a_blind_agent_looks_out_for_its_sight_and_for_nothing_else() -> None:
+    world = own_port(World(), up=True)
+    world.measure(2)
+    assert world.correlated().asks == ()
+    own_port(world, up=False)
+    for key in world.jobs:
+        if key[0] != "agent":
+            world.jobs[key] = Failure(Kind.UPLINK, "no route")
+    world.measure(4)
+    assert {one.job for one in world.correlated().asks} == {
+        ("agent", "interfaces", ""),
+        *((node, "icmp", "") for node in ("core", "branch-sw", "db")),
+    }
+
+
 def test_what_our_own_loopback_answers_is_no_sight() -> None:
     inventory = msgspec.structs.replace(INVENTORY, nodes={**INVENTORY.nodes, "resolver": Node("resolver", "127.0.0.1", "dc")})
     world = own_port(World(), up=True).tell("resolver", "dns", NAME, "www.example. A")

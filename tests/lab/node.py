@@ -91,7 +91,8 @@ class Daemon:
     def kill(self) -> None:
         """End the program and all that it has started at once, and wait until it is gone."""
         if self._process.poll() is None:
-            for pid in reversed([self._process.pid, *_below(self._process.pid)]):  # nsenter, too: it may have started nothing yet
+            # nsenter ends after the program, by itself; only one that has started nothing yet must be ended
+            for pid in reversed(_below(self._process.pid) or [self._process.pid]):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.wait()
