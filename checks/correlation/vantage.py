@@ -37,11 +37,16 @@ class Others:
         """Tell whether another agent that measures a node has not yet told of it since then."""
         return any(view.knows(node) and node not in view.dark and not view.sees(node, since) for view in self.views)
 
-    def await_agent(self, node: str, since: datetime) -> bool:
-        """Tell whether an agent that stands on a node lives, and has not yet told whether anything else has answered it since then."""
+    def await_agent(self, dark: Dark) -> bool:
+        """Tell whether an agent that stands on a dark node lives, and has not yet told whether anything else has answered it since then.
+
+        One that sees again may have been blind until just now: then the node is to be measured anew.
+        """
+        node, since = dark.node, dark.since
+        last = max(one.standing.finding.seen.at for one in dark.symptoms)
         for view in self.views:
             theirs = [at for name, at in view.alive.items() if name != node and name not in view.dark]
-            if view.here == node and view.sees(node, since) and theirs and max(theirs) < since:
+            if view.here == node and view.sees(node, since) and theirs and (max(theirs) < since or last < max(theirs)):
                 return True
         return False
 
@@ -104,7 +109,7 @@ def await_others(faults: Iterable[Fault], dark: Mapping[str, Dark], others: Othe
     """Have a fault wait for the word of other agents that measure what it leaves dark."""
     agents = {view.here for view in others.views}
     for fault in faults:
-        unsure = {name for name in fault.nodes & agents if others.await_agent(name, dark[name].since)}
+        unsure = {name for name in fault.nodes & agents if others.await_agent(dark[name])}
         fault.awaits_agent = bool(unsure)
         some = {name for name in sorted(fault.nodes)[:FEW] if others.await_word(name, dark[name].since)}
         fault.asks += [ask(dark[name].symptoms[0].job, "parent", name) for name in sorted(unsure | some)]

@@ -188,7 +188,7 @@ def test_a_dark_agent_that_lives_is_waited_for_until_it_has_looked_around() -> N
     first, patience = deliberate(memories, TOPOLOGY, Patience(), now, views=[lives])
     assert first.diagnoses == ()
     later = now + AGENT - timedelta(seconds=1)
-    sees = view("agent-b", {"agent-a"}, later)
+    sees = msgspec.structs.replace(view("agent-b", {"agent-a"}), alive={**view("agent-b", {"agent-a"}).alive, "agent-b": later})
     blind = view("agent-b", set(ALL) - {"agent-b"}, later)
     for word, cause in ((blind, "agent_blind"), (sees, "service_blocked")):
         told, _ = deliberate(memories, TOPOLOGY, patience, later, views=[word])

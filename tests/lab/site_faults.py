@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tests.lab import daemons, recordings, topology
+from tests.lab.line_faults import has_carrier
 from tests.lab.topology import HOMES, Home
 from tests.lab.truth import Truth, fault, truth
 
@@ -31,11 +32,21 @@ table inet mute {
 """
 
 
+def _far_end(port: tuple[str, str]) -> tuple[str, str] | None:
+    """Return machine and port at the other end of a cable; None of what is no end of one."""
+    for cable in topology.CABLES:
+        if port in ((cable.a, cable.a_port), (cable.b, cable.b_port)):
+            return (cable.b, cable.b_port) if port == (cable.a, cable.a_port) else (cable.a, cable.a_port)
+    return None
+
+
 @contextmanager
 def _shut(lab: "Lab", told: Truth, ports: Sequence[tuple[str, str]], back: Sequence[tuple[str, str]] = ()) -> Iterator[Truth]:
     """Take these machines' ports away for a while. back: the routes of machines that go with them."""
     for name, port in ports:
         lab.node[name].ip(f"link set {port} down")
+    for end in (end for end in map(_far_end, ports) if end is not None):  # the kernel tells the other end a little later
+        lab.until(lambda end=end: not has_carrier(lab.node[end[0]], end[1]), "no light at the other end")
     try:
         yield told
     finally:
