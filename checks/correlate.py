@@ -32,7 +32,8 @@ class Correlation(msgspec.Struct, frozen=True):
     """What the memories lead to: `diagnoses`, ordered by cause and element, and what should be measured before some of them are told.
 
     `waiting` has, by the identity of a diagnosis, the measurements that could still change it; `asks` are all of them. `faults` are the
-    diagnoses as they were found, `looks` what else to measure: what is not told, for we were blind when it was last measured.
+    diagnoses as they were found, `looks` what to measure without a verdict that waits for it: whether we see, while we are
+    blind, and after that what was measured in vain meanwhile.
     """
 
     diagnoses: tuple[Diagnosis, ...] = ()

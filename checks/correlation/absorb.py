@@ -70,11 +70,16 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
             root.symptoms.extend(effect.symptoms)
             root.nodes |= effect.nodes
             root.clear(effect.cleared)
-    roots = [one for one in left if id(one) not in above]
-    behind = [one for one in roots if over.left_behind(one)]
-    unseen = [one for one in behind if over.blind and one.code in GONE | SERVICE]
-    asks = list(islice((ask(symptom.job, "sight", symptom.node) for one in unseen for symptom in one.symptoms), LOOKS))
-    return [one for one in roots if one not in behind], asks
+    told, unseen = list[Fault](), list[Fault]()
+    for root in left:
+        if id(root) in above:
+            continue
+        if not over.left_behind(root):
+            told.append(root)
+        elif over.blind and root.code in GONE | SERVICE:
+            unseen.append(root)
+    asks = islice((ask(symptom.job, "sight", symptom.node) for one in unseen for symptom in one.symptoms), LOOKS)
+    return told, list(asks)
 
 
 class _Causes:

@@ -109,7 +109,8 @@ def await_others(faults: Iterable[Fault], dark: Mapping[str, Dark], others: Othe
     """Have a fault wait for the word of other agents that measure what it leaves dark."""
     agents = {view.here for view in others.views}
     for fault in faults:
-        unsure = {name for name in fault.nodes & agents if others.await_agent(dark[name])}
+        silent = {one.node for one in fault.symptoms} & dark.keys()  # one that is shut to us alone is none of its `nodes`
+        unsure = {name for name in silent & agents if others.await_agent(dark[name])}
         fault.awaits_agent = bool(unsure)
         some = {name for name in sorted(fault.nodes)[:FEW] if others.await_word(name, dark[name].since)}
         fault.asks += [ask(dark[name].symptoms[0].job, "parent", name) for name in sorted(unsure | some)]

@@ -188,11 +188,14 @@ def test_a_dark_agent_that_lives_is_waited_for_until_it_has_looked_around() -> N
     first, patience = deliberate(memories, TOPOLOGY, Patience(), now, views=[lives])
     assert first.diagnoses == ()
     later = now + AGENT - timedelta(seconds=1)
-    sees = msgspec.structs.replace(view("agent-b", {"agent-a"}), alive={**view("agent-b", {"agent-a"}).alive, "agent-b": later})
+    sees = view("agent-b", {"agent-a"})
+    sees = msgspec.structs.replace(sees, alive={**sees.alive, "agent-b": later})
     blind = view("agent-b", set(ALL) - {"agent-b"}, later)
     for word, cause in ((blind, "agent_blind"), (sees, "service_blocked")):
         told, _ = deliberate(memories, TOPOLOGY, patience, later, views=[word])
         assert [one.cause for one in told.diagnoses] == [cause]
+    again = view("agent-b", {"agent-a"}, later)  # it sees since we last measured it in vain: it may have been blind until then
+    assert deliberate(memories, TOPOLOGY, patience, later, views=[again])[0].diagnoses == ()
     still = View("agent-b", "agent-b", {**lives.alive, "agent-b": later})
     held, _ = deliberate(memories, TOPOLOGY, patience, later, views=[still])
     late, _ = deliberate(memories, TOPOLOGY, patience, now + AGENT, views=[still])

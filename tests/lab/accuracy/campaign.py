@@ -70,7 +70,8 @@ class Campaign:
         The lab, too: a session that an earlier fault took down says for minutes that it has just come back.
         """
         if not self.agent.alive() or not self._clear(CLEAR_S) or self.agent.bad():
-            self.renew()
+            self.down()
+            self.up()
         time.sleep(CALM_S)
         self.agent.events()
         self._fresh = False
