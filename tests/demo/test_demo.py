@@ -1,5 +1,6 @@
 """`firstline demo` from a newcomer's chair: real processes, real namespaces, and what is left when it is over."""
 
+import fcntl
 import json
 import os
 import re
@@ -116,6 +117,8 @@ def test_all_killed_at_once_its_folder_goes_with_the_next_start(start_demo: Call
     for pid in demo.processes():
         os.kill(pid, signal.SIGKILL)
     demo.gone(folders=False)
+    with (left / guard.LOCK).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a process that ends has no environment any more a little before its files are closed
     guard.sweep()
     assert not left.exists()
 
