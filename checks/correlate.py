@@ -11,7 +11,7 @@ import msgspec
 
 from checks.ask import Ask, each_once
 from checks.assess import Memory
-from checks.correlation.absorb import Past, absorb
+from checks.correlation.absorb import Past, absorb, in_doubt
 from checks.correlation.blame import diagnose
 from checks.correlation.eyes import blindness, look_out
 from checks.correlation.fault import Fault
@@ -65,6 +65,7 @@ def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Itera
     diagnoses, waiting, found = [], {}, {}
     left, looks = absorb(_merged(faults), topology, past)
     for fault in left:
+        fault.asks += in_doubt(fault, picture)
         one = diagnose(fault, topology)
         diagnoses.append(one)
         found[one.identity] = fault

@@ -9,6 +9,7 @@ import msgspec
 from checks.ask import Ask
 from checks.correlation.fault import Fault, ask
 from checks.correlation.follows import (
+    CAUSES_HERE,
     GONE,
     POOR,
     RULES_OF,
@@ -18,12 +19,15 @@ from checks.correlation.follows import (
     beyond,
     dark,
     for_a_moment,
+    for_good,
     lasting_at_its_end,
+    lost_again,
     nodes_of,
     same_link,
     same_node,
     towards_dark,
 )
+from checks.correlation.picture import Picture
 from checks.finding import Key
 from checks.topology import Element, Topology, link_element
 
@@ -59,7 +63,7 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
     causes = _Causes(left, topology)
     above: dict[int, Fault] = {}
     for effect in left:
-        cause = _cause_of(effect, causes, above)
+        cause = _cause_of(effect, causes, above, over)
         if cause is not None:
             above[id(effect)] = cause
     for effect in left:
@@ -80,6 +84,13 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
             unseen.append(root)
     asks = islice((ask(symptom.job, "sight", symptom.node) for one in unseen for symptom in one.symptoms), LOOKS)
     return told, list(asks)
+
+
+def in_doubt(fault: Fault, picture: Picture) -> Iterator[Ask]:
+    """Yield what to measure before a fault is told, for it may follow from something at the same machine that is not believed yet."""
+    codes = CAUSES_HERE.get(fault.code)
+    if codes and fault.node is not None:
+        yield from (ask(job, "parent", fault.node) for job in picture.suspected(fault.node, codes))
 
 
 class _Causes:
@@ -107,7 +118,7 @@ class _Causes:
     def _places(self, effect: Fault, related: Relation) -> set[Element] | None:
         """Return where a related cause must be; None where it may be anywhere."""
         own, topology = nodes_of(effect), self.topology
-        if related in (same_node, dark):
+        if related in (same_node, dark, lost_again, for_good):
             return own
         if related is same_link:
             return {effect.link} if effect.link is not None else set()
@@ -203,11 +214,13 @@ def _seen_after(effect: Fault, past: Past) -> bool:
     return any(symptom.standing.finding.seen.at > past.seen + SIGHT for symptom in effect.symptoms)
 
 
-def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault]) -> Fault | None:
+def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault], over: _Over) -> Fault | None:
     for rule in RULES_OF.get(effect.code, ()):
         for cause in causes.near(effect, rule.causes, rule.related):
             if cause is effect or cause.since > effect.since + SLACK:
                 continue
+            if rule.related is lost_again and over.left_behind(cause):
+                continue  # that it came back only tells of a loss that is over
             if rule.related(effect, cause, causes.topology) and not _is_above(effect, cause, above):
                 return cause
     return None

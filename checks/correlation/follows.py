@@ -60,6 +60,7 @@ CALLS = frozenset(
 HARDWARE = frozenset({"temperature", "fan", "power_supply", "fibre_degraded", "optics_tx"})
 ACUTE = frozenset({"icmp/loss", "path/loss", "stamp/loss-out", "stamp/loss-back"})  # of this moment, not of the last minutes
 MOMENT = timedelta(seconds=4)  # our choice: within it a router with a second session has another way
+AGAIN = timedelta(minutes=1)  # our choice: a session that came back and is lost again for no longer flaps
 SWITCHES = frozenset({"softswitch", "sbc"})  # roles that carry every call
 
 Relation = Callable[[Fault, Fault, Topology], bool]
@@ -118,6 +119,17 @@ def lasting_at_its_end(effect: Fault, cause: Fault, topology: Topology) -> bool:
 
 def _lasts(loss: Fault) -> bool:
     return any(one.check in ACUTE and one.standing.finding.seen.at - one.since >= MOMENT for one in loss.symptoms)
+
+
+def lost_again(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
+    """The same session, which had come back and is lost again, for less than a minute."""
+    lost_for = max(one.standing.finding.seen.at - one.since for one in effect.symptoms)
+    return effect.element == cause.element and cause.since < effect.since and lost_for < AGAIN
+
+
+def for_good(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """The same machine, its session lost for the first time, or for more than a minute."""
+    return same_node(effect, cause, topology) and not lost_again(cause, effect, topology)
 
 
 def of_echoes(effect: Fault, cause: Fault, topology: Topology) -> bool:
@@ -202,7 +214,9 @@ RULES = (
     Rule(ROUTING, GONE, at_its_end),
     Rule(ROUTING, _set("link_flapping", "fibre_degraded", "saturation", "interface_errors", "duplicate_address"), at_its_end),
     Rule(ROUTING, _set("loss", "carrier_quality"), lasting_at_its_end),
-    Rule(_set("bgp_flapping", "prefixes"), _set("bgp_down"), same_node),
+    Rule(_set("bgp_down"), _set("bgp_flapping"), lost_again),
+    Rule(_set("bgp_flapping"), _set("bgp_down"), for_good),
+    Rule(_set("prefixes"), _set("bgp_down"), same_node),
     Rule(_set("carrier_network"), _set("bgp_down"), beyond),
     Rule(GONE | _set("path_broken"), _set("routing_loop"), same_node),
     # names of elsewhere are asked for over the carrier
@@ -216,7 +230,7 @@ RULES = (
         beyond,
     ),
     Rule(POOR | LATE, GONE | _set("path_own_side"), beyond),
-    Rule(POOR | LATE, _set("bgp_down"), for_a_moment),
+    Rule((POOR | LATE) - _set("bgp_flapping"), _set("bgp_down"), for_a_moment),
     Rule(
         LATE | _set("service_slow", "snmp_answers", "retransmission", "path_voice", "path_change"),
         _set("loss", "delay", "carrier_quality"),
@@ -254,3 +268,4 @@ RULES_OF: dict[str, list[Rule]] = {}
 for _rule in RULES:
     for _code in _rule.effects:
         RULES_OF.setdefault(_code, []).append(_rule)
+CAUSES_HERE = {code: frozenset().union(*(one.causes for one in rules if one.related is same_node)) for code, rules in RULES_OF.items()}

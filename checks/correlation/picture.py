@@ -1,7 +1,7 @@
 """What the memories say, by node: bad findings as symptoms, signs of life, ports that are up or down."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -146,6 +146,16 @@ class Picture:
             if memory.quiet or memory.before is None or lives(memory.before) is not False:
                 continue
             if any(track.doubtful for track in memory.tracks.values()):
+                found.append(job)
+        return found
+
+    def suspected(self, node: str, codes: Collection[str]) -> list[JobKey]:
+        """Return the checks of a node that point to one of some causes and are not believed yet: they are being repeated just now."""
+        found = []
+        for job, memory in self.jobs.get(node, _NONE):
+            doubtful = (one for key, one in memory.bad.items() if memory.tracks[key].doubtful)
+            causes = (cause_of(one.check, one.message.id) for one in doubtful)
+            if any(cause is not None and cause.code in codes for cause in causes):
                 found.append(job)
         return found
 

@@ -9,8 +9,21 @@ from checks import catalogue
 from checks.assess import Memory, Rules
 from checks.patience import ECHO, HOLD, Patience, deliberate, recalled
 from checks.proof import fault_of, prove
+from probe.observation.arp import ArpSample, Holder
 from probe.observation.routing import BgpPeer
-from tests.checks.operators_world import BEHIND_FIBRES, HARBOUR, INVENTORY, NODES, START, TOPOLOGY, World, cut_off, device, own_port
+from tests.checks.operators_world import (
+    BEHIND_FIBRES,
+    HARBOUR,
+    INVENTORY,
+    NODES,
+    REFUSED,
+    START,
+    TOPOLOGY,
+    World,
+    cut_off,
+    device,
+    own_port,
+)
 
 
 def test_what_broke_while_we_were_blind_is_told_as_soon_as_it_was_measured_by_eyes_that_see() -> None:
@@ -39,6 +52,28 @@ def test_a_verdict_waits_for_what_it_asked_for_but_not_for_ever() -> None:
     assert held.asks
     told, patience = deliberate(world.memories, TOPOLOGY, patience, world.now + HOLD)
     assert [one.cause for one in told.diagnoses] == ["customer_router"]
+
+
+def test_what_two_hosts_with_one_address_refuse_waits_for_the_word_about_the_address() -> None:
+    """The second host has none of the services; that there are two is believed a moment after the first refusals."""
+    world = World()
+    world.tell("soft", "arp", address_of("02:00:00:00:00:01"))
+    world.measure(2)
+    world.tell("soft", "arp", address_of("02:00:00:00:00:01", "02:00:00:00:00:99")).tell("soft", "sip", REFUSED)
+    world.measure(2)
+    world.measure(1, without=[("soft", "arp", "")])
+    held, patience = deliberate(world.memories, TOPOLOGY, Patience(), world.now)
+    assert held.diagnoses == ()
+    assert {(one.node, one.prober) for one in held.asks} == {("soft", "arp")}
+    late, _ = deliberate(world.memories, TOPOLOGY, patience, world.now + HOLD)
+    assert [(one.cause, one.element) for one in late.diagnoses] == [("process_down", "soft:sip")]
+    world.measure(1)
+    now, _ = deliberate(world.memories, TOPOLOGY, patience, world.now)
+    assert [(one.cause, one.element) for one in now.diagnoses] == [("duplicate_address", "soft")]
+
+
+def address_of(*macs: str) -> ArpSample:
+    return ArpSample("10.0.0.20", "eth0", 3, tuple(Holder(mac, 3, 0.1, 0.0) for mac in macs))
 
 
 def test_what_a_fault_leaves_behind_is_no_fault_of_its_own() -> None:
@@ -117,6 +152,36 @@ def test_what_another_fault_of_the_same_machine_left_is_not_its_ending() -> None
         now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
         told.append({one.cause for one in now.diagnoses})
     assert told[2:] == [{"bgp_down"}, set(), set(), {"bgp_flapping"}]
+
+
+def test_a_session_that_comes_and_goes_is_one_fault_until_it_is_lost_for_good() -> None:
+    down = device("edge", peers={"10.255.0.2": "idle"})
+    back = (BgpPeer("10.255.0.2", 64512, "established", True, transitions=2, since_s=1.0), *device("edge").bgp_peers[1:])
+    up = msgspec.structs.replace(down, bgp_peers=back)
+    world, patience, told = World(), Patience(), list[set[str]]()
+    for outcome in (*[up] * 3, *[down] * 3, *[up] * 3, *[down] * 26):
+        world.take(("edge", "snmp", ""), outcome, world.now)
+        now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
+        told.append({one.cause for one in now.diagnoses})
+        world.now += timedelta(seconds=3)
+    assert told[2] == told[8] == told[28] == {"bgp_flapping"}
+    assert set.union(*told[2:29]) == {"bgp_flapping"}
+    assert told[-1] == {"bgp_down"}
+
+
+@pytest.mark.parametrize(("first", "then"), [((), "bgp_flapping"), (("fib0",), "bgp_down")])
+def test_a_session_that_is_lost_for_a_second_time_is_told_at_once(first: tuple[str, ...], then: str) -> None:
+    """It flaps; but that it came back after its fibre was mended is only what the cut left behind."""
+    lost = {"10.255.0.2": "idle"}
+    back = (BgpPeer("10.255.0.2", 64512, "established", True, transitions=2, since_s=1.0), *device("edge").bgp_peers[1:])
+    mended = msgspec.structs.replace(device("edge"), bgp_peers=back)
+    world, patience, told = World(), Patience(), list[set[str]]()
+    for outcome in (*[device("edge", first, peers=lost)] * 8, *[mended] * 6, *[device("edge", peers=lost)] * 3):
+        world.take(("edge", "snmp", ""), outcome, world.now)
+        now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
+        told.append({one.cause for one in now.diagnoses})
+        world.now += timedelta(seconds=5)
+    assert (told[7], told[13], told[16]) == ({"redundancy_lost" if first else "bgp_down"}, set(), {then})
 
 
 def test_of_two_episodes_of_one_fault_the_last_is_recalled() -> None:
