@@ -13,7 +13,7 @@ from checks.ask import Ask, each_once
 from checks.assess import Memory
 from checks.correlation.absorb import Past, absorb, in_doubt
 from checks.correlation.blame import diagnose
-from checks.correlation.eyes import blindness, look_out
+from checks.correlation.eyes import blindness, look_out, own_word
 from checks.correlation.fault import Fault
 from checks.correlation.own import said, silent_services, slow_services
 from checks.correlation.picture import JobKey, Picture
@@ -65,7 +65,7 @@ def correlate(memories: Mapping[JobKey, Memory], topology: Topology, past: Itera
     diagnoses, waiting, found = [], {}, {}
     left, looks = absorb(_merged(faults), topology, past)
     for fault in left:
-        fault.asks += in_doubt(fault, picture)
+        fault.asks += (*in_doubt(fault, picture), *own_word(fault, picture))
         one = diagnose(fault, topology)
         diagnoses.append(one)
         found[one.identity] = fault

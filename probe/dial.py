@@ -15,7 +15,8 @@ from probe.resolve import Unresolved, literal_family, resolve
 
 FAMILIES = {"any": 0, "ipv4": int(socket.AF_INET), "ipv6": int(socket.AF_INET6)}
 
-# What the kernel says at once, before a packet leaves, is ours; what it says later came from the network (ICMP, ARP, ND).
+# What the kernel says at once, before a packet leaves, is ours; what it says later came from the network (ICMP, ARP, ND), but for EPERM:
+# no ICMP message becomes that, a filter of our own or a full connection table does.
 _AT_ONCE = {
     errno.ENETUNREACH: Kind.UPLINK,
     errno.EHOSTUNREACH: Kind.UPLINK,
@@ -44,7 +45,6 @@ _LATER = _AT_ONCE | {
     errno.ENONET: Kind.UNREACHABLE,
     errno.ENOPROTOOPT: Kind.UNREACHABLE,  # ICMP protocol unreachable
     errno.EACCES: Kind.UNREACHABLE,  # ICMPv6 administratively prohibited, RFC 4443 3.1
-    errno.EPERM: Kind.UNREACHABLE,
 }
 
 # An ordinary close (FIN) looks to the peer like any client that has what it wanted, and leaves us one TIME_WAIT of 60 s. A reset leaves

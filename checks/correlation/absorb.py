@@ -27,7 +27,7 @@ from checks.correlation.follows import (
     same_node,
     towards_dark,
 )
-from checks.correlation.picture import Picture
+from checks.correlation.picture import OPER, Picture
 from checks.finding import Key
 from checks.topology import Element, Topology, link_element
 
@@ -38,6 +38,7 @@ EMPTY = timedelta(minutes=6)  # … and what was lost in the last minutes to be 
 LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
 LOOKS = 8  # measurements asked for at once when we see again
 FLAP = timedelta(seconds=10)
+DARK = timedelta(seconds=6)  # how long a line whose session is known to flap must be down to be down
 AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
 SIGHT = timedelta(seconds=1)  # after a blindness: the way to some may be back a little later than that to others
 SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
@@ -87,10 +88,16 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
 
 
 def in_doubt(fault: Fault, picture: Picture) -> Iterator[Ask]:
-    """Yield what to measure before a fault is told, for it may follow from something at the same machine that is not believed yet."""
+    """Yield what to measure before a fault is told: it may follow from something at the same machine that is not believed yet, or be the
+    dark moment of a line that comes and goes.
+    """
     codes = CAUSES_HERE.get(fault.code)
     if codes and fault.node is not None:
         yield from (ask(job, "parent", fault.node) for job in picture.suspected(fault.node, codes))
+    flapping = min((one.since for one in fault.symptoms if one.check == FLAPS), default=None)
+    for one in fault.symptoms:
+        if one.check == OPER and flapping is not None and flapping < one.since and one.standing.finding.seen.at - one.since < DARK:
+            yield ask(one.job, "parent", fault.element)
 
 
 class _Causes:

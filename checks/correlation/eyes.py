@@ -5,11 +5,13 @@ from datetime import timedelta
 from heapq import nsmallest
 
 from checks.ask import Ask
+from checks.causes import Sort
 from checks.correlation.fault import Basis, Fault, ask
 from checks.correlation.picture import OPER, Picture
 from checks.correlation.reach import Reach
 from checks.topology import Element
 
+CONNTRACK = "sockets/conntrack"
 SIGHT = frozenset({"interfaces", "icmp"})  # what tells it soonest
 LEAST = 3  # nodes that must all be dark before we suspect ourselves without a port that says so
 BURST = timedelta(seconds=1)  # what began after the reading of our port may still have been answered before the port went down
@@ -45,6 +47,16 @@ def blindness(faults: list[Fault], picture: Picture, reach: Reach) -> list[Fault
         blind.asks = [one for fault in first for one in fault.asks]
         return [blind, *(one for one in faults if not one.nodes)]
     return faults
+
+
+def own_word(fault: Fault, picture: Picture) -> Iterator[Ask]:
+    """Yield what our own machine has not said, or not for sure, since something fell silent: our own connections may be why."""
+    here = picture.topology.here
+    silent = [one.since for one in fault.symptoms if one.sort is Sort.SILENT and one.node != here]
+    for job, memory in picture.jobs.get(here, ()) if silent else ():
+        track = memory.tracks.get((CONNTRACK, ""))
+        if track is not None and (memory.last_at is None or memory.last_at < min(silent) or track.doubtful):
+            yield ask(job, "sight", here)
 
 
 def look_out(faults: Iterable[Fault], picture: Picture) -> Iterator[Ask]:

@@ -236,7 +236,7 @@ RULES = (
         _set("loss", "delay", "carrier_quality"),
         beyond,
     ),
-    Rule(SERVICE | _set("host_down", "customer_router", "gateway_down"), _set("conntrack"), beyond),
+    Rule(SERVICE | (GONE - LINK_DOWN), _set("conntrack"), beyond),
     Rule(_set("mtu_small"), _set("mtu_black_hole"), beyond),
     Rule(_set("service_hung"), _set("loss", "carrier_quality", "saturation", "fibre_degraded"), of_echoes),
     # a machine that comes back: its services take their time

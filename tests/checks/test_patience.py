@@ -11,12 +11,14 @@ from checks.patience import ECHO, HOLD, Patience, deliberate, recalled
 from checks.proof import fault_of, prove
 from probe.observation.arp import ArpSample, Holder
 from probe.observation.routing import BgpPeer
+from probe.observation.sockets import SocketsSample
 from tests.checks.operators_world import (
     BEHIND_FIBRES,
     HARBOUR,
     INVENTORY,
     NODES,
     REFUSED,
+    SILENT,
     START,
     TOPOLOGY,
     World,
@@ -70,6 +72,41 @@ def test_what_two_hosts_with_one_address_refuse_waits_for_the_word_about_the_add
     world.measure(1)
     now, _ = deliberate(world.memories, TOPOLOGY, patience, world.now)
     assert [(one.cause, one.element) for one in now.diagnoses] == [("duplicate_address", "soft")]
+
+
+def test_silence_waits_for_the_word_about_our_own_connections_and_follows_from_them() -> None:
+    world = World().tell("agent", "sockets", connections(5))
+    world.measure(2)
+    world.tell("agent", "sockets", connections(1000)).tell("db", "tcp", SILENT, "5432").silence("branch-sw", "branch-1", "branch-2")
+    world.measure(3, without=[("agent", "sockets", "")])
+    stale, patience = deliberate(world.memories, TOPOLOGY, Patience(), world.now)
+    world.measure(1)
+    doubtful, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
+    assert (stale.diagnoses, doubtful.diagnoses) == ((), ())
+    assert ("agent", "sockets") in {(one.node, one.prober) for one in stale.asks} & {(one.node, one.prober) for one in doubtful.asks}
+    world.measure(2)
+    now, _ = deliberate(world.memories, TOPOLOGY, patience, world.now)
+    assert [(one.cause, one.element) for one in now.diagnoses] == [("conntrack", "agent")]
+
+
+def connections(tracked: int) -> SocketsSample:
+    return SocketsSample({}, 13, 2, 0, 0, 1, 0, 0, 1000, 1, 0, 10, 1000, tracked, 1000, 0, 60.0, 100, 1000)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_line_that_comes_and_goes_is_lost_once_it_was_down_for_a_while(known: bool) -> None:
+    back = (BgpPeer("10.255.0.2", 64512, "established", True, transitions=2, since_s=1.0), *device("edge").bgp_peers[1:])
+    up = msgspec.structs.replace(device("edge"), bgp_peers=back) if known else device("edge")
+    world, patience, told = World(), Patience(), list[set[str]]()
+    for edge in (*[up] * 4, *[device("edge", ["fib0"], peers={"10.255.0.2": "idle"})] * 8):
+        for key, outcome in world.tell("edge", "snmp", edge).jobs.items():
+            world.take(key, outcome, world.now)
+        now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
+        told.append({one.cause for one in now.diagnoses})
+        world.now += timedelta(seconds=1)
+    down_for_s = next(at for at, causes in enumerate(told) if "redundancy_lost" in causes) - 4
+    assert down_for_s == (6 if known else 2)
+    assert all(causes <= {"bgp_flapping"} for causes in told[: 4 + down_for_s])
 
 
 def address_of(*macs: str) -> ArpSample:

@@ -146,6 +146,7 @@ def test_when_our_descriptors_are_used_up_it_is_denied_and_not_their_outage() ->
         (errno.ENETUNREACH, Kind.UPLINK, Kind.UNREACHABLE),
         (errno.EHOSTUNREACH, Kind.UPLINK, Kind.UNREACHABLE),
         (errno.EACCES, Kind.DENIED, Kind.UNREACHABLE),
+        (errno.EPERM, Kind.DENIED, Kind.DENIED),
         (errno.EADDRNOTAVAIL, Kind.DENIED, Kind.DENIED),
         (errno.EMFILE, Kind.DENIED, Kind.DENIED),
         (errno.ENETDOWN, Kind.UPLINK, Kind.UPLINK),
