@@ -20,14 +20,16 @@ from checks.correlation.follows import (
     dark,
     for_a_moment,
     for_good,
+    from_full,
     lasting_at_its_end,
     lost_again,
     nodes_of,
     same_link,
     same_node,
     towards_dark,
+    unheard,
 )
-from checks.correlation.picture import OPER, Picture
+from checks.correlation.picture import Picture
 from checks.finding import Key
 from checks.topology import Element, Topology, link_element
 
@@ -38,7 +40,6 @@ EMPTY = timedelta(minutes=6)  # … and what was lost in the last minutes to be 
 LINGER = timedelta(seconds=90)  # how long a fault that is over still explains its aftermath
 LOOKS = 8  # measurements asked for at once when we see again
 FLAP = timedelta(seconds=10)
-DARK = timedelta(seconds=6)  # how long a line whose session is known to flap must be down to be down
 AFTER = timedelta(seconds=20)  # within this time after a fault was last seen its aftermath begins: routing comes back, counters catch up
 SIGHT = timedelta(seconds=1)  # after a blindness: the way to some may be back a little later than that to others
 SLACK = timedelta(seconds=90)  # net-snmp and its like tell up to a minute late what they read of their own tables before
@@ -64,14 +65,17 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
     causes = _Causes(left, topology)
     above: dict[int, Fault] = {}
     for effect in left:
-        cause = _cause_of(effect, causes, above, over)
+        cause = _cause_of(effect, causes, above)
         if cause is not None:
             above[id(effect)] = cause
+    lost = set[int]()  # sessions that are lost again: their coming back is no mere echo of what is over
     for effect in left:
         root = effect
         while id(root) in above:
             root = above[id(root)]
         if root is not effect:
+            if (effect.code, root.code) == ("bgp_down", "bgp_flapping") and not over.left_behind(effect):
+                lost.add(id(root))
             root.symptoms.extend(effect.symptoms)
             root.nodes |= effect.nodes
             root.clear(effect.cleared)
@@ -79,7 +83,7 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
     for root in left:
         if id(root) in above:
             continue
-        if not over.left_behind(root):
+        if id(root) in lost or not over.left_behind(root):
             told.append(root)
         elif over.blind and root.code in GONE | SERVICE:
             unseen.append(root)
@@ -88,16 +92,10 @@ def absorb(faults: Iterable[Fault], topology: Topology, past: Iterable[Past] = (
 
 
 def in_doubt(fault: Fault, picture: Picture) -> Iterator[Ask]:
-    """Yield what to measure before a fault is told: it may follow from something at the same machine that is not believed yet, or be the
-    dark moment of a line that comes and goes.
-    """
+    """Yield what to measure before a fault is told, for it may follow from something at the same machine that is not believed yet."""
     codes = CAUSES_HERE.get(fault.code)
     if codes and fault.node is not None:
-        yield from (ask(job, "parent", fault.node) for job in picture.suspected(fault.node, codes))
-    flapping = min((one.since for one in fault.symptoms if one.check == FLAPS), default=None)
-    for one in fault.symptoms:
-        if one.check == OPER and flapping is not None and flapping < one.since and one.standing.finding.seen.at - one.since < DARK:
-            yield ask(one.job, "parent", fault.element)
+        yield from (ask(job, "cause", fault.element) for job, code in picture.suspected(fault.node) if code in codes)
 
 
 class _Causes:
@@ -125,7 +123,7 @@ class _Causes:
     def _places(self, effect: Fault, related: Relation) -> set[Element] | None:
         """Return where a related cause must be; None where it may be anywhere."""
         own, topology = nodes_of(effect), self.topology
-        if related in (same_node, dark, lost_again, for_good):
+        if related in (same_node, dark, lost_again, for_good, unheard):
             return own
         if related is same_link:
             return {effect.link} if effect.link is not None else set()
@@ -134,7 +132,7 @@ class _Causes:
         if related in (at_its_end, lasting_at_its_end):
             near = {(link_element(link), other) for name in own for link, other in topology.links.get(name, ())}
             return own | {one for both in near for one in both}
-        if related in (beyond, for_a_moment):
+        if related in (beyond, for_a_moment, from_full):
             return {one for name in own or {symptom.node for symptom in effect.symptoms} for one in topology.shortest(name)}
         return None
 
@@ -221,13 +219,11 @@ def _seen_after(effect: Fault, past: Past) -> bool:
     return any(symptom.standing.finding.seen.at > past.seen + SIGHT for symptom in effect.symptoms)
 
 
-def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault], over: _Over) -> Fault | None:
+def _cause_of(effect: Fault, causes: _Causes, above: dict[int, Fault]) -> Fault | None:
     for rule in RULES_OF.get(effect.code, ()):
         for cause in causes.near(effect, rule.causes, rule.related):
             if cause is effect or cause.since > effect.since + SLACK:
                 continue
-            if rule.related is lost_again and over.left_behind(cause):
-                continue  # that it came back only tells of a loss that is over
             if rule.related(effect, cause, causes.topology) and not _is_above(effect, cause, above):
                 return cause
     return None

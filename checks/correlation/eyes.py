@@ -11,7 +11,7 @@ from checks.correlation.picture import OPER, Picture
 from checks.correlation.reach import Reach
 from checks.topology import Element
 
-CONNTRACK = "sockets/conntrack"
+CONNTRACK = frozenset({"sockets/conntrack", "sockets/conntrack-drops"})
 SIGHT = frozenset({"interfaces", "icmp"})  # what tells it soonest
 LEAST = 3  # nodes that must all be dark before we suspect ourselves without a port that says so
 BURST = timedelta(seconds=1)  # what began after the reading of our port may still have been answered before the port went down
@@ -53,10 +53,13 @@ def own_word(fault: Fault, picture: Picture) -> Iterator[Ask]:
     """Yield what our own machine has not said, or not for sure, since something fell silent: our own connections may be why."""
     here = picture.topology.here
     silent = [one.since for one in fault.symptoms if one.sort is Sort.SILENT and one.node != here]
-    for job, memory in picture.jobs.get(here, ()) if silent else ():
-        track = memory.tracks.get((CONNTRACK, ""))
-        if track is not None and (memory.last_at is None or memory.last_at < min(silent) or track.doubtful):
-            yield ask(job, "sight", here)
+    if not silent:
+        return
+    for job, memory in picture.jobs.get(here, ()):
+        tracks = [track for (check, _), track in memory.tracks.items() if check in CONNTRACK]
+        old = memory.last_at is None or memory.last_at < max(silent)
+        if tracks and (old or any(track.doubtful and not track.blind for track in tracks)):
+            yield ask(job, "connections", here)
 
 
 def look_out(faults: Iterable[Fault], picture: Picture) -> Iterator[Ask]:

@@ -11,7 +11,8 @@ from itertools import chain
 
 import msgspec
 
-from checks.correlation.fault import Fault
+from checks.correlation.fault import Basis, Fault
+from checks.finding import State
 from checks.topology import Topology
 from probe.inventory import Owner
 
@@ -123,13 +124,28 @@ def _lasts(loss: Fault) -> bool:
 
 def lost_again(effect: Fault, cause: Fault, topology: Topology) -> bool:  # noqa: ARG001
     """The same session, which had come back and is lost again, for less than a minute."""
-    lost_for = max(one.standing.finding.seen.at - one.since for one in effect.symptoms)
-    return effect.element == cause.element and cause.since < effect.since and lost_for < AGAIN
+    if effect.element != cause.element or cause.since >= effect.since:
+        return False
+    return max(one.standing.finding.seen.at - one.since for one in effect.symptoms) < AGAIN
 
 
 def for_good(effect: Fault, cause: Fault, topology: Topology) -> bool:
-    """The same machine, its session lost for the first time, or for more than a minute."""
-    return same_node(effect, cause, topology) and not lost_again(cause, effect, topology)
+    """The same session, lost for the first time, or for more than a minute."""
+    return effect.element == cause.element and not lost_again(cause, effect, topology)
+
+
+def from_full(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """Of measurements that may cross a machine whose table is full; nearly full it still lets everything pass."""
+    return _is_full(cause) and beyond(effect, cause, topology)
+
+
+def unheard(effect: Fault, cause: Fault, topology: Topology) -> bool:
+    """Nothing answers, no port of ours is down, and our own table is full."""
+    return effect.basis is Basis.CLASS and _is_full(cause) and same_node(effect, cause, topology)
+
+
+def _is_full(cause: Fault) -> bool:
+    return any(one.standing.track.hard is State.CRITICAL for one in cause.symptoms)
 
 
 def of_echoes(effect: Fault, cause: Fault, topology: Topology) -> bool:
@@ -236,7 +252,8 @@ RULES = (
         _set("loss", "delay", "carrier_quality"),
         beyond,
     ),
-    Rule(SERVICE | (GONE - LINK_DOWN), _set("conntrack"), beyond),
+    Rule(SERVICE | (GONE - LINK_DOWN), _set("conntrack"), from_full),
+    Rule(_set("agent_blind"), _set("conntrack"), unheard),
     Rule(_set("mtu_small"), _set("mtu_black_hole"), beyond),
     Rule(_set("service_hung"), _set("loss", "carrier_quality", "saturation", "fibre_degraded"), of_echoes),
     # a machine that comes back: its services take their time

@@ -1,7 +1,7 @@
 """What the memories say, by node: bad findings as symptoms, signs of life, ports that are up or down."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -121,6 +121,7 @@ class Picture:
         told = [self._symptom(job, memories[job], one) for job in sorted(bad) for one in _standing(memories[job])]
         self.symptoms = [one for one in told if not one.speaks_again]
         self._alive: dict[str, tuple[datetime, JobKey] | None] = {}
+        self._suspected: dict[str, list[tuple[JobKey, str]]] = {}
 
     def alive_at(self, node: str) -> datetime | None:
         """Return when a node last gave a sign of life; None while there is none."""
@@ -149,15 +150,15 @@ class Picture:
                 found.append(job)
         return found
 
-    def suspected(self, node: str, codes: Collection[str]) -> list[JobKey]:
-        """Return the checks of a node that point to one of some causes and are not believed yet: they are being repeated just now."""
-        found = []
-        for job, memory in self.jobs.get(node, _NONE):
-            doubtful = (one for key, one in memory.bad.items() if memory.tracks[key].doubtful)
-            causes = (cause_of(one.check, one.message.id) for one in doubtful)
-            if any(cause is not None and cause.code in codes for cause in causes):
-                found.append(job)
-        return found
+    def suspected(self, node: str) -> list[tuple[JobKey, str]]:
+        """Return the checks of a node that were bad and are not believed yet, each with the cause to which it points."""
+        if node not in self._suspected:
+            self._suspected[node] = found = []
+            for job, memory in self.jobs.get(node, _NONE):
+                for key, one in memory.bad.items():
+                    if memory.tracks[key].doubtful and not memory.tracks[key].blind:
+                        found.append((job, (cause_of(one.check, one.message.id) or OTHER).code))
+        return self._suspected[node]
 
     def sign(self, node: str) -> Finding | None:
         """Return the good finding that is the newest sign of life of a node."""

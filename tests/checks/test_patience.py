@@ -10,6 +10,7 @@ from checks.assess import Memory, Rules
 from checks.patience import ECHO, HOLD, Patience, deliberate, recalled
 from checks.proof import fault_of, prove
 from probe.observation.arp import ArpSample, Holder
+from probe.observation.failure import Failure, Kind
 from probe.observation.routing import BgpPeer
 from probe.observation.sockets import SocketsSample
 from tests.checks.operators_world import (
@@ -89,24 +90,50 @@ def test_silence_waits_for_the_word_about_our_own_connections_and_follows_from_t
     assert [(one.cause, one.element) for one in now.diagnoses] == [("conntrack", "agent")]
 
 
+def test_what_falls_silent_later_waits_for_a_newer_word_about_our_connections() -> None:
+    world = World().tell("agent", "sockets", connections(5)).silence("branch-1")
+    world.measure(4)
+    own = ("agent", "sockets", "")
+    assert own not in {one.job for one in world.correlated().asks}
+    world.silence("branch-sw", "branch-2").measure(3, without=[own])
+    assert own in {one.job for one in world.correlated().asks}
+
+
 def connections(tracked: int) -> SocketsSample:
     return SocketsSample({}, 13, 2, 0, 0, 1, 0, 0, 1000, 1, 0, 10, 1000, tracked, 1000, 0, 60.0, 100, 1000)
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_line_that_comes_and_goes_is_lost_once_it_was_down_for_a_while(known: bool) -> None:
-    back = (BgpPeer("10.255.0.2", 64512, "established", True, transitions=2, since_s=1.0), *device("edge").bgp_peers[1:])
-    up = msgspec.structs.replace(device("edge"), bgp_peers=back) if known else device("edge")
-    world, patience, told = World(), Patience(), list[set[str]]()
-    for edge in (*[up] * 4, *[device("edge", ["fib0"], peers={"10.255.0.2": "idle"})] * 8):
-        for key, outcome in world.tell("edge", "snmp", edge).jobs.items():
-            world.take(key, outcome, world.now)
-        now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
-        told.append({one.cause for one in now.diagnoses})
-        world.now += timedelta(seconds=1)
-    down_for_s = next(at for at, causes in enumerate(told) if "redundancy_lost" in causes) - 4
-    assert down_for_s == (6 if known else 2)
-    assert all(causes <= {"bgp_flapping"} for causes in told[: 4 + down_for_s])
+@pytest.mark.parametrize(("tracked", "causes"), [(949, {"carrier_network", "conntrack"}), (950, {"conntrack"})])
+def test_a_table_that_is_nearly_full_explains_nothing(tracked: int, causes: set[str]) -> None:
+    world = World().tell("agent", "sockets", connections(tracked)).silence(*BEHIND_FIBRES)
+    world.measure(4)
+    assert {one.cause for one in world.said()} == causes
+
+
+def test_nothing_answers_and_our_own_table_is_full_is_one_fault() -> None:
+    world = World().tell("agent", "sockets", connections(1000)).silence(*(node.name for node in NODES[1:]))
+    world.measure(4)
+    assert (world.one().cause, world.one().element) == ("conntrack", "agent")
+
+
+def test_what_can_no_longer_be_measured_is_not_waited_for() -> None:
+    world = World().tell("soft", "arp", address_of("02:00:00:00:00:01"))
+    world.measure(2)
+    world.tell("soft", "arp", address_of("02:00:00:00:00:01", "02:00:00:00:00:99"))
+    world.measure(1)
+    world.tell("soft", "arp", Failure(Kind.DENIED)).tell("soft", "sip", REFUSED)
+    world.measure(3)
+    assert world.one().cause == "process_down"
+    assert world.correlated().asks == ()
+
+
+def test_sessions_of_one_router_are_faults_of_their_own() -> None:
+    lost = {"10.255.0.2": "idle", "10.255.0.6": "idle"}
+    back = [BgpPeer(peer, 64512, "established", True, transitions=2, since_s=1.0) for peer in lost]
+    world = World()
+    for outcome in (*[msgspec.structs.replace(device("edge"), bgp_peers=tuple(back))] * 3, *[device("edge", peers=lost)] * 4):
+        world.tell("edge", "snmp", outcome).measure(1)
+    assert {(one.cause, one.element) for one in world.said()} == {("bgp_flapping", f"edge:{peer}") for peer in lost}
 
 
 def address_of(*macs: str) -> ArpSample:
@@ -206,9 +233,9 @@ def test_a_session_that_comes_and_goes_is_one_fault_until_it_is_lost_for_good() 
     assert told[-1] == {"bgp_down"}
 
 
-@pytest.mark.parametrize(("first", "then"), [((), "bgp_flapping"), (("fib0",), "bgp_down")])
-def test_a_session_that_is_lost_for_a_second_time_is_told_at_once(first: tuple[str, ...], then: str) -> None:
-    """It flaps; but that it came back after its fibre was mended is only what the cut left behind."""
+@pytest.mark.parametrize("first", [(), ("fib0",)])
+def test_a_session_that_is_lost_for_a_second_time_is_told_at_once(first: tuple[str, ...]) -> None:
+    """That it came back after the first time, or after its fibre was mended, is only what was left behind; that it went again is more."""
     lost = {"10.255.0.2": "idle"}
     back = (BgpPeer("10.255.0.2", 64512, "established", True, transitions=2, since_s=1.0), *device("edge").bgp_peers[1:])
     mended = msgspec.structs.replace(device("edge"), bgp_peers=back)
@@ -218,7 +245,8 @@ def test_a_session_that_is_lost_for_a_second_time_is_told_at_once(first: tuple[s
         now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now)
         told.append({one.cause for one in now.diagnoses})
         world.now += timedelta(seconds=5)
-    assert (told[7], told[13], told[16]) == ({"redundancy_lost" if first else "bgp_down"}, set(), {then})
+    assert (told[7], told[13], told[16]) == ({"redundancy_lost" if first else "bgp_down"}, set(), {"bgp_flapping"})
+    assert {one.cause for one in world.said()} == told[16]  # as its evidence alone says, without the past
 
 
 def test_of_two_episodes_of_one_fault_the_last_is_recalled() -> None:

@@ -15,13 +15,13 @@ def explanation_text(proof: Proof, explanation: Explanation, said: Texts, colour
     verdict = proof.verdict
     lines = wrap(said.say(verdict.summary), columns)
     if proof.evidence.width is Width.NONE:
-        return "\n".join([*lines, " " + said.text("explain.no-evidence")]) + "\n"
-    lines.append(" " + said.text("explain.same" if explanation.same else "explain.differs"))
+        return "\n".join([*lines, *_note(said.text("explain.no-evidence"), columns)]) + "\n"
+    lines += _note(said.text("explain.same" if explanation.same else "explain.differs"), columns)
     if not explanation.same_rules:
-        lines.append(" " + said.text("explain.other-rules", rules=proof.evidence.rules))
+        lines += _note(said.text("explain.other-rules", rules=proof.evidence.rules), columns)
     if explanation.derived is None:
         others = [said.say(other.summary) for other in explanation.others]
-        lines.append(" " + (said.text("explain.others", others="; ".join(others)) if others else said.text("explain.nothing")))
+        lines += _note(said.text("explain.others", others="; ".join(others)) if others else said.text("explain.nothing"), columns)
     for strand in proof.evidence.strands:
         lines += ["", said.text("explain.strand", name=" ".join(filter(None, (strand.node, strand.prober, strand.item))))]
         before = strand.start.before
@@ -40,3 +40,7 @@ def explanation_text(proof: Proof, explanation: Explanation, said: Texts, colour
         body = wrap(said.say(explanation.derived.action), max(20, columns - width(todo)))
         lines += ["", todo + body[0], *(" " * width(todo) + line for line in body[1:])]
     return "\n".join(lines) + "\n"
+
+
+def _note(text: str, columns: int) -> list[str]:
+    return [" " + line for line in wrap(text, max(20, columns - 1))]
