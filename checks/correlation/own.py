@@ -59,6 +59,7 @@ def silent_services(alive: Iterable[Symptom], picture: Picture) -> list[Fault]:
             fault.code, fault.element, fault.alternatives = "gateway_down", node, ("service_hung", "service_blocked")
         fault.clear([picture.sign(node)])
         fault.asks += [ask(job, "service", node) for job in picture.doubts(node)]
+        fault.asks += [ask(one.job, "service", node) for one in symptoms if picture.outdated(one)]
         faults.append(fault)
     return _by_host(faults)
 

@@ -150,6 +150,17 @@ class Picture:
                 found.append(job)
         return found
 
+    def outdated(self, silent: Symptom) -> bool:
+        """Tell whether the node of a silent symptom comes back just now, and has not been asked about it since."""
+        alive = self.alive_at(silent.node)
+        if alive is None or alive <= silent.standing.finding.seen.at:
+            return False
+        return any(
+            track.bad and track.soft is State.OK and sort_of(key[0], track.said) is Sort.SILENT
+            for _, memory in self.jobs.get(silent.node, _NONE)
+            for key, track in memory.tracks.items()
+        )
+
     def suspected(self, node: str) -> list[tuple[JobKey, str]]:
         """Return the checks of a node that were bad and are not believed yet, each with the cause to which it points."""
         if node not in self._suspected:

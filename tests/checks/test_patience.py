@@ -11,8 +11,10 @@ from checks.patience import ECHO, HOLD, Patience, deliberate, recalled
 from checks.proof import fault_of, prove
 from probe.observation.arp import ArpSample, Holder
 from probe.observation.failure import Failure, Kind
+from probe.observation.observation import Outcome
 from probe.observation.routing import BgpPeer
 from probe.observation.sockets import SocketsSample
+from probe.observation.tcp import ConnectSample
 from tests.checks.operators_world import (
     BEHIND_FIBRES,
     HARBOUR,
@@ -203,6 +205,30 @@ def test_what_comes_back_in_steps_is_no_fault_of_its_own() -> None:
     world.measure(8)
     late, _ = deliberate(world.memories, TOPOLOGY, patience, world.now + timedelta(seconds=30))
     assert [(one.cause, one.element) for one in late.diagnoses] == [("gateway_down", "gw-a")]
+
+
+def test_what_comes_back_before_its_port_is_read_is_measured_whole_first() -> None:
+    """A customer's router answers echoes again; its other service was last measured while the line was down, and so was the port."""
+
+    def with_service(outcome: Outcome) -> World:
+        world = World().tell("site-a", "tcp", outcome, "22")
+        world.measure(2)
+        return world
+
+    world = with_service(ConnectSample("x", 22, 1.0))
+    cut_off(world, "cust0", dark=HARBOUR).measure(4)
+    before, patience = deliberate(world.memories, TOPOLOGY, Patience(), world.now)
+    told = {one.identity for one in before.diagnoses}
+    service = ("site-a", "tcp", "22")
+    late = [("edge", "snmp", ""), *(key for key in world.jobs if key[0] == "gw-a")]
+    world.jobs = with_service(SILENT).jobs
+    world.measure(1, without=[*late, service])
+    now, patience = deliberate(world.memories, TOPOLOGY, patience, world.now, told)
+    assert {one.cause for one in before.diagnoses} == {one.cause for one in now.diagnoses} == {"customer_line"}
+    assert service in {one.job for one in now.asks}
+    world.measure(1, without=late)
+    hung, _ = deliberate(world.memories, TOPOLOGY, patience, world.now, told)
+    assert {(one.cause, one.element) for one in hung.diagnoses} >= {("service_hung", "site-a:22")}
 
 
 def test_what_another_fault_of_the_same_machine_left_is_not_its_ending() -> None:
