@@ -48,9 +48,9 @@ _BASES = {
 }
 _WAITS = (
     ("a verdict waits for measurements that it asked for, at most", patience.HOLD),
-    ("a session that came back and is lost again flaps, as long as it is lost for less than", rules.AGAIN),
     ("… for another agent, dark to us and alive, to look around for itself, at most", patience.AGENT),
     ("what went dark within this time of each other at one site is one event", sites.TOGETHER),
+    ("a session that came back and is lost again flaps, as long as it is lost for less than", rules.AGAIN),
     ("what another agent saw is believed, from its last word on", view.STALE),
     ("a cause may have been read this much later than its effect (devices keep readings for so long)", absorb.SLACK),
     ("a fault that is over explains what begins within", absorb.AFTER),
